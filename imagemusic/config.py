@@ -1,0 +1,43 @@
+"""Settings: frozen dataclasses, written by people in TOML and saved in checkpoints as JSON."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from imagemusic.errors import ConfigError
+
+Settings = TypeVar("Settings")
+
+
+def from_table(kind: type[Settings], table: Mapping[str, Any], *, where: str) -> Settings:
+    """Build the dataclass `kind` from a table, refusing what it does not know.
+
+    Lists become tuples, so that settings stay hashable and frozen.
+
+    Raises:
+        ConfigError: an unknown or missing key, or a value that the dataclass refuses.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    if unknown := sorted(table.keys() - set(known)):
+        raise ConfigError(f"{where}: unknown setting {unknown[0]!r}; choose from {', '.join(known)}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: the file is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
