@@ -1,0 +1,173 @@
+"""Corpora -> a prepared set on disk, memory-mapped, and back.
+
+    DIR/rows.bin      every event and its context, 17 bytes a row (`ROW`), piece after piece
+    DIR/pieces.jsonl  a line a piece: id, corpus, group, split, where its rows are, cues, what the grid lost
+    DIR/dials.json    how cues become dials: fitted on the training pieces
+
+Preparing streams, so memory stays flat, and training reads windows from the map, so a set may be larger than memory.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.data.corpus import CORPORA, Piece, list_pieces, read_piece
+from imagemusic.data.heldout import split_of
+from imagemusic.errors import DataError
+from imagemusic.music import codec
+from imagemusic.music.canonical import UNKNOWN_VELOCITY, canonicalise
+from imagemusic.music.context import CONTEXT, context
+from imagemusic.music.dials import Cues, DialScale, ensemble_of, measure
+from imagemusic.music.score import VELOCITY
+
+FORMAT_VERSION = 1
+ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPiece:
+    """One line of pieces.jsonl."""
+
+    id: str
+    corpus: str
+    group: str
+    split: str
+    start: int  # first row in rows.bin
+    rows: int
+    notes: int
+    end: int  # ticks
+    metrical: bool
+    cues: Cues
+    ensemble: str
+    losses: dict[str, int]
+
+
+def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], PreparedPiece] | None:
+    """Put one piece on the grid, spell it and measure it; None when nothing is left to play."""
+    score = piece.score
+    if not piece.velocity_known:
+        flat = [np.column_stack([t.notes[:, :VELOCITY], np.full(len(t), UNKNOWN_VELOCITY)]) for t in score.tracks]
+        score = replace(score, tracks=[replace(t, notes=n) for t, n in zip(score.tracks, flat, strict=True)])
+    score = replace(
+        score,
+        tempos=score.tempos if piece.tempo_known else (),
+        meters=score.meters if piece.meter_known else (),
+    )
+    score, losses = canonicalise(score)
+    if not score.note_count:
+        return None
+    events = codec.encode_canonical(score)
+    rows = np.empty(len(events), ROW)
+    for column, name in enumerate(codec.FIELDS):
+        rows[name] = events[:, column]
+    derived = context(events)
+    for column, name in enumerate(CONTEXT):
+        rows[name] = derived[:, column]
+    rows["tick"] = np.cumsum(events[:, codec.GAP].astype(np.int64))
+    # A set without a beat grid still has seconds: its ticks are 1/48 s.
+    cues = measure(score, tempo_known=piece.tempo_known or not piece.metrical, velocity_known=piece.velocity_known)
+    prepared = PreparedPiece(
+        id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, rows=len(rows),
+        notes=score.note_count, end=score.end, metrical=piece.metrical, cues=cues, ensemble=ensemble_of(score),
+        losses=dict(losses),
+    )  # fmt: skip
+    return rows, prepared
+
+
+def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, PreparedPiece]]:
+    made = [prepare_piece(piece) for piece in read_piece(folder, corpus, key)]
+    return [(rows.tobytes(), piece) for rows, piece in filter(None, made)]
+
+
+def prepare(
+    folder: Path,
+    out: Path,
+    corpora: Sequence[str],
+    *,
+    workers: int = 2,
+    progress: Callable[[Iterable[object], int], Iterable[object]] | None = None,
+) -> "PreparedSet":
+    """Prepare the corpora that lie in `folder` into the new directory `out`.
+
+    Raises:
+        DataError: a corpus is unknown or missing, or `out` holds something else.
+    """
+    if unknown := [name for name in corpora if name not in CORPORA]:
+        raise DataError(f"unknown corpus {unknown[0]!r}; choose from {', '.join(CORPORA)}")
+    if out.exists() and not (out / "pieces.jsonl").exists():
+        raise DataError(f"{out}: exists and is not a prepared set; name a new folder")
+    jobs = [(corpus, key) for corpus in corpora for key in list_pieces(folder, corpus)]
+    partial_out = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    partial_out.mkdir(parents=True)
+    try:
+        with (
+            ProcessPoolExecutor(workers) as pool,
+            open(partial_out / "rows.bin", "wb") as rows_file,
+            open(partial_out / "pieces.jsonl", "w", encoding="utf-8") as pieces_file,
+        ):
+            results = pool.map(partial(_read_and_prepare, folder), *zip(*jobs, strict=True), chunksize=4)
+            start, training = 0, []
+            for made in progress(results, len(jobs)) if progress else results:
+                for raw, piece in made:  # type: ignore[attr-defined]
+                    piece = replace(piece, start=start)
+                    rows_file.write(raw)
+                    pieces_file.write(json.dumps(asdict(piece), ensure_ascii=False) + "\n")
+                    start += piece.rows
+                    if piece.split == "train" and piece.metrical:
+                        training.append(piece.cues)
+        scale = DialScale.fit(training)
+        header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
+        (partial_out / "dials.json").write_text(json.dumps(header))
+        if out.exists():
+            shutil.rmtree(out)
+        partial_out.rename(out)
+    finally:
+        shutil.rmtree(partial_out, ignore_errors=True)
+    return PreparedSet.open(out)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSet:
+    """A prepared set: pieces in memory, rows on disk."""
+
+    rows: NDArray[np.void]  # (R,) of ROW, memory-mapped
+    pieces: tuple[PreparedPiece, ...]
+    scale: DialScale
+
+    @classmethod
+    def open(cls, folder: Path) -> "PreparedSet":
+        """Open what `prepare` made.
+
+        Raises:
+            DataError: no prepared set is there, or it is of another version.
+        """
+        try:
+            header = json.loads((folder / "dials.json").read_text())
+            lines = (folder / "pieces.jsonl").read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error
+        if header.get("format_version") != FORMAT_VERSION:
+            raise DataError(f"{folder}: format version {header.get('format_version')}, need {FORMAT_VERSION}")
+        pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
+        rows = np.memmap(folder / "rows.bin", ROW, mode="r")
+        return cls(rows, pieces, DialScale(**header["dials"]))
+
+    def select(self, split: str) -> tuple[PreparedPiece, ...]:
+        """Pieces of one split."""
+        return tuple(piece for piece in self.pieces if piece.split == split)
+
+    def events(self, piece: PreparedPiece) -> codec.Events:
+        """The events (N, 5) of one piece."""
+        rows = self.rows[piece.start : piece.start + piece.rows]
+        return np.column_stack([rows[name] for name in codec.FIELDS]).astype(np.int16)
+
+    def __iter__(self) -> Iterator[PreparedPiece]:
+        return iter(self.pieces)

@@ -1,0 +1,146 @@
+"""Condition to state to notes: the LSTM that writes one event a step.
+
+    event i-1, its context, what is left ──► LSTM ──► hidden ──► gap ─► part ─► pitch ─► duration ─► velocity
+    condition ──► first state, and every step            (event i: each field given the ones before it)
+
+Within a step the fields are chosen one after the other (nested decoding, Ryu et al. 2024, arXiv:2408.01180).  Once a
+field is chosen, more of the context is known: the gap tells the place in the bar, the part tells its last pitch.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+FIELDS = ("gap", "part", "pitch", "duration", "velocity")
+# What becomes known with each field, and so helps to choose the later ones.
+STAGES = (
+    ("gap", "place", "chroma"),
+    ("part", "program", "last_pitch"),
+    ("pitch", "last_duration"),
+    ("duration", "last_velocity"),
+)
+# What the step reads of the event before; `interval` is its pitch less the part's last one.
+INPUTS = (*FIELDS, "place", "bar", "program", "interval", "remaining", "chroma")
+INTERVALS, NO_INTERVAL = 50, 0  # index 25 is a repeated pitch; wider than two octaves counts as two
+CHROMA = 12  # sounding pitch classes: bits, not an index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Shape of a `NoteDecoder`; saved in the checkpoint."""
+
+    sizes: dict[str, int]  # vocabulary of every field and context column, and of `remaining`
+    condition_size: int
+    hidden_size: int = 512
+    layers: int = 2
+    head_size: int = 192
+    condition_hidden: int = 256
+    condition_every_step: bool = True  # False: the condition sets the first state only
+    dropout: float = 0.1
+    drums: int = 128  # program whose pitches are not pitches
+    no_pitch: int = 128
+
+
+class DecoderState(NamedTuple):
+    """What the LSTM remembers between two events."""
+
+    hidden: Tensor  # (L, B, H)
+    cell: Tensor  # (L, B, H)
+
+
+def interval_of(pitch: Tensor, last_pitch: Tensor, program: Tensor, config: DecoderConfig) -> Tensor:
+    """Index of the step from the part's last pitch; NO_INTERVAL for drums, first notes and rows that are not notes."""
+    index = (pitch - last_pitch).clamp(-24, 24) + 25
+    return torch.where((program < config.drums) & (last_pitch < config.no_pitch), index, NO_INTERVAL)
+
+
+def bits_of(chroma: Tensor) -> Tensor:
+    """Spread 12-bit sets (...) over floats (..., 12)."""
+    return (chroma[..., None] >> torch.arange(CHROMA, device=chroma.device) & 1).float()
+
+
+class NoteDecoder(nn.Module):
+    """Predict every field of the next event from the events so far and a condition."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden, head = config.hidden_size, config.head_size
+        sizes = config.sizes | {"interval": INTERVALS}
+        self.inputs = nn.ModuleDict(
+            {name: nn.Linear(CHROMA, hidden, bias=False) if name == "chroma" else nn.Embedding(sizes[name], hidden)
+             for name in INPUTS}
+        )  # fmt: skip
+        self.condition = nn.Linear(config.condition_size, config.condition_hidden)
+        self.to_hidden = nn.Linear(config.condition_hidden, config.layers * hidden)
+        self.to_cell = nn.Linear(config.condition_hidden, config.layers * hidden)
+        self.to_input = nn.Linear(config.condition_hidden, hidden)
+        self.lstm = nn.LSTM(
+            hidden, hidden, config.layers, batch_first=True, dropout=config.dropout if config.layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.to_heads = nn.Linear(hidden, len(FIELDS) * head)
+        self.known = nn.ModuleDict()
+        for stage, names in enumerate(STAGES):
+            width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
+            for name in names:
+                is_set = name == "chroma"
+                self.known[name] = nn.Linear(CHROMA, width, bias=False) if is_set else nn.Embedding(sizes[name], width)
+        self.heads = nn.ModuleDict({name: nn.Linear(head, sizes[name]) for name in FIELDS})
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.1)
+
+    def initial_state(self, condition: Tensor) -> DecoderState:
+        """Turn conditions (B, C) into the state before the first event."""
+        seen = self.condition(condition).relu()
+        shape = (len(condition), self.config.layers, self.config.hidden_size)
+        # (B, L, H) -> (L, B, H)
+        hidden = self.to_hidden(seen).tanh().view(shape).transpose(0, 1).contiguous()
+        cell = self.to_cell(seen).view(shape).transpose(0, 1).contiguous()
+        return DecoderState(hidden, cell)
+
+    def step_input(self, condition: Tensor) -> Tensor:
+        """Turn conditions (B, C) into what every step is reminded of, (B, H); zeros when that is switched off."""
+        if not self.config.condition_every_step:
+            return torch.zeros(len(condition), self.config.hidden_size, device=condition.device)
+        return self.to_input(self.condition(condition).relu())
+
+    def forward(self, before: dict[str, Tensor], condition: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Read the events before (each column (B, T)); return hidden (B, T, H) and the state after the last."""
+        columns = before | {
+            "interval": interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
+        }
+        step = self.step_input(condition)[:, None]
+        for name in INPUTS:
+            step = step + self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name])
+        outputs, (hidden, cell) = self.lstm(self.dropout(step), tuple(state))
+        return outputs, DecoderState(hidden, cell)
+
+    def logits(self, hidden: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""
+        heads = self.to_heads(self.dropout(hidden))
+        scores = {}
+        for stage, name in enumerate(FIELDS):
+            scores[name] = self.heads[name](heads[..., : self.config.head_size].relu())
+            if stage < len(STAGES):
+                heads = heads[..., self.config.head_size :]
+                for known in STAGES[stage]:
+                    column = event[known]
+                    heads = heads + self.known[known](bits_of(column) if known == "chroma" else column)
+        return scores
+
+    def loss(
+        self, hidden: Tensor, event: dict[str, Tensor], weights: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Sum nats and count right guesses per field over the events whose weight (B, T) for that field is 1."""
+        nats, right = {}, {}
+        for name, score in self.logits(hidden, event).items():
+            chosen = weights[name].bool()
+            score, target = score[chosen].float(), event[name][chosen]
+            nats[name] = functional.cross_entropy(score, target, reduction="sum")
+            right[name] = (score.argmax(-1) == target).sum()
+        return nats, right
