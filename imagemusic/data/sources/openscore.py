@@ -1,0 +1,135 @@
+"""OpenScore lieder and string quartets, and the orchestral scores of Hauptstimme: engraved by hand, converted by verovio.
+
+They stand on the grid; loudness is constant; a key signature is that of the page, its mode is not known.  A title page
+of 120 bpm is the engraving program's default.
+"""
+
+import csv
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from imagemusic.data.piece import Piece, bar_lines, cut, make_piece, on_grid, single_tempo
+from imagemusic.music.midi import read_midi
+from imagemusic.music.score import ONSET, Score, Track
+
+LICENCE = "CC0-1.0"
+WINDS = range(56, 80)  # General MIDI brass, reeds and pipes
+NAMED_WINDS = re.compile("flute|flöte|horn|clarinet|klarinette|oboe|trumpet|viol|cello", re.IGNORECASE)
+CHOIR_AAHS = 52  # General MIDI; the converter left singers on the oboe or where the engraver's program had them
+MOST_NOTES = 4_000  # in a piece cut from a quartet
+FEWEST_NOTES = 400
+
+
+def read_lied(folder: Path, key: str) -> list[Piece]:
+    """Read scores/COMPOSER/SET/SONG/FILE.mid; the set is the group, or the song where there is no set."""
+    composer, collection, song = key.split("/")[1:4]
+    score = read_midi(folder / key)
+    return make_piece(
+        replace(score, tracks=[_singer(track) for track in score.tracks]),
+        corpus="openscore-lieder",
+        path=key,
+        group="/".join([composer, song] if collection == "_" else [composer, collection]),
+        title=_titles(folder).get(f"{composer}/{collection}/{song}", song.replace("_", " ")),
+        licence=LICENCE,
+        tags=(composer.replace("_", " "),),
+        tempo_known=not single_tempo(score, 120),
+    )
+
+
+def read_quartet(folder: Path, key: str) -> list[Piece]:
+    """Read scores/COMPOSER/WORK/FILE.mid and cut it into movements, or parts of movements."""
+    composer, work = key.split("/")[1:3]
+    score, _ = on_grid(read_midi(folder / key))
+    lines = parts_of(score)
+    pieces = []
+    for number, (start, end) in enumerate(zip(lines, lines[1:], strict=False), start=1):
+        part = cut(score, start, end)
+        pieces += make_piece(
+            part,
+            corpus="openscore-quartets",
+            path=f"{key.removesuffix('.mid')}#{number}",
+            group=f"{composer}/{work}",
+            title=f"{work.replace('_', ' ')} ({number})",
+            licence=LICENCE,
+            tags=(composer.replace("_", " "),),
+            tempo_known=not single_tempo(part, 120),
+        )
+    return pieces
+
+
+def read_orchestra(folder: Path, key: str) -> list[Piece]:
+    """Read COMPOSER__WORK_MOVEMENT.mid; the work is the group."""
+    composer, _, movement = key.removesuffix(".mid").partition("__")
+    score = read_midi(folder / key)
+    return make_piece(
+        score,
+        corpus="hauptstimme",
+        path=key,
+        group=re.sub(r"_[0-9,]+[ab]?$", "", movement),
+        title=movement.replace("_", " "),
+        licence=LICENCE,
+        tags=(composer.replace("_", " "),),
+        tempo_known=not single_tempo(score, 120),
+    )
+
+
+def parts_of(score: Score) -> list[int]:
+    """Choose the ticks at which to cut a long score: where tempo and meter both change, then at quiet bar lines."""
+    tempos = {tempo.tick for tempo in score.tempos}
+    end = score.end
+    lines = [0]
+    for tick in (*(meter.tick for meter in score.meters if meter.tick in tempos), end):
+        if _notes_between(score, lines[-1], tick) >= FEWEST_NOTES:
+            lines.append(tick)
+    lines = [*lines[:-1], end] if len(lines) > 1 else [0, end]
+
+    bars, cuts = bar_lines(score), [0]
+    crossing = _crossing(score, bars)
+    for start, stop in zip(lines, lines[1:], strict=False):
+        count = _notes_between(score, start, stop)
+        pieces = -(-count // MOST_NOTES)
+        onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
+        first = int(np.searchsorted(onsets, start))
+        for piece in range(1, pieces):
+            # Any bar line within a tenth of a piece will do; the fewest notes sound across the best.
+            low, high = ((first + count * (piece + shift) // pieces) for shift in (-0.1, 0.1))
+            within = (bars > onsets[int(low)]) & (bars <= onsets[min(int(high), len(onsets) - 1)]) & (bars < stop)
+            if within.any():
+                candidates = bars[within]
+                cuts.append(int(candidates[np.argmin(crossing[within])]))
+        cuts.append(stop)
+    return cuts
+
+
+def _notes_between(score: Score, start: int, end: int) -> int:
+    return sum(int(((t.notes[:, ONSET] >= start) & (t.notes[:, ONSET] < end)).sum()) for t in score.tracks)
+
+
+def _crossing(score: Score, ticks: np.ndarray) -> np.ndarray:
+    """Count the notes that sound across each tick."""
+    onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
+    offsets = np.sort(np.concatenate([track.notes[:, ONSET] + track.notes[:, 2] for track in score.tracks]))
+    return np.searchsorted(onsets, ticks) - np.searchsorted(offsets, ticks, side="right")
+
+
+def _singer(track: Track) -> Track:
+    """Give a singer a singer's program; in a lied a wind that is not called one sings."""
+    sings = track.program in WINDS or "voice" in track.name.lower()
+    if not sings or NAMED_WINDS.search(track.name):
+        return track
+    # The converter wrote the part's name and its abbreviation together: 'SingstimmeVoice'.
+    name = re.sub(r"(?<=\w)\.?\s*Voice$", "", track.name)
+    return replace(track, program=CHOIR_AAHS, name=name or "Voice")
+
+
+@lru_cache(maxsize=4)
+def _titles(folder: Path) -> dict[str, str]:
+    path = folder / "data" / "scores.tsv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        return {row["path"]: row["name"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
