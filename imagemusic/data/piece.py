@@ -5,12 +5,16 @@ file ──> Score, its own ticks ──> make_piece ──> Piece: 24 ticks a b
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music.score import DURATION, ONSET, VELOCITY, Meter, Score, Tempo, Track
+from imagemusic.music.score import DURATION, ONSET, VELOCITY, Key, Meter, Score, Tempo, Track
+
+Change = TypeVar("Change", Tempo, Meter, Key)
 
 TICKS_PER_BEAT = 24  # holds sixteenths, triplets and thirty-seconds
 CLEARLY_OFF = 0.25  # of a grid tick; a recording without a grid is off it half of the time
@@ -59,12 +63,7 @@ def make_piece(
     score, off_grid = on_grid(score)
     if not score.note_count:
         return []
-    score = replace(
-        score,
-        tempos=score.tempos if tempo_known else (),
-        meters=score.meters if meter_known else (),
-        tracks=score.tracks,
-    )
+    score = replace(score, tempos=score.tempos if tempo_known else (), meters=score.meters if meter_known else ())
     return [
         Piece(
             id=unicodedata.normalize("NFC", f"{corpus}/{path.removesuffix('.mid')}"),
@@ -100,7 +99,7 @@ def on_grid(score: Score) -> tuple[Score, float]:
         off += int((np.abs(exact - notes[:, ONSET]) > CLEARLY_OFF).sum())
         count += len(notes)
 
-    def move(changes: tuple) -> tuple:
+    def move(changes: Sequence[Change]) -> tuple[Change, ...]:
         moved = {int(change.tick * scale + 0.5): change for change in changes}
         return tuple(replace(change, tick=tick) for tick, change in moved.items())
 
@@ -108,7 +107,7 @@ def on_grid(score: Score) -> tuple[Score, float]:
     return replace(score, meters=_without_repeats(score.meters)), off / max(count, 1)
 
 
-def _without_repeats(meters: tuple[Meter, ...]) -> tuple[Meter, ...]:
+def _without_repeats(meters: Sequence[Meter]) -> tuple[Meter, ...]:
     """Drop meters that say again, on a bar line, what holds already."""
     kept: list[Meter] = []
     for meter in meters:
@@ -144,7 +143,7 @@ def trim(score: Score) -> Score:
 def cut(score: Score, start: int, end: int) -> Score:
     """Take the notes that begin in [start, end), ending them there, with the tempo, meter and key that hold."""
 
-    def keep(changes: tuple) -> tuple:
+    def keep(changes: Sequence[Change]) -> tuple[Change, ...]:
         before = [replace(change, tick=0) for change in changes if change.tick <= start][-1:]
         return (*before, *(replace(c, tick=c.tick - start) for c in changes if start < c.tick < end))
 
@@ -169,5 +168,4 @@ def velocity_varies(score: Score) -> bool:
 
 def single_tempo(score: Score, bpm: float) -> bool:
     """Tell whether a score has no other tempo than `bpm`, as a file has that was left at a program's default."""
-    tempos: tuple[Tempo, ...] = tuple(score.tempos)
-    return all(abs(tempo.bpm - bpm) < 0.01 for tempo in tempos)
+    return all(abs(tempo.bpm - bpm) < 0.01 for tempo in score.tempos)

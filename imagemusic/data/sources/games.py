@@ -6,6 +6,7 @@ tracks (dave3d42), so that Freedoom's groups are titles, with the slot's history
 
 import csv
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
         meter_known=not doubtful,
         metrical=not doubtful or on_grid(score)[1] < OFF_THE_BEAT,
     )
-    # One group in both corpora, so that the name of the corpus is that of the present one.
-    return [_in_group(piece, piece.group.replace("freedoom-history/", "freedoom/")) for piece in pieces]
+    # A composition is one group in both corpora: that of the present one.
+    return [replace(piece, group=piece.group.replace("freedoom-history/", "freedoom/")) for piece in pieces]
 
 
 def read_blasphemer(folder: Path, key: str) -> list[Piece]:
@@ -129,12 +130,6 @@ def title_of(credit: str) -> str:
 
 def _group(title: str, slot: str) -> str:
     return re.sub(r"[^a-z0-9]", "", title.lower()) or slot
-
-
-def _in_group(piece: Piece, group: str) -> Piece:
-    from dataclasses import replace
-
-    return replace(piece, group=group)
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
-"""OpenScore lieder and string quartets, and the orchestral scores of Hauptstimme: engraved by hand, converted by verovio.
+"""OpenScore lieder and string quartets, and the orchestral scores of Hauptstimme, engraved by hand.
 
-They stand on the grid; loudness is constant; a key signature is that of the page, its mode is not known.  A title page
-of 120 bpm is the engraving program's default.
+Converted by verovio, they stand on the grid; loudness is constant; a key signature is that of the page, its mode is not
+known.  A piece at 120 bpm throughout has the engraving program's default.
 """
 
 import csv

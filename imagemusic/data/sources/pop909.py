@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.piece import TICKS_PER_BEAT, Piece, make_piece
+from imagemusic.data.piece import Piece, make_piece
 from imagemusic.errors import DataError
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, Meter, Score, Tempo, Track
