@@ -56,11 +56,6 @@ def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], PreparedPiece] | None
     if not piece.velocity_known:
         flat = [np.column_stack([t.notes[:, :VELOCITY], np.full(len(t), UNKNOWN_VELOCITY)]) for t in score.tracks]
         score = replace(score, tracks=[replace(t, notes=n) for t, n in zip(score.tracks, flat, strict=True)])
-    score = replace(
-        score,
-        tempos=score.tempos if piece.tempo_known else (),
-        meters=score.meters if piece.meter_known else (),
-    )
     score, losses = canonicalise(score)
     if not score.note_count:
         return None

@@ -1,0 +1,215 @@
+"""The batch of any step, as a pure function of (seed, step): training can stop and go on to the same numbers.
+
+    epoch:   every piece, as often as its corpus weighs, in random order, cut into windows of T events
+             |piece a: w0 w1 w2|piece b: w0|piece c: w0 w1 ...
+    streams: that row cut into B equal lengths; step s reads window s of each stream
+
+A stream reads a piece's windows in turn, so the decoder's state is carried from step to step and starts afresh from
+the condition at the first window of a piece.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
+from imagemusic.errors import DataError
+from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.music import codec, context
+from imagemusic.music.dials import DIALS, ENSEMBLES
+
+BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
+TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
+START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """How windows are drawn and what of the condition is hidden."""
+
+    batch_size: int = 32
+    window: int = 192
+    corpus_weights: Mapping[str, float] = field(default_factory=dict)  # times a corpus is read in an epoch; default 1
+    transpose: int = 5  # semitones up or down at most
+    drop_condition: float = 0.1  # everything hidden: the null condition of guidance
+    drop_embedding: float = 0.25
+    drop_ensemble: float = 0.3
+    drop_remaining: float = 0.1
+    hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
+    contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
+    pairing_temperature: float = 0.25
+
+
+class Batch(NamedTuple):
+    """B windows of T events."""
+
+    before: dict[str, NDArray[np.int64]]  # (B, T) each: what the step reads
+    target: dict[str, NDArray[np.int64]]  # (B, T) each: what it predicts, with the context that helps
+    weights: dict[str, NDArray[np.float32]]  # (B, T) for each field: 1 where it counts
+    condition: NDArray[np.float32]  # (B, C)
+    fresh: NDArray[np.bool_]  # (B,): the state starts from the condition here
+    pieces: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    piece: NDArray[np.int64]  # (W,) piece of each window
+    window: NDArray[np.int64]  # (W,) its number in the piece
+    shift: NDArray[np.int64]  # (P,) semitones
+    condition: NDArray[np.float32]  # (P, C)
+    hide_remaining: NDArray[np.bool_]  # (P,)
+    hide_velocity: NDArray[np.bool_]  # (P,)
+
+
+class BatchSource:
+    """Batches of one split of a prepared set."""
+
+    def __init__(
+        self,
+        prepared: PreparedSet,
+        pieces: tuple[PreparedPiece, ...],
+        pictures: Pictures,
+        layout: ConditionLayout,
+        options: BatchOptions,
+        seed: int,
+    ) -> None:
+        if not pieces:
+            raise DataError("no piece to train on; prepare a corpus first")
+        self.prepared, self.pieces, self.pictures = prepared, pieces, pictures
+        self.layout, self.options, self.seed = layout, options, seed
+        scaled = [prepared.scale.dials(piece.cues) for piece in pieces]
+        self.dials = np.array([[np.nan if s[d] is None else s[d] for d in DIALS] for s in scaled], np.float64)
+        self.ensembles = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
+        self.windows = np.array([-(-piece.rows // options.window) for piece in pieces])
+        weights = np.array([options.corpus_weights.get(piece.corpus, 1.0) for piece in pieces])
+        # Whole numbers of readings on average: floor plus a coin, so that every epoch has about the same length.
+        self.weights = weights
+        self._epoch_steps = max(1, int(round((self.windows * weights).sum())) // options.batch_size)
+        self._cached: tuple[int, _Epoch] | None = None
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps in an epoch."""
+        return self._epoch_steps
+
+    def _epoch(self, number: int) -> _Epoch:
+        if self._cached is None or self._cached[0] != number:
+            self._cached = (number, self._plan(np.random.default_rng((self.seed, number))))
+        return self._cached[1]
+
+    def _plan(self, rng: np.random.Generator) -> _Epoch:
+        options, count = self.options, len(self.pieces)
+        times = np.floor(self.weights).astype(int) + (rng.random(count) < self.weights % 1)
+        order = rng.permutation(np.repeat(np.arange(count), times))
+        piece = np.repeat(order, self.windows[order])
+        window = np.concatenate([np.arange(self.windows[p]) for p in order])
+        wanted = self._epoch_steps * options.batch_size
+        piece, window = np.resize(piece, wanted), np.resize(window, wanted)
+
+        shift = rng.integers(-options.transpose, options.transpose + 1, count)
+        embeddings = np.full((count, self.layout.embedding_size), np.nan)
+        shared = self.dials[:, [DIALS.index(name) for name in SHARED_DIALS]]
+        for start in range(0, count, 256):
+            chosen = slice(start, start + 256)
+            picture = pair(
+                shared[chosen], self.pictures, rng,
+                temperature=options.pairing_temperature, contrary=options.contrary_picture,
+            )  # fmt: skip
+            view = rng.integers(self.pictures.embeddings.shape[1], size=len(picture))
+            embeddings[chosen] = self.pictures.embeddings[picture, view]
+        dials = np.where(rng.random(self.dials.shape) < rng.random((count, 1)), self.dials, np.nan)
+        ensembles = np.where(rng.random(count) < options.drop_ensemble, -1, self.ensembles)
+        embeddings[rng.random(count) < options.drop_embedding] = np.nan
+        nothing = rng.random(count) < options.drop_condition
+        embeddings[nothing], dials[nothing], ensembles[nothing] = np.nan, np.nan, -1
+        return _Epoch(
+            piece, window, shift, self.layout.pack(embeddings, dials, ensembles),
+            rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,
+        )  # fmt: skip
+
+    def batch(self, step: int) -> Batch:
+        """Make the batch of a step, counted from 0 over all epochs."""
+        number, place = divmod(step, self._epoch_steps)
+        epoch = self._epoch(number)
+        index = np.arange(self.options.batch_size) * self._epoch_steps + place
+        chosen, windows = epoch.piece[index], epoch.window[index]
+        parts = [self._window(epoch, p, w) for p, w in zip(chosen, windows, strict=True)]
+        stack = [{key: np.stack([part[i][key] for part in parts]) for key in parts[0][i]} for i in range(3)]
+        return Batch(
+            stack[0], stack[1], stack[2], epoch.condition[chosen],
+            (windows == 0) | (place == 0), [self.pieces[p].id for p in chosen],
+        )  # fmt: skip
+
+    def _window(self, epoch: _Epoch, number: int, window: int) -> tuple[dict[str, NDArray], ...]:
+        piece = self.pieces[number]
+        return window_columns(
+            self.prepared.rows[piece.start : piece.start + piece.rows], piece.end, window, self.options.window,
+            shift=int(epoch.shift[number]), hide_remaining=bool(epoch.hide_remaining[number]),
+            hide_velocity=bool(epoch.hide_velocity[number]),
+        )  # fmt: skip
+
+
+def window_columns(
+    rows: NDArray[np.void],
+    end: int,
+    window: int,
+    length: int,
+    *,
+    shift: int = 0,
+    hide_remaining: bool = False,
+    hide_velocity: bool = False,
+) -> tuple[dict[str, NDArray], dict[str, NDArray], dict[str, NDArray]]:
+    """Cut window number `window` of `length` events from the rows of a piece that ends at tick `end`.
+
+    Returns the columns before, the target columns and the weights, (T,) each, padded with weight 0.
+    """
+    first = window * length
+    target = rows[first : first + length]
+    before = rows[max(first - 1, 0) : first + length - 1][: len(target)]
+    padding = (0, length - len(target))
+    columns = {name: target[name].astype(np.int64) for name in TARGET}
+    past = {name: before[name].astype(np.int64) for name in BEFORE if name != "remaining"}
+    ticks = before["tick"].astype(np.int64)
+    if first == 0:
+        past = {name: np.concatenate([[START_ROW.get(name, 0)], past[name]])[: len(target)] for name in past}
+        ticks = np.concatenate([[0], ticks])[: len(target)]
+    _transpose(columns, shift)
+    _transpose(past, shift)
+    past["remaining"] = np.zeros(len(ticks), np.int64) if hide_remaining else context.remaining_index(end - ticks)
+    weights = field_weights(columns)
+    if hide_velocity:
+        past["velocity"] = np.zeros_like(past["velocity"])
+        columns["last_velocity"] = np.where(columns["last_velocity"] == context.NO_VELOCITY, context.NO_VELOCITY, 0)
+    return tuple({k: np.pad(v, padding) for k, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
+
+
+def field_weights(columns: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+    """Say which fields of each event carry information: the others are implied or not known."""
+    part, program = columns["part"], columns["program"]
+    note = part < codec.SLOTS
+    valued = (columns["pitch"] > 0) & ((part == codec.METER) | (part == codec.TEMPO))
+    slot = part == codec.SLOT
+    counts = {
+        "gap": np.ones_like(part),
+        "part": np.ones_like(part),
+        "pitch": note | slot | valued,
+        "duration": note & (program != codec.DRUMS) | slot,
+        "velocity": note & (columns["velocity"] > 0),
+    }
+    return {name: value.astype(np.float32) for name, value in counts.items()}
+
+
+def _transpose(columns: dict[str, NDArray[np.int64]], shift: int) -> None:
+    """Move pitches by `shift` semitones in place; drums and what is not a note stay."""
+    if not shift:
+        return
+    moved = columns["program"] < codec.DRUMS
+    columns["pitch"] = np.where(moved, np.clip(columns["pitch"] + shift, 0, 127), columns["pitch"])
+    known = moved & (columns["last_pitch"] < context.NO_PITCH)
+    columns["last_pitch"] = np.where(known, np.clip(columns["last_pitch"] + shift, 0, 127), columns["last_pitch"])
+    turn = shift % 12
+    columns["chroma"] = (columns["chroma"] << turn | columns["chroma"] >> (12 - turn)) & 0xFFF

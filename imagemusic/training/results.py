@@ -1,0 +1,56 @@
+"""A measured figure -> JSON that says how it came about: command, commit, versions, data."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusic")
+
+
+def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
+    """Write `figures` with their provenance, replacing what is there only when all of it is written."""
+    how = {
+        "command": shlex.join(["python", *(_relative(word) for word in sys.argv)]),
+        "commit": _commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "data": list(data),
+        "seed": seed,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_name(path.name + ".partial")
+    waiting.write_text(json.dumps(dict(figures) | {"how": how}, indent=1, ensure_ascii=False) + "\n")
+    os.replace(waiting, path)
+
+
+def _relative(word: str) -> str:
+    """Keep a command free of this machine's folders: absolute paths are cut to their last two parts."""
+    place = Path(word)
+    return str(Path(*place.parts[-2:])) if place.is_absolute() else word
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True,
+            cwd=Path(__file__).parent,
+        )  # fmt: skip
+        return found.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
