@@ -1,0 +1,4 @@
+from imagemusic.web.page import launch
+
+if __name__ == "__main__":
+    launch()

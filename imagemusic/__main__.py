@@ -1,0 +1,8 @@
+"""`python -m imagemusic`: the command line, where the `imagemusic` command is not on the path."""
+
+import sys
+
+from imagemusic.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

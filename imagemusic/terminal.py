@@ -1,0 +1,39 @@
+"""What the command line shows while it works: results on the output stream, bars and errors on the error stream."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar() -> Iterator[tuple[Callable[[float, str], None], Callable[[str], None]]]:
+    """Show a bar on a terminal once the work has taken two seconds.
+
+    Yields two functions: one to say how far the work is, in 0..1, and one to print a line past the bar.
+    """
+    from tqdm import tqdm
+
+    layout = "{percentage:3.0f}% |{bar:30}| {elapsed} {desc}"
+    with tqdm(total=1.0, delay=2, disable=None, leave=False, miniters=0, bar_format=layout) as bar:
+
+        def progress(done: float, message: str) -> None:
+            bar.set_description_str(message, refresh=False)
+            bar.update(done - bar.n)
+
+        def say(line: str) -> None:
+            bar.write(line, file=sys.stdout)
+
+        yield progress, say
+
+
+def notice(message: str) -> None:
+    """Print one line on the error stream."""
+    print(f"imagemusic: {message}", file=sys.stderr)
+
+
+def print_error(error: object, where: str = "") -> None:
+    """Print what went wrong in one line, naming `where` unless the message already does."""
+    message = " ".join(str(error).splitlines())
+    if not message.startswith(where):
+        message = f"{where}: {message}"
+    notice(f"error: {message}")

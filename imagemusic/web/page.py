@@ -1,0 +1,243 @@
+"""The page: a picture and a few settings on the left, the music made from it on the right.
+
+    picture ─┐                     ┌─> notes: piano roll, dials, MIDI       shown first, after a second
+    settings ┴─> ImageMusic.compose ┴─> sound: player, WAV                   shown once it is played
+
+The settings that the page does not offer keep the defaults of `ComposeOptions`.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image, ImageOps
+
+from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
+from imagemusic.composition import ComposeOptions, Composition
+from imagemusic.errors import ConfigError, ImageMusicError
+from imagemusic.pipeline import ImageMusic
+from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
+from imagemusic.web.readout import dials_html
+from imagemusic.web.style import CSS, theme
+
+EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff"}  # what a browser shows by itself
+
+# One visitor must not keep the others waiting: the page offers less than the command line.
+SECONDS = (10, 180)
+TEMPERATURE = (0.5, 1.5)
+GUIDANCE = (1.0, 4.0)
+MAX_SEED = 2**31 - 1
+MAX_UPLOAD = "40mb"
+MAX_WAITING = 16
+CACHE_SECONDS = 24 * 3600
+RECENT = 8  # pieces a visitor finds again
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece that a visitor has made, with what the strip of recent pieces shows of it."""
+
+    name: str
+    composition: Composition
+    thumbnail: Image.Image
+
+    @property
+    def caption(self) -> str:
+        """Say in a few words how the piece was made."""
+        options = self.composition.options
+        return f"{options.seconds:g} s · seed {options.seed}"
+
+
+def build_page(model: ImageMusic | None = None) -> gr.Blocks:
+    """Lay out the page for a model, by default the one that ships."""
+    model = model or ImageMusic.from_pretrained()
+    defaults = ComposeOptions()
+
+    def compose(
+        picture: str | None,
+        seconds: float,
+        seed: int,
+        temperature: float,
+        guidance_scale: float,
+        recent: list[Piece],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (how gradio finds it)
+    ) -> Iterator[tuple[Any, ...]]:
+        if picture is None:
+            raise gr.Error("No picture yet: drop one, or pick an example.", print_exception=False)
+        options = {"seconds": seconds, "seed": seed, "temperature": temperature, "guidance_scale": guidance_scale}
+        path = Path(picture)
+        try:
+            composition = model.compose(
+                path, ComposeOptions(**options), progress=lambda done, message: progress(done / 2, desc=message)
+            )
+            piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
+            recent = [piece, *recent][:RECENT]
+            thumbnails = [(one.thumbnail, one.caption) for one in recent]
+            for shown in show_piece(piece):
+                yield *shown, recent, thumbnails, gr.Column(visible=True)
+                progress(0.6, desc="playing")
+        except ImageMusicError as error:
+            raise gr.Error(in_short(error, path), print_exception=False) from error
+
+    def show_again(recent: list[Piece], event: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from show_piece(recent[event.index])
+        except ImageMusicError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    with gr.Blocks(title="imagemusic", analytics_enabled=False, delete_cache=(3600, CACHE_SECONDS)) as page:
+        gr.Markdown("# imagemusic\nGive it a picture; it composes music for what it sees.", elem_id="title")
+        recent = gr.State([], time_to_live=CACHE_SECONDS)
+        with gr.Row():
+            with gr.Column(scale=4, min_width=320):
+                picture = gr.Image(
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard"],
+                    show_label=False,
+                    height=320,
+                    elem_id="picture",
+                )
+                # The upload as it is: gr.Image would open it itself, and say less of what is wrong with it.
+                picture.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
+                if examples := sorted(path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES):
+                    gr.Examples([[str(path)] for path in examples], picture, label="Or one of these")
+                seconds = gr.Slider(*SECONDS, defaults.seconds, step=5, label="Length, seconds")
+                with gr.Row(elem_id="seed"):
+                    seed = gr.Number(
+                        defaults.seed, label="Seed", info="The same seed, the same piece", precision=0,
+                        minimum=0, maximum=MAX_SEED, min_width=120,
+                    )  # fmt: skip
+                    dice = gr.Button("⚄", elem_id="dice", min_width=64)
+                temperature = gr.Slider(
+                    *TEMPERATURE, defaults.temperature, step=0.05, label="Creativity", info="Left safe, right strange"
+                )
+                guidance = gr.Slider(
+                    *GUIDANCE, defaults.guidance_scale, step=0.1, label="Guidance", info="How closely to follow it"
+                )
+                button = gr.Button("Compose", variant="primary", size="lg")
+            with gr.Column(scale=6, min_width=320):
+                audio = gr.Audio(label="Music", interactive=False, type="filepath", buttons=[], elem_id="music")
+                roll = gr.Image(show_label=False, interactive=False, buttons=["fullscreen"], elem_id="roll")
+                with gr.Row():
+                    midi = gr.DownloadButton("MIDI", interactive=False, min_width=80, elem_id="midi")
+                    sound = gr.DownloadButton("Sound", interactive=False, min_width=80, elem_id="sound")
+                    record = gr.DownloadButton("Record", interactive=False, min_width=80)
+                readout = gr.HTML(container=True, padding=True, visible=False)
+                with gr.Column(visible=False) as strip:
+                    gr.Markdown("#### Recent pieces")
+                    gallery = gr.Gallery(
+                        show_label=False,
+                        container=False,
+                        interactive=False,
+                        allow_preview=False,
+                        buttons=[],
+                        fit_columns=False,
+                        height="auto",
+                        object_fit="contain",
+                        elem_id="recent",
+                    )
+
+        results = [audio, roll, midi, sound, record, readout]
+        picture.upload(check_picture, picture, picture, api_visibility="private")
+        dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", api_visibility="private")
+        button.click(
+            compose,
+            [picture, seconds, seed, temperature, guidance, recent],
+            [*results, recent, gallery, strip],
+            api_name="compose",
+            concurrency_id="model",
+            concurrency_limit=1,
+            show_progress_on=[audio],
+        )
+        gallery.select(
+            show_again,
+            recent,
+            results,
+            concurrency_id="model",
+            show_progress_on=[audio],
+            api_visibility="private",
+        )
+    return page
+
+
+def show_piece(piece: Piece) -> Iterator[tuple[Any, ...]]:
+    """Yield what the result components show: all but the sound, then all."""
+    composition = piece.composition
+    # Gradio copies the files that it is given while this generator waits for its next turn.
+    with tempfile.TemporaryDirectory() as folder:
+        midi, sound, record = (Path(folder, piece.name + suffix) for suffix in (".mid", ".wav", ".json"))
+        composition.score.save(midi)
+        composition.save_record(record)
+        notes = (
+            composition.piano_roll(),
+            gr.DownloadButton(value=midi, interactive=True),
+        )
+        rest = (gr.DownloadButton(value=record, interactive=True), gr.HTML(dials_html(composition.dials), visible=True))
+        yield None, *notes, gr.DownloadButton(interactive=False), *rest
+        if SYNTHESIZERS[engine_name()].is_installed():
+            composition.render().save(sound)
+            yield sound, *notes, gr.DownloadButton(value=sound, interactive=True), *rest
+        else:
+            gr.Warning("No synthesizer is installed, so there is no sound; run: pip install --no-deps tinysoundfont")
+
+
+def check_picture(picture: str) -> Iterator[str | Path | None]:
+    """Refuse an upload that is no picture, and turn what browsers do not show into what they do."""
+    path = Path(picture)
+    try:
+        image = load_image(path)
+    except ImageMusicError as error:
+        gr.Warning(in_short(error, path))
+        yield None
+        return
+    if path.suffix.lower() in BROWSER_SUFFIXES:
+        yield picture
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shown = Path(folder, f"{path.stem}.png")
+        image.save(shown)
+        yield shown
+
+
+def in_short(error: ImageMusicError, path: Path) -> str:
+    """Say what went wrong with the name that the visitor knows, not the path of the upload."""
+    return str(error).replace(str(path), path.name)
+
+
+def draw_thumbnail(picture: Path, composition: Composition, height: int = 120) -> Image.Image:
+    """Draw the picture beside its piano roll."""
+    cover = ImageOps.contain(load_image(picture, at_least=height), (height, height))
+    roll = composition.piano_roll().resize((2 * height, height))
+    canvas = Image.new("RGB", (3 * height, height), "black")
+    canvas.paste(cover, ((height - cover.width) // 2, (height - cover.height) // 2))
+    canvas.paste(roll, (height, 0))
+    return canvas
+
+
+def launch(host: str = "127.0.0.1", port: int = 7860, *, checkpoint: str | None = None) -> None:
+    """Serve the page until it is interrupted.
+
+    Raises:
+        ConfigError: the address or port cannot be listened on.
+        CheckpointError: there is no such model.
+    """
+    page = build_page(ImageMusic.from_pretrained(checkpoint)).queue(max_size=MAX_WAITING)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            theme=theme(),
+            css=CSS,
+            max_file_size=MAX_UPLOAD,
+            share=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            footer_links=[],
+        )
+    except OSError as error:
+        raise ConfigError(f"{host}:{port}: cannot listen there, is it in use? choose another with --port") from error
