@@ -43,6 +43,17 @@ EXAMPLES = {
   imagemusic app --host 0.0.0.0 --port 8080""",
 }
 
+# An option for a field of `ComposeOptions`.  A default is said here for people to read; a test compares it.
+COMPOSE_OPTIONS: tuple[tuple[str, str, type, str], ...] = (
+    ("--seconds", "seconds", float, "length of a piece (default 60)"),
+    ("--seed", "seed", int, "the same seed gives the same piece (default 0)"),
+    ("--temperature", "temperature", float, "how freely notes are chosen: low is safe, high is strange (default 1)"),
+    ("--top-p", "top_p", float, "share of likely notes to choose among (default 0.95)"),
+    ("--guidance", "guidance_scale", float, "how closely to follow the picture, 1 is off (default 1.5)"),
+    ("--tempo", "tempo_bpm", float, "beats a minute (default: as the picture suggests)"),
+    ("--size", "size", int, "side in pixels at which the picture is seen (default: as the model was trained)"),
+)
+
 
 class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line, without the usage in front."""
@@ -105,18 +116,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_compose_options(command: argparse.ArgumentParser) -> None:
-    """Add an option for each of `ComposeOptions`, under its name there; what is not given keeps the default there."""
-
-    def add(flag: str, field: str, kind: type, help: str) -> None:
-        command.add_argument(flag, dest=field, type=kind, metavar="N", default=argparse.SUPPRESS, help=help)
-
-    add("--seconds", "seconds", float, "length of a piece (default 60)")
-    add("--seed", "seed", int, "the same seed gives the same piece (default 0)")
-    add("--temperature", "temperature", float, "how freely notes are chosen: low is safe, high is strange (default 1)")
-    add("--top-p", "top_p", float, "share of likely notes to choose among (default 0.95)")
-    add("--guidance", "guidance_scale", float, "how closely to follow the picture; 1 is off (default 1.5)")
-    add("--tempo", "tempo_bpm", float, "beats a minute (default: as the picture suggests)")
-    add("--size", "size", int, "side in pixels at which the picture is seen (default: as the model was trained)")
+    """Add an option for each row of COMPOSE_OPTIONS; one that is not given keeps the default of `ComposeOptions`."""
+    for flag, field, kind, meaning in COMPOSE_OPTIONS:
+        command.add_argument(flag, dest=field, type=kind, metavar="N", default=argparse.SUPPRESS, help=meaning)
 
 
 def add_sound_options(command: argparse.ArgumentParser, *, default: str, choices: str) -> None:

@@ -1,0 +1,92 @@
+"""The layers of the package only look down, and each library has one door."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "imagemusic"
+
+BASE = {"errors", "config"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "music": BASE,
+    "model": BASE,
+    "vision": BASE,
+    "audio": BASE | {"music"},
+    "data": BASE | {"music", "vision"},
+    "checkpoint": BASE | {"music", "model", "vision"},
+    "composition": BASE | {"music", "audio", "vision"},
+    "training": BASE | {"music", "model", "vision", "data", "checkpoint"},
+    "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition"},
+    "terminal": BASE,
+}
+FRONT_ENDS = {"__init__", "__main__", "cli", "batch", "web"}
+
+# Where a third-party library may be used.  Each name is a file or a folder of the package.
+DOORS = {
+    "torchvision": {"vision"},
+    "symusic": {"music/midi.py"},
+    "tinysoundfont": {"audio"},
+    "fluidsynth": {"audio"},
+    "soundfile": {"audio/waveform.py"},
+    "gradio": {"web"},
+    "lightning": {"training"},
+    "matplotlib": {"training"},
+    "spotipy": {"data/sources/spotify.py"},
+    "PIL": {"vision", "audio", "web"},
+}
+WITHOUT_TORCH = {"music", "audio", "composition", "terminal", "cli", "batch", "web", "__init__", "__main__"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write absolute imports"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_layer_imports_only_the_layers_below_it(path):
+    layer = layer_of(path)
+    for module in imported_modules(path):
+        top, _, rest = module.partition(".")
+        other = rest.partition(".")[0]
+        if top == "imagemusic" and other != layer:
+            assert layer in FRONT_ENDS or other in MAY_IMPORT[layer], f"{layer} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_library_is_used_only_behind_its_door(path):
+    for module in imported_modules(path):
+        library = module.partition(".")[0]
+        if library in DOORS:
+            doors = [PACKAGE / door for door in DOORS[library]]
+            assert any(path.is_relative_to(door) for door in doors), f"{library} belongs in {DOORS[library]}"
+        assert library != "torch" or layer_of(path) not in WITHOUT_TORCH, "this layer works without torch"
+
+
+def test_every_layer_is_named_here():
+    assert {layer_of(path) for path in FILES} <= FRONT_ENDS | MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("module", ["batch", "pipeline", "web.page"])
+def test_what_composes_imports_without_torch(module):
+    code = f"import sys; sys.modules['torch'] = None; import imagemusic.{module}"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

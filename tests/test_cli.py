@@ -1,0 +1,144 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from imagemusic import batch, cli
+from imagemusic.audio.synthesis import SYNTHESIZERS
+from imagemusic.composition import ComposeOptions
+from imagemusic.errors import ConfigError
+from imagemusic.music.score import Note, Score, Track
+
+needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
+
+
+def help_of(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def midi(tmp_path):
+    path = tmp_path / "tune.mid"
+    Score([Track([Note(0, 60, 24), Note(24, 64, 24), Note(48, 67, 48)])]).save(path)
+    return path
+
+
+def test_help_loads_nothing_heavy():
+    heavy = {"numpy", "torch", "gradio", "onnxruntime", "PIL", "tqdm", "symusic"}
+    code = f"import sys, imagemusic.cli as c; c.build_parser().format_help(); print({heavy!r} & sys.modules.keys())"
+    assert run_python(code).stdout.strip() == "set()"
+
+
+def test_the_defaults_in_the_help_are_those_of_the_options():
+    defaults = {field.name: field.default for field in dataclasses.fields(ComposeOptions)}
+    for flag, field, _, meaning in cli.COMPOSE_OPTIONS:
+        if defaults[field] is not None:
+            assert f"(default {defaults[field]:g})" in meaning, flag
+
+
+def test_help_names_every_format_and_engine(capsys):
+    text = help_of("compose", capsys)
+    assert f"of {', '.join(batch.FORMATS)} (default" in text
+    assert all(name in text for name in ("auto", *SYNTHESIZERS))
+
+
+def test_an_option_that_is_not_given_is_left_to_the_library():
+    arguments = cli.build_parser().parse_args(["compose", "a.jpg", "--out", "o", "--seconds", "5"])
+    assert arguments.seconds == 5
+    assert not hasattr(arguments, "temperature")
+
+
+def test_a_known_error_is_one_line_and_status_one(monkeypatch, capsys):
+    def fail(arguments):
+        raise ConfigError("cat.jpg: too\ngood")
+
+    monkeypatch.setattr(cli, "run_info", fail)
+    assert cli.main(["info"]) == 1
+    assert capsys.readouterr().err == "imagemusic: error: cat.jpg: too good\n"
+
+
+def test_an_interruption_is_quiet_and_has_the_shell_s_status(monkeypatch, capsys):
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_info", interrupt)
+    assert cli.main(["info"]) == 130
+    assert capsys.readouterr().err == "imagemusic: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["compose"], "required: COVER, --out"),
+        (["compose", "a.jpg", "--out", "o", "--seconds", "long"], "--seconds: invalid float value: 'long'"),
+        (["sing"], "invalid choice: 'sing'"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seconds", "-1"], "seconds must be"),
+        (["--temperature", "0"], "temperature must be"),
+        (["--format", "mid,aiff"], "unknown format 'aiff'; choose from mid, wav"),
+        (["--engine", "harp"], "unknown synthesizer 'harp'"),
+        (["--soundfont", "none.sf2"], "none.sf2: cannot read the SoundFont"),
+        (["--checkpoint", "no/such/model"], "no/such/model"),
+        (["--variations", "0"], "variations must be"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_before_anything_is_written(arguments, message, tmp_path, capsys):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    assert cli.main(["compose", str(picture), "--out", str(tmp_path / "out"), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_list_of_formats_is_split_at_its_commas():
+    assert cli.comma_list("mid, .WAV,,mid") == ("mid", "wav")
+
+
+def test_a_nested_table_is_spelled_line_by_line():
+    assert list(cli.spell_out({"a": 1, "b": {"c": ["x", "y"]}})) == ["a: 1", "b:", "  c: x, y"]
+
+
+@needs_sound
+def test_render_writes_the_sound_and_a_piano_roll(midi, tmp_path, capsys):
+    assert cli.main(["render", str(midi), "--out", str(tmp_path / "new"), "--format", "wav,flac"]) == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["tune.flac", "tune.png", "tune.wav"]
+    assert capsys.readouterr().out.split() == [str(tmp_path / "new" / f"tune.{end}") for end in ("png", "wav", "flac")]
+
+
+def test_render_says_what_is_wrong_with_a_file(tmp_path, capsys):
+    (tmp_path / "no.mid").write_bytes(b"not midi")
+    assert cli.main(["render", str(tmp_path / "no.mid")]) == 1
+    assert "not a MIDI file" in capsys.readouterr().err
+
+
+def test_training_without_torch_says_what_to_install():
+    code = (
+        "import sys; sys.modules['torch'] = None; from imagemusic.cli import main; sys.exit(main(['train', 'x.toml']))"
+    )
+    finished = run_python(code)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("imagemusic: error: training needs torch; run: pip install")
