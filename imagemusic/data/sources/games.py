@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from imagemusic.data.piece import Piece, make_piece, on_grid, single_tempo
+from imagemusic.data.grid import on_grid
+from imagemusic.data.piece import Piece, make_piece, single_tempo
 from imagemusic.music.midi import read_midi
 
 BSD = "BSD-3-Clause"

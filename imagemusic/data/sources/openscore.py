@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.data.piece import Piece, bar_lines, cut, make_piece, on_grid, single_tempo
+from imagemusic.data.bars import full_first_bar, guess_pickup
+from imagemusic.data.grid import bar_lines, cut, on_grid
+from imagemusic.data.piece import Piece, make_piece, single_tempo
 from imagemusic.music.midi import read_midi
-from imagemusic.music.score import ONSET, Score, Track
+from imagemusic.music.score import DURATION, ONSET, Score, Track
 
 LICENCE = "CC0-1.0"
 WINDS = range(56, 80)  # General MIDI brass, reeds and pipes
@@ -37,6 +39,7 @@ def read_lied(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
+        guess_bars=True,
     )
 
 
@@ -44,10 +47,18 @@ def read_quartet(folder: Path, key: str) -> list[Piece]:
     """Read scores/COMPOSER/WORK/FILE.mid and cut it into movements, or parts of movements."""
     composer, work = key.split("/")[1:3]
     score, _ = on_grid(read_midi(folder / key))
-    lines = parts_of(score)
+    movements = movement_starts(score)
+    parts = []
+    for start, stop in zip(movements, [*movements[1:], score.end], strict=True):
+        movement = cut(score, start, stop)
+        # A movement ends with what its pickup lacks, so that whole bars left over before the next meter tell nothing.
+        until = movement.meters[1].tick if len(movement.meters) > 1 else movement.end
+        opening = cut(movement, 0, until)
+        movement = full_first_bar(movement, guess_pickup(opening))
+        lines = [0, *quiet_bar_lines(movement, MOST_NOTES), movement.end]
+        parts += [cut(movement, *line) for line in zip(lines, lines[1:], strict=False)]
     pieces = []
-    for number, (start, end) in enumerate(zip(lines, lines[1:], strict=False), start=1):
-        part = cut(score, start, end)
+    for number, part in enumerate(parts, start=1):
         pieces += make_piece(
             part,
             corpus="openscore-quartets",
@@ -74,35 +85,35 @@ def read_orchestra(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
+        guess_bars=True,
     )
 
 
-def parts_of(score: Score) -> list[int]:
-    """Choose the ticks at which to cut a long score: where tempo and meter both change, then at quiet bar lines."""
+def movement_starts(score: Score) -> list[int]:
+    """Find the ticks at which movements begin: tempo and meter are written anew, and enough notes follow."""
     tempos = {tempo.tick for tempo in score.tempos}
-    end = score.end
-    lines = [0]
-    for tick in (*(meter.tick for meter in score.meters if meter.tick in tempos), end):
-        if _notes_between(score, lines[-1], tick) >= FEWEST_NOTES:
-            lines.append(tick)
-    lines = [*lines[:-1], end] if len(lines) > 1 else [0, end]
+    starts = [0]
+    for tick in (meter.tick for meter in score.meters if meter.tick in tempos):
+        enough = min(_notes_between(score, starts[-1], tick), _notes_between(score, tick, score.end))
+        if enough >= FEWEST_NOTES:
+            starts.append(tick)
+    return starts
 
-    bars, cuts = bar_lines(score), [0]
+
+def quiet_bar_lines(score: Score, most_notes: int) -> list[int]:
+    """Choose bar lines that cut a score into parts of about `most_notes` at most, across as few notes as can be."""
+    onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
+    parts = -(-len(onsets) // most_notes)
+    bars = bar_lines(score)
     crossing = _crossing(score, bars)
-    for start, stop in zip(lines, lines[1:], strict=False):
-        count = _notes_between(score, start, stop)
-        pieces = -(-count // MOST_NOTES)
-        onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
-        first = int(np.searchsorted(onsets, start))
-        for piece in range(1, pieces):
-            # Any bar line within a tenth of a piece will do; the fewest notes sound across the best.
-            low, high = ((first + count * (piece + shift) // pieces) for shift in (-0.1, 0.1))
-            within = (bars > onsets[int(low)]) & (bars <= onsets[min(int(high), len(onsets) - 1)]) & (bars < stop)
-            if within.any():
-                candidates = bars[within]
-                cuts.append(int(candidates[np.argmin(crossing[within])]))
-        cuts.append(stop)
-    return cuts
+    lines = []
+    for part in range(1, parts):
+        # Any bar line within a tenth of a part will do.
+        low, high = (int(onsets[int(len(onsets) * (part + shift) / parts)]) for shift in (-0.1, 0.1))
+        near = np.flatnonzero((bars > low) & (bars <= high))
+        if len(near):
+            lines.append(int(bars[near[np.argmin(crossing[near])]]))
+    return lines
 
 
 def _notes_between(score: Score, start: int, end: int) -> int:
@@ -112,7 +123,7 @@ def _notes_between(score: Score, start: int, end: int) -> int:
 def _crossing(score: Score, ticks: np.ndarray) -> np.ndarray:
     """Count the notes that sound across each tick."""
     onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
-    offsets = np.sort(np.concatenate([track.notes[:, ONSET] + track.notes[:, 2] for track in score.tracks]))
+    offsets = np.sort(np.concatenate([track.notes[:, ONSET] + track.notes[:, DURATION] for track in score.tracks]))
     return np.searchsorted(onsets, ticks) - np.searchsorted(offsets, ticks, side="right")
 
 
