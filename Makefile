@@ -34,9 +34,10 @@ lint: $(FULL)
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
+# Not compiled beforehand: most of it is never imported, and what is gets compiled on first use.
 $(CORE): pyproject.toml | $(RUN)
-	@echo 'Installing the core into $(VENV): about 460 MB, half a minute on a fast line ...'
-	@$(PIP) install --quiet --editable .
+	@echo 'Installing the core into $(VENV): about 400 MB, half a minute on a fast line ...'
+	@$(PIP) install --quiet --no-compile --editable .
 	@$(PIP) install --quiet --no-deps tinysoundfont 2> $(VENV)/tinysoundfont.log \
 		|| echo 'note: tinysoundfont is not to be had here, so pieces are written as MIDI alone unless FluidSynth is installed'
 	@touch $@
@@ -53,7 +54,7 @@ $(RUN):
 		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null \
 		|| { echo '$(PYTHON) cannot make virtual environments; install that: sudo apt-get install python3-venv'; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 clean:
 	rm -rf $(VENV) $(OUT) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
