@@ -1,0 +1,68 @@
+"""imagemusic: a picture goes in, music comes out.
+
+    from imagemusic import ComposeOptions, ImageMusic
+
+    piece = ImageMusic.from_pretrained().compose("cover.jpg", ComposeOptions(seconds=60))
+    piece.score.save("cover.mid")
+    piece.render().save("cover.wav")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from imagemusic.errors import (
+    CheckpointError,
+    CodecError,
+    ConfigError,
+    DataError,
+    DependencyError,
+    ImageError,
+    ImageMusicError,
+    OutputError,
+    ScoreError,
+    SynthesisError,
+)
+
+if TYPE_CHECKING:
+    from imagemusic.composition import ComposeOptions, Composition, load_record
+    from imagemusic.music.score import Note, Score, Track
+    from imagemusic.pipeline import ImageMusic
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "CodecError",
+    "ComposeOptions",
+    "Composition",
+    "ConfigError",
+    "DataError",
+    "DependencyError",
+    "ImageError",
+    "ImageMusic",
+    "ImageMusicError",
+    "Note",
+    "OutputError",
+    "Score",
+    "ScoreError",
+    "SynthesisError",
+    "Track",
+    "load_record",
+]
+
+# Found when first asked for: numpy and onnxruntime would slow down `imagemusic --help`.
+_WHERE = {
+    "ComposeOptions": "composition",
+    "Composition": "composition",
+    "load_record": "composition",
+    "ImageMusic": "pipeline",
+    "Note": "music.score",
+    "Score": "music.score",
+    "Track": "music.score",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'imagemusic' has no attribute {name!r}")
+    return getattr(import_module(f"imagemusic.{_WHERE[name]}"), name)

@@ -42,6 +42,7 @@ class BatchOptions:
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
     pairing_temperature: float = 0.25
+    epochs_without_pictures: int = 0  # at the start: first learn music, then what pictures have to do with it
 
 
 class Batch(NamedTuple):
@@ -98,11 +99,12 @@ class BatchSource:
 
     def _epoch(self, number: int) -> _Epoch:
         if self._cached is None or self._cached[0] != number:
-            self._cached = (number, self._plan(np.random.default_rng((self.seed, number))))
+            self._cached = (number, self._plan(number))
         return self._cached[1]
 
-    def _plan(self, rng: np.random.Generator) -> _Epoch:
+    def _plan(self, number: int) -> _Epoch:
         options, count = self.options, len(self.pieces)
+        rng = np.random.default_rng((self.seed, number))
         times = np.floor(self.weights).astype(int) + (rng.random(count) < self.weights % 1)
         order = rng.permutation(np.repeat(np.arange(count), times))
         piece = np.repeat(order, self.windows[order])
@@ -111,16 +113,7 @@ class BatchSource:
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
-        embeddings = np.full((count, self.layout.embedding_size), np.nan)
-        shared = self.dials[:, [DIALS.index(name) for name in SHARED_DIALS]]
-        for start in range(0, count, 256):
-            chosen = slice(start, start + 256)
-            picture = pair(
-                shared[chosen], self.pictures, rng,
-                temperature=options.pairing_temperature, contrary=options.contrary_picture,
-            )  # fmt: skip
-            view = rng.integers(self.pictures.embeddings.shape[1], size=len(picture))
-            embeddings[chosen] = self.pictures.embeddings[picture, view]
+        embeddings = self._paired(number)
         dials = np.where(rng.random(self.dials.shape) < rng.random((count, 1)), self.dials, np.nan)
         ensembles = np.where(rng.random(count) < options.drop_ensemble, -1, self.ensembles)
         embeddings[rng.random(count) < options.drop_embedding] = np.nan
@@ -130,6 +123,24 @@ class BatchSource:
             piece, window, shift, self.layout.pack(embeddings, dials, ensembles),
             rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,
         )  # fmt: skip
+
+    def _paired(self, number: int) -> NDArray[np.float64]:
+        """Embedding (P, E) of the picture that each piece is given in an epoch; NaN where it gets none."""
+        count, options = len(self.pieces), self.options
+        embeddings = np.full((count, self.layout.embedding_size), np.nan)
+        if number < options.epochs_without_pictures:
+            return embeddings
+        rng = np.random.default_rng((self.seed, number, 1))
+        shared = self.dials[:, [DIALS.index(name) for name in SHARED_DIALS]]
+        for start in range(0, count, 256):  # a few at a time: pieces x pictures x dials is large
+            chosen = slice(start, start + 256)
+            picture = pair(
+                shared[chosen], self.pictures, rng,
+                temperature=options.pairing_temperature, contrary=options.contrary_picture,
+            )  # fmt: skip
+            view = rng.integers(self.pictures.embeddings.shape[1], size=len(picture))
+            embeddings[chosen] = self.pictures.embeddings[picture, view]
+        return embeddings
 
     def batch(self, step: int) -> Batch:
         """Make the batch of a step, counted from 0 over all epochs."""

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
-from imagemusic.model.decoder import FIELDS, NoteDecoder
+from imagemusic.model.decoder import NoteDecoder
+from imagemusic.model.fields import FIELDS
 from imagemusic.training.batches import window_columns
 
 Totals = dict[str, float]

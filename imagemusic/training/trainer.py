@@ -28,7 +28,8 @@ from imagemusic.data.dataset import PreparedSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.decoder import FIELDS, DecoderConfig, DecoderState, NoteDecoder
+from imagemusic.model.decoder import DecoderConfig, DecoderState, NoteDecoder
+from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS, ENSEMBLES
 from imagemusic.training.batches import Batch, BatchOptions, BatchSource

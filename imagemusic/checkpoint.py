@@ -1,0 +1,178 @@
+"""A model directory on disk: the settings, the weights once, and two graphs that point into them.
+
+    DIR/config.json         format version, shapes, codec, condition, how cues become dials
+    DIR/model.safetensors   every weight as float16: encoder.*, decoder.*, and prior.*, the dials of the training music
+    DIR/encoder.onnx        picture -> embedding and dials, preprocessing included; weights lie in model.safetensors
+    DIR/step.onnx           one LSTM step; weights lie in model.safetensors
+    DIR/training.json       how it was trained        DIR/README.md   model card
+
+float16 is rounded once, when it is written; torch and ONNX Runtime read the same numbers and compute in float32.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.errors import CheckpointError
+from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.model.stepping import Stepper, make_engine
+from imagemusic.music.codec import CodecConfig
+from imagemusic.music.dials import DialScale
+
+FORMAT_VERSION = 1
+BUNDLED = Path(__file__).parent / "checkpoints" / "default"
+WEIGHTS = "model.safetensors"
+REQUIRED = ("config.json", WEIGHTS, "encoder.onnx", "step.onnx")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An opened model directory."""
+
+    folder: Path
+    config: dict[str, Any]
+    weights: dict[str, NDArray[np.floating]]  # decoder.* and prior.*, float32
+    id: str  # first digits of the hash of settings and weights
+
+    @property
+    def layout(self) -> ConditionLayout:
+        """What a condition of this model holds."""
+        table = self.config["condition"]
+        return ConditionLayout(
+            embedding_size=table["embedding_size"], dials=tuple(table["dials"]), ensembles=tuple(table["ensembles"])
+        )
+
+    @property
+    def scale(self) -> DialScale:
+        """How cues become dials."""
+        return DialScale(**self.config["dials"])
+
+    def part(self, prefix: str) -> dict[str, NDArray[np.floating]]:
+        """Weights below a prefix, without it."""
+        start = f"{prefix}."
+        return {name.removeprefix(start): value for name, value in self.weights.items() if name.startswith(start)}
+
+    def stepper(self, engine: str = "onnx") -> Stepper:
+        """Make the decoder ready to write.
+
+        Raises:
+            CheckpointError: a weight is missing or is not a number.
+        """
+        shape, weights = self.config["decoder"], self.part("decoder")
+        try:
+            return Stepper(
+                weights, make_engine(engine, self.folder, weights, shape["layers"]), hidden_size=shape["hidden_size"],
+                layers=shape["layers"], head_size=shape["head_size"], condition_every_step=shape["condition_every_step"],
+            )  # fmt: skip
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"{self.folder / WEIGHTS}: a weight is missing or misshapen ({error})") from error
+
+
+def resolve(name: str | Path | None) -> Path:
+    """Find a model directory: the bundled one for None, a folder, or a hub id `owner/name`, downloaded once.
+
+    Raises:
+        CheckpointError: there is no such folder, and it is no hub id or cannot be downloaded.
+    """
+    if name is None:
+        return BUNDLED
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if str(name).count("/") != 1 or folder.is_absolute() or str(name).startswith("."):
+        raise CheckpointError(f"{name}: no such checkpoint folder; name a folder or a hub id like owner/model")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "*.onnx", "README.md"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(f"{name}: no such folder, and not on the hub ({str(error).splitlines()[0]})") from error
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Read a model directory.
+
+    Raises:
+        CheckpointError: something is missing, damaged, or of another version or codec.
+    """
+    for name in REQUIRED:
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: not a checkpoint, {name} is missing")
+    raw = (folder / "config.json").read_bytes()
+    try:
+        config = json.loads(raw)
+        found = config["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'}: damaged, or not the settings of a checkpoint") from error
+    if found != FORMAT_VERSION:
+        raise CheckpointError(f"{folder}: checkpoint format version {found}, this imagemusic reads {FORMAT_VERSION}")
+    codec = json.loads(json.dumps(asdict(CodecConfig())))
+    if config.get("codec") != codec:
+        raise CheckpointError(f"{folder}: made for another note codec {config.get('codec')}, need {codec}")
+    weights = _read_weights(folder / WEIGHTS)
+    digest = hashlib.sha256(raw)
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].tobytes())
+    kept = {name: value.astype(np.float32) for name, value in weights.items() if not name.startswith("encoder.")}
+    if bad := [name for name, value in kept.items() if name.startswith("decoder.") and not np.isfinite(value).all()]:
+        raise CheckpointError(f"{folder / WEIGHTS}: {bad[0]} holds numbers that are not finite")
+    return Checkpoint(folder, config, kept, digest.hexdigest()[:12])
+
+
+def _read_weights(path: Path) -> dict[str, NDArray[np.floating]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged, or not a safetensors file ({error})") from error
+
+
+def write_checkpoint(
+    folder: Path,
+    config: Mapping[str, Any],
+    weights: Mapping[str, NDArray[np.floating]],
+    graphs: Mapping[str, Any],
+    *,
+    training: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write a model directory under a temporary name and rename it last.
+
+    graphs maps "encoder" and "step" to `onnx.ModelProto`s whose initializers bear the names of weights below
+    `encoder.` and `decoder.`; those are stored once, in model.safetensors.
+    """
+    from safetensors.numpy import save_file
+
+    from imagemusic.model.graph import point_into
+
+    waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    waiting.mkdir(parents=True)
+    try:
+        stored = {
+            name: np.ascontiguousarray(value, np.float16 if np.issubdtype(value.dtype, np.floating) else None)
+            for name, value in sorted(weights.items())
+        }
+        save_file(stored, waiting / WEIGHTS)
+        (waiting / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
+        for name, graph in graphs.items():
+            pointing = point_into(graph, waiting / WEIGHTS, {"step": "decoder"}.get(name, name))
+            (waiting / f"{name}.onnx").write_bytes(pointing.SerializeToString())
+        (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
+        (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")
+        (waiting / "README.md").write_text(card, encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        waiting.rename(folder)
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)

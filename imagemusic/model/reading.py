@@ -1,0 +1,82 @@
+"""What a picture says, and what music with such dials is like.
+
+    pixels ──► encoder.onnx ──► embedding, dial means and deviations (valence, arousal, tempo)
+    those ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.errors import CheckpointError
+from imagemusic.model.conditioning import ConditionLayout
+
+SEEN = ("valence", "arousal", "tempo")  # the dials that an encoder predicts
+BANDWIDTH = 0.2  # of a dial: how near is alike
+
+
+class PictureReader:
+    """The encoder on ONNX Runtime."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the same numbers on every machine size
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own kinds, none of them public
+            raise CheckpointError(f"{path}: not a usable encoder graph ({str(error).splitlines()[0]})") from error
+        self.size = size  # side in pixels that it was trained on
+
+    def read(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Turn pixels (3, S, S) in 0..1 into embedding (E,), dial means (3,) and deviations (3,)."""
+        outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
+        return tuple(output[0] for output in outputs)
+
+
+class Prior:
+    """The dials of the training music, from which what a picture leaves open is drawn."""
+
+    def __init__(self, dials: NDArray[np.floating], ensembles: NDArray[np.floating], layout: ConditionLayout) -> None:
+        self.dials = dials.astype(np.float64)  # (N, D), NaN where not known
+        self.ensembles = ensembles.astype(int)  # (N,)
+        self.layout = layout
+        self._seen = [layout.dials.index(name) for name in SEEN]
+        # Drums alone answer no picture unless someone asks for them.
+        drums = layout.ensembles.index("drums") if "drums" in layout.ensembles else -1
+        self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
+
+    def spread(self, mean: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        """Rank predicted dials (3,) among those of the training pictures, so that they span -1..1 as music's do.
+
+        A regression shrinks what it predicts towards the middle; its ranks are what is matched between the two sides.
+        """
+        result = {}
+        for name, value in zip(SEEN, mean.tolist(), strict=True):
+            table = pictures[name]
+            result[name] = float(np.interp(value, table, np.linspace(-1, 1, len(table))))
+        return result
+
+    def draw(
+        self, seen: Mapping[str, float], deviation: NDArray[np.floating], rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Draw a training piece with like dials; return its dials, and its ensemble, as what is implied.
+
+        A dial that the picture leaves unsure, (3,) deviations in ranks, counts for less.
+        """
+        wanted = np.array([seen[name] for name in SEEN])
+        width = np.hypot(BANDWIDTH, np.maximum(deviation - deviation.min(), 0))
+        rows = np.flatnonzero(self._complete)
+        distance = (((self.dials[rows][:, self._seen] - wanted) / width) ** 2).sum(axis=1)
+        row = rows[int(np.argmax(-distance / 2 + rng.gumbel(size=len(rows))))]
+        implied: dict[str, Any] = {
+            name: float(value)
+            for name, value in zip(self.layout.dials, self.dials[row], strict=True)
+            if not np.isnan(value)
+        }
+        return implied | {"ensemble": self.layout.ensembles[self.ensembles[row]]}

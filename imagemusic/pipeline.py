@@ -1,0 +1,231 @@
+"""All the steps in order: picture -> embedding and dials -> condition -> events -> score.
+
+    model = ImageMusic.from_pretrained()
+    piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
+    piece.score.save("cover.mid")
+    piece.render().save("cover.wav")
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+
+from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
+from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
+from imagemusic.model.reading import PictureReader, Prior
+from imagemusic.model.sampling import write_piece
+from imagemusic.model.stepping import Stepper
+from imagemusic.music import codec
+from imagemusic.music.canonical import TICKS_PER_BEAT, nearest_tempo
+from imagemusic.music.context import bar_ticks
+from imagemusic.music.grammar import Plan, Writer
+from imagemusic.music.instruments import instrument_name
+from imagemusic.music.midi import midi_bytes
+from imagemusic.music.score import Score, Tempo
+from imagemusic.vision.image import load_pixels, picture_hash
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture: TypeAlias = "str | Path | bytes | Image.Image"
+Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
+
+FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
+TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars
+CLOSE_ENOUGH_SECONDS = 0.9  # the last note may end this much before the time asked for
+
+
+def plan_length(seconds: float, bpm: float, *, exact: bool, bar_beats: float = 4.0) -> tuple[float, int]:
+    """Choose how many beats to play in `seconds`: whole bars where they fit; return the tempo and the beats.
+
+    A tempo that may move (`exact` False) moves by at most 3 % and fits the time exactly; one that was set stays, and
+    the length is off by at most half a beat.
+    """
+    wanted = seconds * bpm / 60
+    bars = max(1, round(wanted / bar_beats)) * bar_beats
+    beats = max(1, round(wanted))
+    if exact:
+        in_bars = bars == round(bars) and abs(bars - wanted) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
+        return bpm, round(bars) if in_bars else beats
+    for total in (bars, beats):
+        if total == round(total) and abs(total / wanted - 1) <= TEMPO_PLAY:
+            return total * 60 / seconds, round(total)
+    return bpm, beats
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """Whether composing again gave the same piece."""
+
+    identical: bool
+    differences: tuple[str, ...]
+    composition: Composition
+
+
+class ImageMusic:
+    """A loaded model, ready to compose.  Holds no settings, so one instance can serve many callers."""
+
+    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, reader: PictureReader, prior: Prior) -> None:
+        self.checkpoint, self.stepper, self.reader, self.prior = checkpoint, stepper, reader, prior
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path | None = None, *, engine: str = "onnx") -> "ImageMusic":
+        """Load a model: the bundled one, a checkpoint directory, or a hub id `owner/name`.
+
+        Raises:
+            CheckpointError: it is missing, damaged, or of another version.
+            ConfigError: the engine is unknown or not installed.
+        """
+        checkpoint = open_checkpoint(resolve(name))
+        prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
+        reader = PictureReader(checkpoint.folder / "encoder.onnx", checkpoint.config["encoder"]["size"])
+        return cls(checkpoint, checkpoint.stepper(engine), reader, prior)
+
+    def describe(self) -> dict[str, Any]:
+        """Say what this model is, for people."""
+        config = self.checkpoint.config
+        return {
+            "checkpoint": self.checkpoint.folder.name,
+            "id": self.checkpoint.id,
+            "format version": config["format_version"],
+            "encoder": config["encoder"],
+            "decoder": {key: value for key, value in config["decoder"].items() if key != "sizes"},
+            "codec": config["codec"],
+            "dials": list(config["condition"]["dials"]),
+            "ensembles": list(config["condition"]["ensembles"]),
+            "engine": self.stepper.engine.name,
+            "card": "README.md" if (self.checkpoint.folder / "README.md").exists() else "none",
+        }
+
+    def look(self, picture: Picture, size: int | None = None) -> PictureReading:
+        """See a picture.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        pixels = load_pixels(picture, size or self.reader.size)
+        return PictureReading(picture_hash(picture), *self.reader.read(pixels))
+
+    @overload
+    def compose(
+        self, image: Sequence[Picture], options: ComposeOptions | None = ..., progress: Progress | None = ...
+    ) -> list[Composition]: ...
+    @overload
+    def compose(
+        self, image: Picture, options: ComposeOptions | None = ..., progress: Progress | None = ...
+    ) -> Composition: ...
+    def compose(
+        self,
+        image: "Picture | Sequence[Picture]",
+        options: ComposeOptions | None = None,
+        progress: Progress | None = None,
+    ) -> Composition | list[Composition]:
+        """Compose a piece for a picture, or one for each of a list of pictures.
+
+        Raises:
+            ImageError: a picture cannot be read.
+        """
+        options = options or ComposeOptions()
+        if isinstance(image, list | tuple):
+            return [self.compose_reading(self.look(one, options.size), options, progress) for one in image]
+        return self.compose_reading(self.look(image, options.size), options, progress)  # type: ignore[arg-type]
+
+    def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
+        """Compose `count` pieces for one picture, variations 1 to `count`."""
+        reading = self.look(image, options.size)
+        return [self.compose_reading(reading, replace(options, variation=number + 1)) for number in range(count)]
+
+    def compose_reading(
+        self, reading: PictureReading, options: ComposeOptions, progress: Progress | None = None
+    ) -> Composition:
+        """Compose a piece for a picture that was seen already."""
+        started = time.perf_counter()
+        rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
+        dials = self._dials(reading, options, rng)
+        score = self._write(reading, dials, options, rng, progress)
+        if progress:
+            progress(1.0, "composed")
+        return Composition(
+            score=score, dials=dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
+            engine=self.stepper.engine.name, versions=library_versions(),
+            compose_seconds=time.perf_counter() - started,
+        )  # fmt: skip
+
+    def _dials(self, reading: PictureReading, options: ComposeOptions, rng: np.random.Generator) -> dict[str, Dial]:
+        """Settle the dials: the picture's, those that music with these dials has, and what the person set."""
+        seen = self.prior.spread(reading.dial_mean, self.checkpoint.config["pictures"])
+        implied = self.prior.draw(seen, reading.dial_sd, rng)
+        dials = {name: Dial(value, "implied") for name, value in implied.items()}
+        dials |= {name: Dial(seen[name], "picture") for name in ("valence", "arousal")}
+        if options.tempo_bpm is not None:
+            set_tempo = self.checkpoint.scale.signed("tempo", options.tempo_bpm)
+            assert set_tempo is not None
+            dials["tempo"] = Dial(set_tempo, "you")
+        return dials
+
+    def _write(
+        self,
+        reading: PictureReading,
+        dials: dict[str, Dial],
+        options: ComposeOptions,
+        rng: np.random.Generator,
+        progress: Progress | None,
+    ) -> Score:
+        checkpoint, exact = self.checkpoint, options.tempo_bpm is not None
+        values = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
+        ensemble = dials.get("ensemble")
+        condition = checkpoint.layout.vector(
+            reading.embedding, values, str(ensemble.value) if ensemble is not None else None
+        )
+        rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
+        wished = options.tempo_bpm or float(np.clip(checkpoint.scale.unsigned("tempo", values["tempo"]), *FREE_TEMPO_BPM))
+
+        def plan(meter: int | None) -> Plan:
+            beats_in_bar = bar_ticks(meter or 0) / TICKS_PER_BEAT
+            bpm, beats = plan_length(options.seconds, wished, exact=exact, bar_beats=beats_in_bar)
+            slack = CLOSE_ENOUGH_SECONDS - (options.seconds - beats * 60 / bpm)
+            return Plan(
+                end=beats * TICKS_PER_BEAT, tempo=nearest_tempo(bpm), tempo_bpm=bpm,
+                ending_slack=max(0, int(slack * bpm / 60)) * TICKS_PER_BEAT,
+                drums_only=ensemble is not None and ensemble.value == "drums",
+            )  # fmt: skip
+
+        writer = Writer(plan(None), replan=plan)
+
+        def report(_: int) -> None:
+            if progress:
+                progress(min(writer.tick / writer.plan.end, 1.0), "composing")
+
+        write_piece(self.stepper, np.stack(rows), writer, options, rng, progress=report)
+        score = codec.decode(np.array(writer.events, np.int16))
+        tracks = [replace(t, name=f"{instrument_name(t.program, t.is_drum)} ({t.name})") for t in score.tracks]
+        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),))
+
+    def replay(self, recorded: Composition) -> ReplayReport:
+        """Compose a recorded piece again and compare the MIDI bytes."""
+        again = self.compose_reading(recorded.picture, recorded.options)
+        if midi_bytes(again.score) == midi_bytes(recorded.score):
+            return ReplayReport(True, (), again)
+        pairs = [("checkpoint", recorded.checkpoint_id, again.checkpoint_id), ("engine", recorded.engine, again.engine)]
+        names = sorted(recorded.versions.keys() | again.versions.keys())
+        pairs += [(name, recorded.versions.get(name, "none"), again.versions.get(name, "none")) for name in names]
+        differences = [f"{name} was {was}, is {now} here" for name, was, now in pairs if was != now]
+        differences.append(f"{recorded.score.note_count} notes were recorded, {again.score.note_count} composed again")
+        return ReplayReport(False, tuple(differences), again)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides which notes are written."""
+    return {name: version(name) for name in ("numpy", "onnxruntime", "pillow")} | {"imagemusic": package_version()}
+
+
+def package_version() -> str:
+    """Version of this package."""
+    from imagemusic import __version__
+
+    return __version__
