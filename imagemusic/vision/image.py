@@ -1,0 +1,157 @@
+"""Any picture a person has to checked RGB pixels.
+
+    file, bytes or PIL image ──> header checked ──> first frame ──> turned ──> RGB ──> (3, S, S) in 0..1
+
+Pictures are squashed to the square, not cropped: album art is square already, so nothing happens to it, and of a
+photograph nothing is lost, while a crop of its middle may lose what the picture is about.
+"""
+
+import hashlib
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from imagemusic.errors import ImageError
+
+# What may be opened, with the suffixes that a folder is searched for.  Pillow's other formats stay closed: few people
+# have them, and some of them start helper programs.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "AVIF": (".avif",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+}
+IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+
+# A 40-megapixel camera's sides are rounded up, so a little more than 40 million.
+MAX_PIXELS = 42_000_000
+
+HASH_SIZE = 256  # side, in pixels, at which pictures are compared
+
+
+def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None = None) -> Image.Image:
+    """Read a picture as an upright RGB image, transparency on white, the first frame of an animation.
+
+    Args:
+        at_least: allow a large JPEG to be decoded at a fraction of its size, which is much quicker, while both sides
+            keep at least this many pixels.
+
+    Raises:
+        ImageError: not a picture, damaged, empty, too large, or not to be read.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of bombs far above our own limit and of metadata that is of no use here.
+        warnings.simplefilter("ignore")
+        if isinstance(source, Image.Image):
+            _check_size(source, "picture")
+            return _decode(source, "picture")
+        where = "picture" if isinstance(source, bytes) else str(source)
+        if isinstance(source, bytes) and not source:
+            raise ImageError(f"{where}: empty, not a picture")
+        with _open(BytesIO(source) if isinstance(source, bytes) else _checked_path(Path(source)), where) as image:
+            _check_size(image, where)
+            if at_least is not None:
+                image.draft(None, (at_least, at_least))
+            return _decode(image, where)
+
+
+def load_pixels(source: Path | str | bytes | Image.Image, size: int = 224) -> NDArray[np.float32]:
+    """Read a picture as pixels (3, size, size) in 0..1, the encoder's input before normalisation."""
+    # Twice the size leaves the antialiasing filter enough to work with.
+    image = load_image(source, at_least=2 * size)
+    small = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))  # (S, S, 3) -> (3, S, S)
+
+
+def picture_hash(source: Path | str | bytes | Image.Image) -> str:
+    """Name a picture by the sha256 of its RGB pixels, whatever file format holds them."""
+    small = load_image(source).resize((HASH_SIZE, HASH_SIZE), Image.Resampling.BOX)
+    return hashlib.sha256(small.tobytes()).hexdigest()
+
+
+def _checked_path(path: Path) -> Path:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path}: a folder, not a picture")
+        if not path.exists():
+            raise ImageError(f"{path}: no such file")
+        if not path.is_file():  # a pipe would wait for ever
+            raise ImageError(f"{path}: not a regular file")
+        if path.stat().st_size == 0:
+            raise ImageError(f"{path}: empty, not a picture")
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path}: cannot be read ({_reason(error)})") from error
+    return path
+
+
+def _open(file: Path | BytesIO, where: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=tuple(FORMATS))
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{where}: more than {MAX_PIXELS / 1e6:.0f} megapixels; make it smaller") from error
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(f"{where}: not a picture that can be read; use {', '.join(FORMATS)}") from error
+    except PermissionError as error:
+        raise ImageError(f"{where}: cannot be read ({_reason(error)})") from error
+    except Exception as error:  # Pillow's readers raise whatever a damaged header makes them raise
+        raise ImageError(f"{where}: damaged or not a picture ({_reason(error)})") from error
+
+
+def _check_size(image: Image.Image, where: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{where}: {width} x {height} is more than {MAX_PIXELS / 1e6:.0f} megapixels; make it smaller")
+    if not width or not height:
+        raise ImageError(f"{where}: {width} x {height} has no pixels")
+
+
+def _decode(image: Image.Image, where: str) -> Image.Image:
+    try:
+        image.load()
+        return _as_rgb(_upright(image))
+    except Exception as error:  # as in _open: the kind of exception depends on the kind of damage
+        raise ImageError(f"{where}: damaged or cut short ({_reason(error)})") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a broken EXIF block says nothing about the pixels
+        return image
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Convert any mode to RGB by meaning: 16 bits scaled, not clipped; transparency on white."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_bytes(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Scale samples (H, W) of 16 or 32 bits or floats to 0..255."""
+    if samples.dtype == np.uint16:
+        return (samples >> 8).astype(np.uint8)
+    values = np.nan_to_num(samples.astype(np.float32))
+    # Wide formats do not say what is white: 1 for floats, else 255 or 65535, whichever the samples need.
+    highest = float(values.max())
+    white = 1.0 if samples.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else max(65535.0, highest)
+    return np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text.splitlines()[0] if text else type(error).__name__
