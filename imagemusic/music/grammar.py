@@ -106,7 +106,8 @@ class Writer:
     def _gaps(self) -> Mask:
         mask = np.zeros(SIZES[codec.GAP], bool)
         tick = self.running.tick
-        reach = min(self.plan.end - 1, self._last_offset + self.plan.longest_silence) - tick
+        latest = self.plan.end - (DRUM_TICKS if self.plan.drums_only else 1)
+        reach = min(latest, self._last_offset + self.plan.longest_silence) - tick
         mask[: max(reach, 0) + 1] = True
         mask[0] = self.in_header or self._may_end() or self._may_stack() or reach <= 0
         return mask
@@ -122,26 +123,39 @@ class Writer:
 
     def _may_stack(self) -> bool:
         """Tell whether another note may start with the last one: rows of a tick go by part, then by pitch."""
+        return bool(self._stackable(self.running.tick).any())
+
+    def _stackable(self, tick: int) -> Mask:
+        """Parts that may play at `tick` after the event before, when no time has passed since it."""
+        mask = self._playable(tick)
         _, part, pitch, _, _ = self.events[-1]
-        return part < len(self.running.programs) - 1 or pitch < self._highest(part)
+        if part < SLOTS:
+            mask[:part] = False
+            mask[part] &= pitch < self._highest(part)
+        return mask
+
+    def _playable(self, tick: int) -> Mask:
+        """Parts that may start a note at `tick`; a drum stroke must fit before the end."""
+        mask = np.zeros(SIZES[codec.PART], bool)
+        programs = self.running.programs
+        mask[: len(programs)] = True
+        if programs and programs[-1] == DRUMS and tick + DRUM_TICKS > self.plan.end:
+            mask[len(programs) - 1] = False
+        return mask
 
     def _highest(self, part: int) -> int:
         return HIGHEST_DRUM if self.running.program(part) == DRUMS else HIGHEST
 
     def _parts(self) -> Mask:
-        gap, declared = self._now[codec.GAP], len(self.running.programs)
-        mask = np.zeros(SIZES[codec.PART], bool)
-        mask[:declared] = True
-        _, part, pitch, _, _ = self.events[-1]
+        gap = self._now[codec.GAP]
         if self.in_header:
-            has_drums = DRUMS in self.running.programs
-            mask[SLOT] = gap == 0 and declared < SLOTS and not has_drums
-        elif gap == 0 and part < SLOTS:
-            mask[:part] = False
-            mask[part] = pitch < self._highest(part)
-            mask[END] = self._may_end()
+            mask = self._playable(self.tick)
+            mask[SLOT] = gap == 0 and len(self.running.programs) < SLOTS and DRUMS not in self.running.programs
         elif gap == 0:
+            mask = self._stackable(self.tick)
             mask[END] = self._may_end()
+        else:
+            mask = self._playable(self.tick)
         mask[REST] = gap == MAX_GAP and self.tick - self._last_offset < self.plan.longest_silence
         return mask
 
@@ -157,17 +171,16 @@ class Writer:
             mask[DRUMS] = bool(self.running.programs)
             return mask
         mask = np.zeros(size, bool)
-        if self.running.programs[part] == DRUMS:
-            mask[LOWEST_DRUM : HIGHEST_DRUM + 1] = True
-        else:
-            mask[LOWEST : HIGHEST + 1] = True
-            for (other, pitch), offset in self._ends.items():
-                if other == part and offset > self.tick:
-                    mask[pitch] = False
+        is_drum = self.running.programs[part] == DRUMS
+        mask[LOWEST_DRUM if is_drum else LOWEST : self._highest(part) + 1] = True
         _, last_part, last_pitch, _, _ = self.events[-1]
         if self._now[codec.GAP] == 0 and last_part == part:
             mask[: last_pitch + 1] = False
-        return mask
+        if is_drum:
+            return mask
+        silent = mask.copy()
+        silent[[pitch for (other, pitch), end in self._ends.items() if other == part and end > self.tick]] = False
+        return silent if silent.any() else mask
 
     def _durations(self) -> Mask:
         size = SIZES[codec.DURATION]

@@ -5,6 +5,21 @@ from collections import defaultdict
 from pathlib import Path
 
 
+def read_metrics(metrics: Path) -> dict[str, list[tuple[int, float]]]:
+    """Read every metric as (step, value) pairs."""
+    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    with open(metrics, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            series[row["metric"]].append((int(row["step"]), float(row["value"])))
+    return series
+
+
+def last_values(metrics: Path, prefix: str) -> dict[str, float]:
+    """Read the last value of each metric whose name starts with `prefix`."""
+    series = read_metrics(metrics) if metrics.exists() else {}
+    return {name.removeprefix(prefix): values[-1][1] for name, values in series.items() if name.startswith(prefix)}
+
+
 def draw_curves(metrics: Path, out: Path) -> None:
     """Draw loss, bits per note and accuracy by step, in total and for each field, as a PNG."""
     import matplotlib
@@ -12,10 +27,7 @@ def draw_curves(metrics: Path, out: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    with open(metrics, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            series[row["metric"]].append((int(row["step"]), float(row["value"])))
+    series = read_metrics(metrics)
     panels = (
         ("training loss, nats", "train/loss"),
         ("training accuracy", "train/accuracy"),

@@ -31,7 +31,6 @@ class Sources:
 
     encoder: Path  # directory with encoder.safetensors, encoder.json, encoder.onnx
     pictures: Path  # the embedded pictures that the decoder was trained with
-    last: Path  # training state, last.ckpt
 
 
 def read_decoder(last: Path, config: DecoderConfig) -> tuple[NoteDecoder, int]:

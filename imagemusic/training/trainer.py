@@ -7,9 +7,11 @@
 """
 
 import csv
+import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from imagemusic.config import from_table, read_toml
-from imagemusic.data.dataset import PreparedSet
+from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError
 from imagemusic.model.conditioning import ConditionLayout
@@ -33,8 +35,10 @@ from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS, ENSEMBLES
 from imagemusic.training.batches import Batch, BatchOptions, BatchSource
-from imagemusic.training.curves import draw_curves
+from imagemusic.training.card import model_card
+from imagemusic.training.curves import draw_curves, last_values
 from imagemusic.training.evaluation import bits_per_note, piece_nats
+from imagemusic.training.export import Sources, export_checkpoint, read_decoder
 
 SIZES = (
     dict(zip(codec.FIELDS, codec.SIZES, strict=True))
@@ -50,6 +54,7 @@ class TrainOptions:
     prepared: str  # directory of scripts/prepare_corpora.py
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
+    encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
     steps: int = 5000
     learning_rate: float = 2e-3
@@ -265,4 +270,25 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     if first < options.steps:
         loader = DataLoader(_Steps(source, first, options.steps), batch_size=None, shuffle=False)
         trainer.fit(module, loader, ckpt_path=last, weights_only=True)
+    if options.encoder:
+        export_run(run, config, prepared, layout, pieces)
     return run
+
+
+def export_run(
+    run: Path, config: TrainConfig, prepared: PreparedSet, layout: ConditionLayout, pieces: tuple[PreparedPiece, ...]
+) -> Path:
+    """Write RUN/checkpoint from RUN/last.ckpt."""
+    options = config.training
+    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
+    facts = asdict(config.decoder) | asdict(config.batches) | {"precision": options.precision, "steps": step}
+    training = {
+        "step": step,
+        "config": json.loads(json.dumps(asdict(config))),
+        "corpora": {name: sum(p.notes for p in pieces if p.corpus == name) for name in sorted({p.corpus for p in pieces})},
+        "validation": last_values(run / "metrics.csv", "validation/"),
+        "versions": {name: version(name) for name in ("torch", "lightning", "numpy", "symusic")},
+    }
+    sources = Sources(encoder=Path(options.encoder), pictures=Path(options.pictures))
+    card = model_card(facts, pieces, Path("docs/results"))
+    return export_checkpoint(run / "checkpoint", decoder, layout, prepared, sources, training=training, card=card)

@@ -1,0 +1,22 @@
+"""A checkpoint's decoder as a torch module, to measure it or to train it further."""
+
+import torch
+
+from imagemusic.checkpoint import WEIGHTS, Checkpoint
+from imagemusic.errors import CheckpointError
+from imagemusic.model.decoder import DecoderConfig, NoteDecoder
+
+
+def decoder_of(checkpoint: Checkpoint) -> NoteDecoder:
+    """Load the decoder of a checkpoint.
+
+    Raises:
+        CheckpointError: weights and settings do not match.
+    """
+    try:
+        decoder = NoteDecoder(DecoderConfig(**checkpoint.config["decoder"]))
+        decoder.load_state_dict({name: torch.from_numpy(value) for name, value in checkpoint.part("decoder").items()})
+    except (TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit config.json ({reason})") from error
+    return decoder.eval()
