@@ -6,13 +6,10 @@ notes are long there, many notes begin there, harmony changes there; most pieces
 often ends as much after a bar line.  scripts/fit_pickups.py fits the weights and measures how often this is right.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.grid import TICKS_PER_BEAT, Change, bar_ticks, without_repeats
+from imagemusic.data.grid import TICKS_PER_BEAT, bar_ticks, delayed
 from imagemusic.music.score import DURATION, ONSET, PITCH, Meter, NoteArray, Score
 
 STEP = TICKS_PER_BEAT // 2  # a pickup is a number of eighths
@@ -102,20 +99,4 @@ def full_first_bar(score: Score, pickup: int) -> Score:
     """Make a pickup of some ticks the end of a full first bar, which begins with rests."""
     if not pickup:
         return score
-    shift = bar_ticks(score.meters[0]) - pickup
-    tracks = []
-    for track in score.tracks:
-        notes = track.notes.copy()
-        notes[:, ONSET] += shift
-        tracks.append(replace(track, notes=notes))
-
-    def later(changes: Sequence[Change]) -> tuple[Change, ...]:
-        return tuple(replace(change, tick=change.tick + shift if change.tick else 0) for change in changes)
-
-    return replace(
-        score,
-        tracks=tracks,
-        tempos=later(score.tempos),
-        meters=without_repeats(later(score.meters)),
-        keys=later(score.keys),
-    )
+    return delayed(score, bar_ticks(score.meters[0]) - pickup)

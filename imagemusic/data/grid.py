@@ -12,6 +12,9 @@ from imagemusic.music.score import DURATION, ONSET, Key, Meter, Score, Tempo, Tr
 TICKS_PER_BEAT = 24  # holds sixteenths, triplets and thirty-seconds
 CLEARLY_OFF = 0.25  # of a grid tick; a recording without a grid is off it half of the time
 
+STRAIGHT, TRIPLET = 3, 4  # finest steps of the two divisions of a beat: thirty-seconds and sextuplets
+FINE_STEP_COST = 1.0  # ticks that a note must be nearer to a step of the finest division than to a coarser one
+
 Change = TypeVar("Change", Tempo, Meter, Key)
 
 
@@ -42,20 +45,20 @@ def on_grid(score: Score) -> tuple[Score, float]:
     return replace(score, meters=without_repeats(score.meters)), off / max(count, 1)
 
 
-def without_repeats(meters: Sequence[Meter]) -> tuple[Meter, ...]:
+def without_repeats(meters: Sequence[Meter], ticks_per_beat: int = TICKS_PER_BEAT) -> tuple[Meter, ...]:
     """Drop meters that say again, on a bar line, what holds already."""
     kept: list[Meter] = []
     for meter in meters:
         last = kept[-1] if kept else None
         same = last and (last.numerator, last.denominator) == (meter.numerator, meter.denominator)
-        if not (last and same and (meter.tick - last.tick) % bar_ticks(last) == 0):
+        if not (last and same and (meter.tick - last.tick) % bar_ticks(last, ticks_per_beat) == 0):
             kept.append(meter)
     return tuple(kept)
 
 
-def bar_ticks(meter: Meter) -> int:
-    """Length of a bar on the grid."""
-    return max(1, round(meter.beats * TICKS_PER_BEAT))
+def bar_ticks(meter: Meter, ticks_per_beat: int = TICKS_PER_BEAT) -> int:
+    """Length of a bar, on the grid unless told."""
+    return max(1, round(meter.beats * ticks_per_beat))
 
 
 def bar_lines(score: Score) -> NDArray[np.int64]:
@@ -92,3 +95,74 @@ def cut(score: Score, start: int, end: int) -> Score:
         if len(notes):
             tracks.append(replace(track, notes=notes))
     return replace(score, tracks=tracks, tempos=keep(score.tempos), meters=keep(score.meters), keys=keep(score.keys))
+
+
+def delayed(score: Score, ticks: int) -> Score:
+    """Start a score later; what held from its beginning holds from the new one."""
+
+    def later(changes: Sequence[Change]) -> tuple[Change, ...]:
+        return tuple(replace(change, tick=change.tick + ticks if change.tick else 0) for change in changes)
+
+    tracks = []
+    for track in score.tracks:
+        notes = track.notes.copy()
+        notes[:, ONSET] += ticks
+        tracks.append(replace(track, notes=notes))
+    return replace(
+        score,
+        tracks=tracks,
+        tempos=later(score.tempos),
+        meters=without_repeats(later(score.meters), score.ticks_per_beat),
+        keys=later(score.keys),
+    )
+
+
+def without_delay(score: Score) -> Score:
+    """Put a score on the beat that stands beside it throughout, as it does after an opening grace note or a sixteenth.
+
+    What is before the first beat becomes the end of a first bar.
+    """
+    half = score.ticks_per_beat // 2
+    onsets = all_onsets(score).astype(np.int64)
+    if not len(onsets) or not half or not score.meters:
+        return score
+    shares = np.bincount(onsets % half, minlength=half) / len(onsets)
+    delay = int(shares.argmax())
+    if not delay or shares[delay] < 0.5 or shares[0] > 0.2:
+        return score
+    bar = bar_ticks(score.meters[0], score.ticks_per_beat)
+    return delayed(score, -delay % bar)
+
+
+def snap(score: Score) -> Score:
+    """Move onsets played by hand onto sixteenths or eighth triplets, or their halves where a note is clearly there.
+
+    One division of the beat is chosen for a whole piece.  Notes keep their durations.
+    """
+    if not score.note_count:
+        return score
+    step = min((STRAIGHT, TRIPLET), key=lambda step: float(_nearest(all_onsets(score), step)[1].mean()))
+    tracks = []
+    for track in score.tracks:
+        notes = track.notes.copy()
+        notes[:, ONSET] = _nearest(notes[:, ONSET].astype(np.float64), step)[0]
+        tracks.append(replace(track, notes=notes))
+    return replace(score, tracks=tracks)
+
+
+def grid_cost(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Measure how far onsets (..., N), in grid ticks, are from places of one division of the beat: means (...)."""
+    straight, triplet = (_nearest(onsets, step)[1].mean(axis=-1) for step in (STRAIGHT, TRIPLET))
+    return np.minimum(straight, triplet)
+
+
+def all_onsets(score: Score) -> NDArray[np.float64]:
+    """Return the onsets (N,) of all tracks, in ticks."""
+    return np.concatenate([track.notes[:, ONSET].astype(np.float64) for track in score.tracks] or [np.zeros(0)])
+
+
+def _nearest(onsets: NDArray[np.float64], step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cheapest multiple of `step` for each onset, and what it costs; odd multiples cost more."""
+    coarse, fine = np.floor(onsets / (2 * step) + 0.5) * (2 * step), np.floor(onsets / step + 0.5) * step
+    to_coarse, to_fine = np.abs(onsets - coarse), np.abs(onsets - fine) + FINE_STEP_COST
+    return np.where(to_fine < to_coarse, fine, coarse), np.minimum(to_fine, to_coarse)

@@ -9,15 +9,19 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from imagemusic.data.grid import on_grid
-from imagemusic.data.piece import Piece, make_piece, single_tempo
+import numpy as np
+
+from imagemusic.data.beats import find_tempo, on_seconds
+from imagemusic.data.grid import TICKS_PER_BEAT, all_onsets, grid_cost, on_grid
+from imagemusic.data.piece import Piece, make_piece
 from imagemusic.music.midi import read_midi
+from imagemusic.music.score import Score
 
 BSD = "BSD-3-Clause"
-MUS_TICKS = (70, 89)  # ticks a beat of files converted from MUS, a format that counts 140 ticks a second, not beats
-CONVERTED_TICKS = 1024
-OFF_THE_BEAT = 0.3  # share of onsets off the grid above which a doubtful tempo is taken for none
+PLAYED = 0.25  # share of onsets off the grid from which on they were played by hand, or on no beat at all
+BEATLESS = 0.9  # ticks, as mean cost of an onset; of 84 played tracks 55 cost 0.2 to 0.75, the others 1.0 and more
 
 SLOT = re.compile(r"^(E\dM\d|MAP\d\d|DM\d\d):\s*(.*)$")
 SLOT_FILES = {  # CREDITS-MUSIC heads these with a phase of the game
@@ -38,9 +42,8 @@ def read_freedoom(folder: Path, key: str) -> list[Piece]:
     """Read musics/d_SLOT.mid."""
     slot = Path(key).stem.removeprefix("d_").lower()
     title = freedoom_titles(folder).get(slot, slot)
-    return make_piece(
-        read_midi(folder / key), corpus="freedoom", path=key, group=_group(title, slot), title=title, licence=BSD
-    )
+    score = read_midi(folder / key)
+    return _band_piece(score, corpus="freedoom", key=key, group=_group(title, slot), title=title, licence=BSD)
 
 
 def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
@@ -48,20 +51,13 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
     name = Path(key).stem.partition("_")[2]
     slot = name.removeprefix("d_").lower()
     title = freedoom_titles(folder.parent / "freedoom").get(slot, name)
-    score = read_midi(folder / key)
-    doubtful = score.ticks_per_beat in (CONVERTED_TICKS, *MUS_TICKS) and (
-        single_tempo(score, 120) or score.ticks_per_beat in MUS_TICKS
-    )
-    pieces = make_piece(
-        score,
+    pieces = _band_piece(
+        read_midi(folder / key),
         corpus="freedoom-history",
-        path=key,
+        key=key,
         group=_group(title, slot),
         title=name,
         licence=BSD,
-        tempo_known=not doubtful,
-        meter_known=not doubtful,
-        metrical=not doubtful or on_grid(score)[1] < OFF_THE_BEAT,
     )
     # A composition is one group in both corpora: that of the present one.
     return [replace(piece, group=piece.group.replace("freedoom-history/", "freedoom/")) for piece in pieces]
@@ -69,19 +65,33 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
 
 def read_blasphemer(folder: Path, key: str) -> list[Piece]:
     """Read mus_SLOT.mid; each is a composition of its own."""
-    score = read_midi(folder / key)
-    from_mus = score.ticks_per_beat in MUS_TICKS
-    name = Path(key).stem
+    name, score = Path(key).stem, read_midi(folder / key)
+    return _band_piece(score, corpus="blasphemer", key=key, group=name, title=name.removeprefix("mus_"), licence=BSD)
+
+
+def _band_piece(
+    score: Score, *, corpus: str, key: str, group: str, title: str, licence: str, **more: Any
+) -> list[Piece]:
+    """Make a piece, and find the beat where the file's own is none: MUS knows 140 ticks a second and no beats.
+
+    Converters then leave a tempo of 120, which is the music's own in some; the notes tell.
+    """
+    played = on_grid(score)[1] > PLAYED
+    on_beat = not played or float(grid_cost(all_onsets(score) * (TICKS_PER_BEAT / score.ticks_per_beat))) < BEATLESS
+    bpm = None
+    if not on_beat:
+        bpm = find_tempo(score.seconds_at(all_onsets(score).astype(np.int64)))
+        score = on_seconds(score, bpm)
     return make_piece(
         score,
-        corpus="blasphemer",
+        corpus=corpus,
         path=key,
-        group=name,
-        title=name.removeprefix("mus_"),
-        licence=BSD,
-        tempo_known=not from_mus,
-        meter_known=not from_mus,
-        metrical=not from_mus,
+        group=group,
+        title=title,
+        licence=licence,
+        metrical=on_beat or bpm is not None,
+        by_hand=played and (on_beat or bpm is not None),
+        **more,
     )
 
 
@@ -89,10 +99,10 @@ def read_simutrans(folder: Path, key: str) -> list[Piece]:
     """Read NUMBER-TITLE.mid; title and composer, who is the group, stand in CREDITS.txt."""
     number = Path(key).name[:2]
     title, composer = _simutrans_credits(folder).get(number, (Path(key).stem, "unknown"))
-    return make_piece(
+    return _band_piece(
         read_midi(folder / key),
         corpus="simutrans",
-        path=key,
+        key=key,
         group=composer,
         title=title,
         licence="Artistic-1.0",

@@ -6,17 +6,14 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
+from imagemusic.data.beats import on_seconds
 from imagemusic.data.piece import Piece, make_piece
 from imagemusic.music.midi import read_midi
-from imagemusic.music.score import DURATION, ONSET, PITCH, Meter, Score, Track
+from imagemusic.music.score import PITCH, Meter, Track
 
 # The drum kit that was played has pads that General MIDI lacks or uses otherwise.
 # Gillick et al. 2019, "Learning to Groove with Inverse Sequence Transformations", table of the paper's mapping.
 PADS = {22: 42, 26: 46, 58: 43}
-
-ROLL_TICKS = 960  # in the half second that stands for a beat of a piano roll
 
 
 def read_groove(folder: Path, key: str) -> list[Piece]:
@@ -40,27 +37,18 @@ def read_groove(folder: Path, key: str) -> list[Piece]:
         title=f"{style} {kind} at {about.get('bpm', '?')} bpm",
         licence="CC-BY-4.0",
         tags=tuple(filter(None, (style, kind))),
+        by_hand=True,
     )
 
 
 def read_roll(folder: Path, key: str) -> list[Piece]:
     """Read midi/exp/ID_exp.mid with its pedal, on half seconds for beats; composer and title are the group."""
     about = _roll_index(folder).get(Path(key).stem.partition("_")[0], {})
-    score = read_midi(folder / key, fold_pedal=True)
-    tracks = []
-    for track in score.tracks:
-        onset, offset = (
-            np.round(score.seconds_at(ticks) * 2 * ROLL_TICKS).astype(np.int32)
-            for ticks in (track.notes[:, ONSET], track.notes[:, ONSET] + track.notes[:, DURATION])
-        )
-        notes = track.notes.copy()
-        notes[:, ONSET], notes[:, DURATION] = onset, np.maximum(offset - onset, 1)
-        tracks.append(Track(notes, track.program, track.is_drum, track.name))
     title = about.get("title", Path(key).stem)
     composer = about.get("composer", "None")
     normal = re.sub(r"\W+", " ", f"{composer} {title}".lower()).strip()
     return make_piece(
-        Score(tracks, ticks_per_beat=ROLL_TICKS),
+        on_seconds(read_midi(folder / key, fold_pedal=True), None),
         corpus="pianolatron",
         path=key,
         group=normal,
