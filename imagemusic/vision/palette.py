@@ -1,0 +1,102 @@
+"""A picture to the few colours that a person would name, and how much of it each one fills.
+
+k-means in CIELAB, where distances are about those that people see.  It is written out here because a picture has few
+pixels once it is small, and composing should not need scikit-learn.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imagemusic.errors import ConfigError
+
+SIDE = 64  # pixels; a colour that fills less than one of 4,096 is none of the few
+ROUNDS = 30
+SAME = 8.0  # colours closer than this in CIELAB are told as one
+
+# sRGB primaries and white point D65, IEC 61966-2-1.
+_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_WHITE = _TO_XYZ.sum(axis=1)
+
+
+class Colour(NamedTuple):
+    """One colour of a picture."""
+
+    red: int  # 0..255
+    green: int
+    blue: int
+    share: float  # of the picture, 0..1
+
+    @property
+    def hex(self) -> str:
+        """Write the colour as a page does, #rrggbb."""
+        return f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
+
+
+def dominant_colours(image: Image.Image, count: int = 5) -> list[Colour]:
+    """Find at most `count` colours of an RGB image, the one that fills most first.
+
+    Raises:
+        ConfigError: `count` is not in 1..16.
+    """
+    if not 1 <= count <= 16:
+        raise ConfigError(f"count of colours must be in 1..16, got {count}")
+    small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
+    rgb = np.asarray(small, dtype=np.float64).reshape(-1, 3)
+    lab = to_lab(rgb)
+    nearest = _merge(lab, _cluster(lab, count))
+    groups, sizes = np.unique(nearest, return_counts=True)
+    means = [rgb[nearest == group].mean(axis=0).tolist() for group in groups]
+    found = [
+        Colour(round(red), round(green), round(blue), int(size) / len(rgb))
+        for (red, green, blue), size in zip(means, sizes, strict=True)
+    ]
+    return sorted(found, key=lambda colour: -colour.share)
+
+
+def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn sRGB colours (N, 3) in 0..255 into CIELAB (N, 3): lightness 0..100, green to red, blue to yellow."""
+    value = rgb / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    ratio = linear @ _TO_XYZ.T / _WHITE
+    root = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = root.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def _cluster(points: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Assign points (N, 3) to `count` centres by Lloyd's algorithm, from centres spread as far as can be."""
+    centres = points.mean(axis=0, keepdims=True)
+    centres = points[[int(_distances(points, centres)[:, 0].argmin())]]
+    while len(centres) < count:
+        farthest = int(_distances(points, centres).min(axis=1).argmax())
+        centres = np.concatenate([centres, points[[farthest]]])
+    nearest = _distances(points, centres).argmin(axis=1)
+    for _ in range(ROUNDS):
+        centres = np.stack(
+            [points[nearest == k].mean(axis=0) if (nearest == k).any() else centre for k, centre in enumerate(centres)]
+        )
+        before, nearest = nearest, _distances(points, centres).argmin(axis=1)
+        if np.array_equal(before, nearest):
+            break
+    return nearest
+
+
+def _merge(points: NDArray[np.float64], nearest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join clusters whose means look the same, closest first."""
+    while len(groups := np.unique(nearest)) > 1:
+        means = np.stack([points[nearest == group].mean(axis=0) for group in groups])
+        apart = _distances(means, means) + np.diag(np.full(len(groups), np.inf))
+        one, other = np.unravel_index(int(apart.argmin()), apart.shape)
+        if apart[one, other] >= SAME**2:
+            break
+        nearest = np.where(nearest == groups[other], groups[one], nearest)
+    return nearest
+
+
+def _distances(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Square the distances between points (N, 3) and centres (K, 3): (N, K)."""
+    squared: NDArray[np.float64] = ((points[:, None] - centres[None]) ** 2).sum(axis=2)
+    return squared

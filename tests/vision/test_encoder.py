@@ -1,0 +1,179 @@
+"""Pixels to an embedding and dials."""
+
+import onnx
+import onnxruntime
+import pytest
+import safetensors.torch
+import torch
+
+from imagemusic.errors import CheckpointError, ConfigError
+from imagemusic.vision.encoder import DIALS, ENCODERS, EncoderConfig, ImageEncoder, load_encoder, save_encoder
+from imagemusic.vision.export import OUTPUTS, export_onnx
+
+
+def small(name="squeezenet1_1", **settings):
+    torch.manual_seed(0)
+    encoder = ImageEncoder(EncoderConfig(name=name, size=64, embedding_size=8, **settings))
+    with torch.no_grad():  # dials that tell pictures apart
+        encoder.to_dial_mean.weight.normal_()
+    return encoder.eval()
+
+
+@pytest.fixture(scope="module", params=ENCODERS)
+def encoder(request):
+    return small(request.param)
+
+
+def test_every_encoder_embeds_and_tells_dials(encoder):
+    embedding = encoder(torch.rand(2, 3, 64, 64))
+    dials = encoder.affect(embedding)
+    assert embedding.shape == (2, 8)
+    assert dials.mean.shape == dials.sd.shape == (2, len(DIALS))
+    assert (dials.sd > 0).all()
+
+
+def test_features_have_the_size_that_the_table_says(encoder):
+    assert encoder.features(torch.rand(1, 3, 64, 64)).shape == (1, encoder.family.feature_size)
+
+
+def test_the_stages_together_are_the_whole_network(encoder):
+    named = {name for name, _ in encoder.backbone.named_parameters()}
+    modules = [module for stage in encoder.family.stages for module in stage]
+    assert all(any(name.startswith(f"{module}.") for module in modules) for name in named)
+
+
+def test_stopping_between_stages_changes_nothing(encoder):
+    pixels = torch.rand(1, 3, 64, 64)
+    for stage in range(len(encoder.family.stages) - 1):
+        halfway = encoder.after_stage(encoder.before_stage(pixels, stage), stage)
+        torch.testing.assert_close(halfway, encoder.features(pixels))
+
+
+def test_pooling_refuses_to_start_in_the_last_stage(encoder):
+    last = len(encoder.family.stages) - 1
+    with pytest.raises(ConfigError, match=f"stage must be at most {last - 1}, got {last}"):
+        encoder.after_stage(encoder.before_stage(torch.rand(1, 3, 64, 64), last), last)
+
+
+def test_pixels_are_normalised_inside():
+    grey = torch.full((1, 3, 64, 64), 0.5)
+    torch.testing.assert_close(small(mean=(0.5, 0.5, 0.5)).before_stage(grey, 0), torch.zeros_like(grey))
+
+
+def test_a_frozen_backbone_learns_nothing_and_an_open_stage_does():
+    assert not any(p.requires_grad for p in small().backbone.parameters())
+    opened = {name for name, p in small("resnet18", trainable_from=3).backbone.named_parameters() if p.requires_grad}
+    assert opened and all(name.startswith(("layer3.", "layer4.")) for name in opened)
+    assert all(p.requires_grad for p in small(trainable_from=0).parameters())
+
+
+def test_what_may_be_cached_ends_where_training_or_pooling_begins():
+    assert [small("resnet18", trainable_from=stage).cached_stage for stage in (None, 0, 2, 4)] == [3, 0, 2, 3]
+
+
+def test_training_leaves_the_batch_statistics_alone():
+    encoder = small("resnet18", trainable_from=0).train()
+    before = encoder.backbone.bn1.running_mean.clone()
+    encoder(torch.rand(4, 3, 64, 64))
+    assert encoder.training and torch.equal(encoder.backbone.bn1.running_mean, before)
+
+
+def test_weights_survive_a_file_bit_by_bit(tmp_path):
+    encoder = small()
+    save_encoder(encoder, tmp_path / "encoder.safetensors")
+    again = load_encoder(encoder.config, tmp_path / "encoder.safetensors")
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_of_torchvision_fills_the_backbone(suffix, tmp_path):
+    from torchvision import models
+
+    state = models.get_model("squeezenet1_1", weights=None).state_dict()  # with its classifier
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        safetensors.torch.save_file(state, path)
+    for source in (path, state):
+        loaded = load_encoder(small().config, source).backbone.state_dict()
+        assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
+
+
+def test_default_weights_come_from_torchvision(monkeypatch):
+    from torchvision import models
+
+    state = models.get_model("squeezenet1_1", weights=None).state_dict()
+    entry = models.SqueezeNet1_1_Weights.DEFAULT
+    monkeypatch.setattr(type(entry), "get_state_dict", lambda self, **options: state)
+    loaded = load_encoder(small().config, "DEFAULT").backbone.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
+
+
+def test_default_weights_without_a_network_are_refused(monkeypatch):
+    from torchvision import models
+
+    def fail(self, **options):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(models.SqueezeNet1_1_Weights, "get_state_dict", fail)
+    with pytest.raises(
+        CheckpointError, match=r"torchvision's squeezenet1_1: cannot be downloaded \(no route to host\)"
+    ):
+        load_encoder(small().config, "DEFAULT")
+
+
+def test_unusable_weights_are_refused(tmp_path):
+    config = small().config
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"12345678")
+    pickled = tmp_path / "pickled.pth"
+    torch.save({"weights": [1, 2, 3]}, pickled)
+    other = tmp_path / "other.safetensors"
+    save_encoder(small("resnet18"), other)
+    for path, message in {
+        tmp_path / "none.pth": "no such weights file",
+        damaged: "damaged, or not a weights file",
+        pickled: "must hold a state dict",
+        other: "not the weights of squeezenet1_1",
+    }.items():
+        with pytest.raises(CheckpointError, match=rf"{path.name}: {message}"):
+            load_encoder(config, path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "resnet19"}, "unknown encoder 'resnet19'; choose from mobilenet_v2, "),
+        ({"size": 16}, "size must be 32 pixels or more, got 16"),
+        ({"embedding_size": 0}, "embedding_size must be 1 or more, got 0"),
+        ({"std": (1.0, 1.0, 0.0)}, "std above 0"),
+        ({"name": "resnet18", "trainable_from": 5}, r"trainable_from must be in 0\.\.4 or None, got 5"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        EncoderConfig(**settings)
+
+
+@pytest.fixture(scope="module")
+def graph_path(encoder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("graph") / "encoder.onnx"
+    export_onnx(encoder, path)
+    return path
+
+
+@pytest.mark.parametrize(("count", "height", "width"), [(1, 64, 64), (2, 96, 64)])
+def test_the_graph_equals_the_encoder_at_any_size(encoder, graph_path, count, height, width):
+    session = onnxruntime.InferenceSession(graph_path, providers=["CPUExecutionProvider"])
+    pixels = torch.rand(count, 3, height, width)
+    with torch.no_grad():
+        embedding = encoder(pixels)
+        expected = (embedding, *encoder.affect(embedding))
+    for got, wanted in zip(session.run(list(OUTPUTS), {"pixels": pixels.numpy()}), expected, strict=True):
+        torch.testing.assert_close(torch.from_numpy(got), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_weights_in_the_graph_have_the_names_of_the_state_dict(encoder, graph_path):
+    names = {tensor.name for tensor in onnx.load(graph_path).graph.initializer}
+    assert {name for name in encoder.state_dict() if not name.endswith("num_batches_tracked")} <= names
