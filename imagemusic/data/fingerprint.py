@@ -67,7 +67,7 @@ def _hashes(pitches: NDArray[np.int64]) -> NDArray[np.uint64]:
 
 def near_duplicates(fingerprints: Sequence[NDArray[np.uint64]], groups: Sequence[str]) -> list[Match]:
     """Find pairs of pieces of different groups that share music; the most alike come first."""
-    sizes = np.array([len(hashes) for hashes in fingerprints])
+    sizes = np.array([len(hashes) for hashes in fingerprints], np.int64)
     owners = np.repeat(np.arange(len(sizes)), sizes)
     hashes = np.concatenate([*fingerprints, np.zeros(0, np.uint64)])
     group_of = np.unique(np.array(groups), return_inverse=True)[1] if len(groups) else np.zeros(0, np.int64)

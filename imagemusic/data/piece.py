@@ -90,7 +90,7 @@ def velocity_varies(score: Score) -> bool:
     velocities = np.concatenate([track.notes[:, VELOCITY] for track in score.tracks] or [np.zeros(0, np.int32)])
     counts = np.bincount(velocities, minlength=1)
     kinds = int((counts > 0).sum())
-    return kinds >= 3 or (kinds == 2 and counts.max() < 0.95 * counts.sum())
+    return kinds >= 3 or (kinds == 2 and bool(counts.max() < 0.95 * counts.sum()))
 
 
 def single_tempo(score: Score, bpm: float) -> bool:

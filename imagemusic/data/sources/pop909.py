@@ -7,6 +7,7 @@ are not used.
 """
 
 import zipfile
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, Meter, Score, Tempo, Track
 
 FINE_TICKS = 960  # a beat, before the grid: what `off_grid` is measured on
+EARLY = 0.04  # beats
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -52,21 +54,21 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
 
     A pickup becomes a full first bar that begins with rests.
     """
+    if not score.note_count:
+        return score
     times, downbeats = beats[:, 0], _downbeats(beats)
     spacing = np.diff(downbeats)
     usual = int(np.bincount(spacing).argmax()) if len(spacing) else 4
     first_second = min(float(score.seconds_at(t.notes[:1, ONSET])[0]) for t in score.tracks if len(t))
-    first = _beats_at(np.array([first_second]), times)[0] if score.tracks else 0.0
-    # The bar that the first note is in, counted back from the first downbeat.
-    origin = int(downbeats[0] - usual * max(0, np.ceil((downbeats[0] - first - 1e-3) / usual)))
+    first = _beats_at(np.array([first_second]), times)[0]
+    # The bar that the first note is in, counted back from the first downbeat; a hand may be early.
+    origin = int(downbeats[0] - usual * max(0, np.ceil((downbeats[0] - first - EARLY) / usual)))
 
-    meters, last = [Meter(0, usual)], usual
-    for start, length in zip(downbeats, spacing, strict=False):
-        if length != last:
-            meters.append(Meter(int(start - origin) * FINE_TICKS, int(length)))
-            last = length
-    if last != usual and len(downbeats):
-        meters.append(Meter(int(downbeats[-1] - origin) * FINE_TICKS, usual))
+    meters, place = [Meter(0, usual)], int(downbeats[0] - origin)
+    for length in (*_bars(spacing.tolist(), usual), usual):
+        if length != meters[-1].numerator:
+            meters.append(Meter(place * FINE_TICKS, length))
+        place += length
 
     tracks = []
     for track in score.tracks:
@@ -97,6 +99,15 @@ def _beats_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArr
     """Turn seconds (N,) into beats (N,), going on at the nearest beat's pace before the first and after the last."""
     segment = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
     return segment + (seconds - times[segment]) / (times[segment + 1] - times[segment])
+
+
+def _bars(spacing: list[int], usual: int) -> Iterator[int]:
+    """Return bar lengths in beats; where a downbeat is missing, six beats are a bar of four and one of two."""
+    for length in spacing:
+        while length > usual + 1:
+            yield usual
+            length -= usual
+        yield length
 
 
 @lru_cache(maxsize=4)
