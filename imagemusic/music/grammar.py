@@ -13,7 +13,20 @@ from numpy.typing import NDArray
 
 from imagemusic.music import codec, context
 from imagemusic.music.canonical import DRUM_TICKS, ROLES, TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, END, HOLD, MAX_DURATION, MAX_GAP, METER, REST, SIZES, SLOT, SLOTS, START, TEMPO
+from imagemusic.music.codec import (
+    DRUMS,
+    END,
+    HOLD,
+    MAX_DURATION,
+    MAX_GAP,
+    METER,
+    REST,
+    SIZES,
+    SLOT,
+    SLOTS,
+    START,
+    TEMPO,
+)
 
 Mask = NDArray[np.bool_]
 LOWEST, HIGHEST = 21, 108  # the piano's compass, wide enough for every instrument
@@ -131,20 +144,29 @@ class Writer:
         _, part, pitch, _, _ = self.events[-1]
         if part < SLOTS:
             mask[:part] = False
-            mask[part] &= pitch < self._highest(part)
+            mask[part] &= self._open(part, tick, above=pitch).any()
         return mask
 
     def _playable(self, tick: int) -> Mask:
-        """Parts that may start a note at `tick`; a drum stroke must fit before the end."""
+        """Parts that may start a note at `tick`; a drum stroke must fit before the end, and breaks no silence."""
         mask = np.zeros(SIZES[codec.PART], bool)
         programs = self.running.programs
         mask[: len(programs)] = True
-        if programs and programs[-1] == DRUMS and tick + DRUM_TICKS > self.plan.end:
-            mask[len(programs) - 1] = False
+        if programs and programs[-1] == DRUMS:
+            silent = not self.plan.drums_only and tick - self._last_offset >= self.plan.longest_silence
+            mask[len(programs) - 1] = tick + DRUM_TICKS <= self.plan.end and not silent
         return mask
 
-    def _highest(self, part: int) -> int:
-        return HIGHEST_DRUM if self.running.program(part) == DRUMS else HIGHEST
+    def _open(self, part: int, tick: int, above: int = -1) -> Mask:
+        """Pitches above another that a part may strike at `tick`: those of its compass that it does not hold."""
+        mask = np.zeros(SIZES[codec.PITCH], bool)
+        if self.running.program(part) == DRUMS:
+            mask[LOWEST_DRUM : HIGHEST_DRUM + 1] = True
+        else:
+            mask[LOWEST : HIGHEST + 1] = True
+            mask[[pitch for (other, pitch), end in self._ends.items() if other == part and end > tick]] = False
+        mask[: above + 1] = False
+        return mask
 
     def _parts(self) -> Mask:
         gap = self._now[codec.GAP]
@@ -170,17 +192,11 @@ class Writer:
             mask = np.ones(size, bool)
             mask[DRUMS] = bool(self.running.programs)
             return mask
-        mask = np.zeros(size, bool)
-        is_drum = self.running.programs[part] == DRUMS
-        mask[LOWEST_DRUM if is_drum else LOWEST : self._highest(part) + 1] = True
         _, last_part, last_pitch, _, _ = self.events[-1]
         if self._now[codec.GAP] == 0 and last_part == part:
-            mask[: last_pitch + 1] = False
-        if is_drum:
-            return mask
-        silent = mask.copy()
-        silent[[pitch for (other, pitch), end in self._ends.items() if other == part and end > self.tick]] = False
-        return silent if silent.any() else mask
+            return self._open(part, self.tick, above=last_pitch)
+        mask = self._open(part, self.tick)
+        return mask if mask.any() else self._open(part, self.plan.end)  # a part that holds all its keys strikes again
 
     def _durations(self) -> Mask:
         size = SIZES[codec.DURATION]
