@@ -85,10 +85,10 @@ def note_array(notes: Iterable[Note] | ArrayLike) -> NoteArray:
         ScoreError: a pitch, duration, velocity or onset out of range.
     """
     if isinstance(notes, np.ndarray):
-        array = notes.astype(np.int32).reshape(-1, 4)
+        array = notes.astype(np.int64).reshape(-1, 4)
     else:
         rows = [(n.onset, n.pitch, n.duration, n.velocity) for n in notes]  # type: ignore[union-attr]
-        array = np.array(rows, np.int32).reshape(-1, 4)
+        array = np.array(rows, np.int64).reshape(-1, 4)
     limits = ((ONSET, 0, 2**31), (PITCH, 0, 128), (DURATION, 1, 2**31), (VELOCITY, 1, 128))
     for column, low, high in limits:
         bad = (array[:, column] < low) | (array[:, column] >= high)
@@ -97,7 +97,7 @@ def note_array(notes: Iterable[Note] | ArrayLike) -> NoteArray:
                 "note must have onset >= 0, pitch 0..127, duration >= 1, velocity 1..127, "
                 f"got {Note(*map(int, array[bad.argmax()]))}"
             )
-    array = array[np.lexsort(array.T[::-1])]
+    array = array[np.lexsort(array.T[::-1])].astype(np.int32)
     array.setflags(write=False)
     return array
 
