@@ -132,14 +132,14 @@ class DialScale:
     @classmethod
     def fit(cls, pieces: Sequence[Cues], steps: int = 101) -> "DialScale":
         """Fit to the cues of many pieces, each counting once."""
-        known = {cue: [float(p[cue]) for p in pieces if p[cue] is not None] for cue in pieces[0]}  # type: ignore[arg-type]
-        mean = {cue: float(np.mean(values)) for cue, values in known.items()}
-        deviation = {cue: float(np.std(values)) or 1.0 for cue, values in known.items()}
+        known = {cue: [value for p in pieces if (value := p[cue]) is not None] for cue in pieces[0]}
+        mean = {cue: float(np.mean(values)) for cue, values in known.items() if values}
+        deviation = {cue: float(np.std(values)) or 1.0 for cue, values in known.items() if values}
         scale = cls(mean, deviation, {})
         raw = [scale.raw(p) for p in pieces]
         grid = np.linspace(0, 1, steps)
-        values = {dial: [r[dial] for r in raw if r[dial] is not None] for dial in DIALS}
-        return cls(mean, deviation, {dial: np.quantile(v, grid).tolist() for dial, v in values.items()})
+        values = {dial: [value for r in raw if (value := r[dial]) is not None] for dial in DIALS}
+        return cls(mean, deviation, {dial: np.quantile(v, grid).tolist() for dial, v in values.items() if v})
 
     def raw(self, cues: Cues) -> Cues:
         """Turn cues into the unscaled value of each dial: valence and arousal as weighted standard scores."""
@@ -151,8 +151,8 @@ class DialScale:
     def _weighted(self, cues: Cues, weights: Mapping[str, float]) -> float | None:
         if cues["onset_rate"] is None or cues["register"] is None:
             return None
-        known = {cue: cues[cue] for cue in weights if cues[cue] is not None}
-        scores = {cue: (value - self.mean[cue]) / self.deviation[cue] for cue, value in known.items()}  # type: ignore[operator]
+        known = {cue: value for cue in weights if cue in self.mean and (value := cues[cue]) is not None}
+        scores = {cue: (value - self.mean[cue]) / self.deviation[cue] for cue, value in known.items()}
         # A cue that is not known is left out, and the others count for more.
         return sum(weights[cue] * scores[cue] for cue in known) / sum(abs(weights[cue]) for cue in known)
 
@@ -161,8 +161,8 @@ class DialScale:
         return {dial: self.signed(dial, value) for dial, value in self.raw(cues).items()}
 
     def signed(self, dial: str, raw: float | None) -> float | None:
-        """Turn a dial's raw value into 2 x percentile - 1."""
-        if raw is None:
+        """Turn a dial's raw value into 2 x percentile - 1; None where no piece that was fitted knew the dial."""
+        if raw is None or dial not in self.quantiles:
             return None
         table = np.asarray(self.quantiles[dial])
         grid = np.linspace(-1, 1, len(table))
