@@ -69,8 +69,9 @@ class Checkpoint:
         shape, weights = self.config["decoder"], self.part("decoder")
         try:
             return Stepper(
-                weights, make_engine(engine, self.folder, weights, shape["layers"]), hidden_size=shape["hidden_size"],
-                layers=shape["layers"], head_size=shape["head_size"], condition_every_step=shape["condition_every_step"],
+                weights, make_engine(engine, self.folder, weights, shape["layers"]), layers=shape["layers"],
+                hidden_size=shape["hidden_size"], head_size=shape["head_size"],
+                condition_every_step=shape["condition_every_step"],
             )  # fmt: skip
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"{self.folder / WEIGHTS}: a weight is missing or misshapen ({error})") from error

@@ -7,7 +7,7 @@
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Picture: TypeAlias = "str | Path | bytes | Image.Image"
+Pictures: TypeAlias = "list[Picture] | tuple[Picture, ...]"
 Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
 
 FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
@@ -113,7 +114,7 @@ class ImageMusic:
 
     @overload
     def compose(
-        self, image: Sequence[Picture], options: ComposeOptions | None = ..., progress: Progress | None = ...
+        self, image: "Pictures", options: ComposeOptions | None = ..., progress: Progress | None = ...
     ) -> list[Composition]: ...
     @overload
     def compose(
@@ -121,7 +122,7 @@ class ImageMusic:
     ) -> Composition: ...
     def compose(
         self,
-        image: "Picture | Sequence[Picture]",
+        image: "Picture | Pictures",
         options: ComposeOptions | None = None,
         progress: Progress | None = None,
     ) -> Composition | list[Composition]:
@@ -133,7 +134,7 @@ class ImageMusic:
         options = options or ComposeOptions()
         if isinstance(image, list | tuple):
             return [self.compose_reading(self.look(one, options.size), options, progress) for one in image]
-        return self.compose_reading(self.look(image, options.size), options, progress)  # type: ignore[arg-type]
+        return self.compose_reading(self.look(image, options.size), options, progress)
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""
@@ -183,7 +184,8 @@ class ImageMusic:
             reading.embedding, values, str(ensemble.value) if ensemble is not None else None
         )
         rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        wished = options.tempo_bpm or float(np.clip(checkpoint.scale.unsigned("tempo", values["tempo"]), *FREE_TEMPO_BPM))
+        pictured = np.clip(checkpoint.scale.unsigned("tempo", values["tempo"]), *FREE_TEMPO_BPM)
+        wished = options.tempo_bpm or float(pictured)
 
         def plan(meter: int | None) -> Plan:
             beats_in_bar = bar_ticks(meter or 0) / TICKS_PER_BEAT

@@ -7,6 +7,7 @@ file, an offset and a length.  So a checkpoint holds each weight once, in float1
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ def step_graph(*, layers: int, hidden_size: int, heads_size: int) -> onnx.ModelP
     """
     nodes, weights = [], []
 
-    def add(operator: str, inputs: list[str], outputs: list[str], **attributes: object) -> str:
+    def add(operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> str:
         nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes))
         return outputs[0]
 
@@ -69,7 +70,9 @@ def step_graph(*, layers: int, hidden_size: int, heads_size: int) -> onnx.ModelP
 
     state = [value(name, layers, "R", hidden_size) for name in ("hidden", "cell", "next_hidden", "next_cell")]
     graph = helper.make_graph(
-        nodes, "step", [value("gates", "R", 4 * hidden_size), *state[:2]], [value("heads", "R", heads_size), *state[2:]],
+        nodes, "step",
+        [value("gates", "R", 4 * hidden_size), *state[:2]],
+        [value("heads", "R", heads_size), *state[2:]],
         initializer=[
             numpy_helper.from_array(np.array([0], np.int64), "axis_0"),
             *(_placeholder(info.name, [d.dim_value for d in info.type.tensor_type.shape.dim]) for info in weights),
@@ -101,7 +104,8 @@ def point_into(model: onnx.ModelProto, weights: Path, prefix: str) -> onnx.Model
                 raise ValueError(f"{prefix}.{tensor.name}: no such weight in {weights.name}")
             continue
         if entry["shape"] != list(tensor.dims) or entry["dtype"] != "F16":
-            raise ValueError(f"{tensor.name}: stored as {entry['dtype']} {entry['shape']}, need F16 {list(tensor.dims)}")
+            stored = f"{entry['dtype']} {entry['shape']}"
+            raise ValueError(f"{tensor.name}: stored as {stored}, need F16 {list(tensor.dims)}")
         name, (begin, end) = tensor.name, entry["data_offsets"]
         tensor.Clear()
         tensor.name, tensor.data_type = f"{name}.f16", TensorProto.FLOAT16

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Meter, NoteArray, Score, Tempo, Track
+from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Meter, NoteArray, Score, Tempo, Track, note_array
 
 TICKS_PER_BEAT = 24
 PITCHED_SLOTS = 15  # and one for drums
@@ -69,7 +69,7 @@ def _on_grid(track: Track, ticks_per_beat: int, lost: Counter[str]) -> Track:
     lost["moved"] += int((grid * ticks_per_beat != edges).any(axis=1).sum())
     notes[:, ONSET] = grid[:, 0]
     notes[:, DURATION] = np.maximum(grid[:, 1] - grid[:, 0], 1)
-    return replace(track, notes=notes)
+    return replace(track, notes=note_array(notes))
 
 
 def _fitted(tracks: list[Track], lost: Counter[str]) -> list[Track]:
@@ -89,15 +89,15 @@ def _fitted(tracks: list[Track], lost: Counter[str]) -> list[Track]:
     return tracks
 
 
-def without_overlaps(notes: NDArray[np.integer]) -> tuple[NoteArray, int, int]:
+def without_overlaps(rows: NDArray[np.integer]) -> tuple[NoteArray, int, int]:
     """Keep one note a (onset, pitch), the longest, and cut notes where their pitch is struck again.
 
     Returns notes (N, 4) by onset and pitch, the number of doubles and the number of cuts.
     """
-    if not len(notes):
-        return notes.astype(np.int32), 0, 0
-    order = np.lexsort((notes[:, VELOCITY], notes[:, DURATION], notes[:, ONSET], notes[:, PITCH]))
-    notes = notes[order].astype(np.int32)
+    if not len(rows):
+        return rows.astype(np.int32), 0, 0
+    order = np.lexsort((rows[:, VELOCITY], rows[:, DURATION], rows[:, ONSET], rows[:, PITCH]))
+    notes: NoteArray = rows[order].astype(np.int32)
     same_pitch = notes[1:, PITCH] == notes[:-1, PITCH]
     double = np.append(same_pitch & (notes[1:, ONSET] == notes[:-1, ONSET]), False)
     notes = notes[~double]
@@ -125,7 +125,7 @@ def _quantised_velocity(tracks: list[Track], lost: Counter[str]) -> list[Track]:
     lost["velocities"] += sum(
         int((velocity != track.notes[:, VELOCITY]).sum()) for velocity, track in zip(quantised, tracks, strict=True)
     )
-    if len(np.unique(np.concatenate(quantised or [np.empty(0)]))) <= 1:
+    if len(np.unique(np.concatenate(quantised or [np.empty(0, np.int32)]))) <= 1:
         quantised = [np.full_like(velocity, UNKNOWN_VELOCITY) for velocity in quantised]
     return [
         replace(track, notes=np.column_stack([track.notes[:, :VELOCITY], velocity]))

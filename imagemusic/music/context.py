@@ -96,7 +96,7 @@ def context(events: Events) -> NDArray[np.uint16]:
     return result
 
 
-def _sounding(rows: Events, ticks: NDArray[np.int64], pitched: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _sounding(rows: NDArray[np.int64], ticks: NDArray[np.int64], pitched: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Pitch classes that sound at each row's tick, of the rows before it, as 12 bits."""
     offsets = ticks + np.minimum(rows[:, DURATION] + 1, MAX_DURATION)
     bits = np.zeros(len(rows), np.int64)
