@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemusic.music.dials import DIALS, ENSEMBLES, DialScale, ensemble_of, key_correlations, major_margin, measure
+from imagemusic.music.score import Note, Score, Tempo, Track
+from tests.tiny import tune
+
+C_MAJOR, A_MINOR = [0, 2, 4, 5, 7, 9, 11, 12], [9, 11, 12, 14, 16, 17, 20, 21]
+
+
+def scale_of(steps, duration=24):
+    return Track([Note(24 * i, 60 + step, duration, 80 + i) for i, step in enumerate(steps)])
+
+
+@pytest.fixture(scope="module")
+def scale():
+    return DialScale.fit([measure(tune(seed)) for seed in range(6)])
+
+
+def test_cues_are_measured_by_hand():
+    notes = [Note(0, 60, 24, 60), Note(24, 64, 12, 100), Note(24, 67, 24, 80)]
+    cues = measure(Score([Track(notes)], [Tempo(0, 60)]))
+    assert cues["tempo"] == pytest.approx(60)
+    assert cues["density"] == 1.5  # three notes in two beats
+    assert cues["onset_rate"] == 1
+    assert cues["register"] == pytest.approx((60 + 64 + 67) / 3)
+    assert cues["loudness"] == 80
+    assert cues["articulation"] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert cues["polyphony"] == 60 / 48
+
+
+def test_silence_before_the_first_note_does_not_count():
+    played = measure(Score([Track([Note(240, 60, 24), Note(264, 64, 24)])]))
+    assert played == measure(Score([Track([Note(0, 60, 24), Note(24, 64, 24)])]))
+
+
+def test_what_is_not_known_is_none():
+    cues = measure(tune(), tempo_known=False, velocity_known=False)
+    assert cues["tempo"] is cues["onset_rate"] is cues["loudness"] is None
+    assert cues["register"] is not None
+
+
+def test_drums_have_a_tempo_but_no_register():
+    cues = measure(Score([Track([Note(0, 36, 6), Note(24, 38, 6)], is_drum=True)]))
+    assert cues["tempo"] == pytest.approx(120)
+    assert cues["register"] is cues["mode"] is None
+
+
+def test_an_empty_score_has_no_cues():
+    assert set(measure(Score([Track([])])).values()) == {None}
+
+
+def test_major_and_minor_are_told_apart():
+    assert major_margin(scale_of([*C_MAJOR, 0, 4, 7]).notes) > 0
+    assert major_margin(scale_of([*A_MINOR, 9, 12, 16]).notes) < 0
+
+
+def test_the_best_key_of_a_scale_is_its_own():
+    assert key_correlations(scale_of([*C_MAJOR, 0, 7, 0]).notes)[0].argmax() == 0
+
+
+def test_all_pitch_classes_alike_have_no_key():
+    assert not key_correlations(scale_of(range(12)).notes).any()
+
+
+@pytest.mark.parametrize(
+    ("tracks", "ensemble"),
+    [
+        ([(0, False)], "piano"),
+        ([(40, False), (42, False)], "strings"),
+        ([(0, False), (53, False)], "voice"),
+        ([(0, False), (0, True)], "band"),
+        ([(24, False)], "other"),
+        ([(27, False)], "band"),
+        ([(40, False), (73, False)], "orchestra"),
+        ([(0, True)], "drums"),
+        ([(12, False)], "other"),
+    ],
+)
+def test_an_ensemble_is_named_by_its_programs(tracks, ensemble):
+    made = [Track([Note(0, 60, 6)], program, is_drum) for program, is_drum in tracks]
+    assert ensemble_of(Score(made)) == ensemble
+    assert ensemble in ENSEMBLES
+
+
+def test_dials_span_the_music_they_were_fitted_on(scale):
+    found = [scale.dials(measure(tune(seed))) for seed in range(6)]
+    for dial in DIALS:
+        values = [dials[dial] for dials in found]
+        assert max(values) > 0.5
+        assert min(values) < -0.5
+        assert all(-1 <= value <= 1 for value in values)
+
+
+def test_a_cue_beyond_all_others_is_at_the_end(scale):
+    assert scale.signed("tempo", 1e6) == 1
+    assert scale.signed("tempo", 1) == -1
+    assert scale.signed("tempo", None) is None
+
+
+def test_pieces_that_tie_stand_in_the_middle_of_their_run():
+    table = DialScale({}, {}, {"tempo": [60.0, 120.0, 120.0, 120.0, 120.0]})
+    assert table.signed("tempo", 120.0) == pytest.approx(0.25)
+
+
+@given(st.floats(-1, 1))
+def test_a_dial_turned_back_gives_its_raw_value(signed):
+    table = DialScale({}, {}, {"tempo": np.linspace(50, 200, 101).tolist()})
+    assert table.signed("tempo", table.unsigned("tempo", signed)) == pytest.approx(signed, abs=1e-9)
+
+
+def test_valence_needs_tempo_and_register(scale):
+    assert scale.dials(measure(tune(), tempo_known=False))["valence"] is None
+
+
+def test_valence_does_without_what_is_optional(scale):
+    cues = measure(tune()) | {"mode": None}
+    assert scale.dials(cues)["valence"] is not None
+
+
+def test_faster_music_is_more_aroused(scale):
+    cues = measure(tune())
+    slow, fast = (scale.raw(cues | {"onset_rate": rate})["arousal"] for rate in (1.0, 8.0))
+    assert fast > slow
+
+
+def test_a_scale_comes_back_from_json(scale):
+    assert DialScale(**scale.to_json()).dials(measure(tune(3))) == scale.dials(measure(tune(3)))
+
+
+def test_a_cue_that_no_piece_knows_leaves_the_other_dials():
+    cues = [measure(tune(seed), velocity_known=False) for seed in range(4)]
+    dials = DialScale.fit(cues).dials(cues[0])
+    assert dials["loudness"] is None
+    assert dials["arousal"] is not None

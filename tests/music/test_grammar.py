@@ -1,0 +1,218 @@
+import numpy as np
+import pytest
+
+from imagemusic.music import codec
+from imagemusic.music.canonical import ROLES, nearest_tempo
+from imagemusic.music.codec import DRUMS, END, METER, REST, SLOT, TEMPO, decode, encode, meter_index
+from imagemusic.music.context import context
+from imagemusic.music.grammar import SIMPLE_METERS, Plan, Writer
+from imagemusic.music.score import Meter, Note, Score, Track
+from tests.tiny import written
+
+PIANO = (0, SLOT, 0, 0, 0)
+DRUM_SLOT = (0, SLOT, DRUMS, ROLES.index("drums"), 0)
+HEADER = ((0, METER, meter_index(Meter(0)), 0, 0), (0, TEMPO, 1, 0, 0))
+WHIMS = {
+    "at random": lambda values, rng: int(rng.choice(values)),
+    "always the most": lambda values, rng: int(values[-1]),
+    "either end": lambda values, rng: int(rng.choice(values[[0, -1]])),
+}
+
+
+def plan(**changes):
+    return Plan(**{"end": 16 * 24, "tempo": nearest_tempo(100)} | changes)
+
+
+def writer_of(*events, **changes):
+    """A writer that has written a header and some events."""
+    writer = Writer(plan(**changes))
+    for event in (*HEADER, *events):
+        for value in event:
+            writer.put(value)
+    return writer
+
+
+def fill(writer, choose, seed=0, most=5_000):
+    """Write a piece at a whim, keeping to what is allowed."""
+    rng = np.random.default_rng(seed)
+    while not writer.finished and len(writer.events) < most:
+        for column in range(5):
+            value = writer.implied(column)
+            if value is None:
+                allowed = np.flatnonzero(writer.allowed(column))
+                assert len(allowed), f"nothing is allowed in column {column} after {writer.events[-3:]}, {writer._now}"
+                value = choose(allowed, rng)
+            writer.put(value)
+    assert writer.finished
+    return np.array(writer.events, np.int16)
+
+
+@pytest.mark.parametrize("whim", WHIMS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="as planned"),
+        pytest.param({"end": 4 * 24}, id="a bar"),
+        pytest.param({"end": 400 * 24}, id="long"),
+        pytest.param({"ending_slack": 48}, id="with slack"),
+        pytest.param({"meter": meter_index(Meter(0, 6, 8))}, id="in six eight"),
+        pytest.param({"drums_only": True}, id="drums alone"),
+        pytest.param({"longest_silence": 48}, id="restless"),
+    ],
+)
+def test_whatever_is_preferred_a_valid_piece_is_written_that_ends_on_time(whim, changes):
+    for seed in range(3):
+        writer = Writer(plan(**changes))
+        events = fill(writer, WHIMS[whim], seed)
+        score = decode(events)
+        assert writer.plan.end - writer.plan.ending_slack <= score.end <= writer.plan.end
+        assert writer.plan.end == score.end or score.end % 24 == 0
+        assert score.note_count
+        if changes.get("meter"):
+            assert list(score.meters) == [Meter(0, 6, 8)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_written_keeps_its_own_rules(seed):
+    writer = Writer(plan(end=64 * 24))
+    events = fill(writer, WHIMS["at random"], seed)
+    parts, ticks = events[:, codec.PART], np.cumsum(events[:, codec.GAP])
+    assert parts[:2].tolist() == [METER, TEMPO]
+    assert (np.diff(np.flatnonzero(parts == SLOT)) == 1).all()
+    notes = parts < codec.SLOTS
+    keys = [tuple(key) for key in np.column_stack([ticks, parts, events[:, codec.PITCH]])[notes].tolist()]
+    assert keys == sorted(set(keys))
+    assert (events[notes, codec.VELOCITY] > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_silence_is_longer_than_planned(seed):
+    score = decode(fill(Writer(plan(end=200 * 24, longest_silence=96)), WHIMS["either end"], seed))
+    notes = np.concatenate([track.notes for track in score.tracks if not track.is_drum])
+    notes = notes[np.argsort(notes[:, 0])]
+    reached = np.maximum.accumulate(np.append(0, notes[:, 0] + notes[:, 2]))
+    assert (notes[:, 0] - reached[:-1] <= 96).all()
+
+
+def test_drums_do_not_break_a_silence():
+    strokes = [(24 if beat else 0, 1, 36, 5, 20) for beat in range(8)]
+    writer = writer_of(PIANO, DRUM_SLOT, *strokes)
+    writer.put(24)  # two bars without a pitched note are over
+    assert np.flatnonzero(writer.allowed(codec.PART)).tolist() == [0]
+
+
+def test_a_piece_begins_with_its_header():
+    writer = Writer(plan())
+    assert [writer.implied(codec.GAP), writer.in_header] == [0, True]
+    writer.put(0)
+    assert writer.implied(codec.PART) == METER
+    writer.put(METER)
+    assert writer.implied(codec.PITCH) is None
+    assert set(np.flatnonzero(writer.allowed(codec.PITCH))) == set(SIMPLE_METERS)
+
+
+def test_the_planned_tempo_is_written():
+    writer = Writer(plan())
+    for value in (*HEADER[0], 0, TEMPO):
+        writer.put(value)
+    assert writer.implied(codec.PITCH) == nearest_tempo(100)
+
+
+def test_drums_come_last_and_not_alone():
+    writer = writer_of()
+    writer.put(0)
+    assert writer.implied(codec.PART) == SLOT
+    writer.put(SLOT)
+    assert not writer.allowed(codec.PITCH)[DRUMS]
+    writer = writer_of(PIANO, DRUM_SLOT)
+    writer.put(0)
+    assert not writer.allowed(codec.PART)[SLOT]
+
+
+def test_a_piece_for_drums_has_no_other_part():
+    writer = writer_of(drums_only=True)
+    for value in (0, SLOT):
+        writer.put(value)
+    assert np.flatnonzero(writer.allowed(codec.PITCH)).tolist() == [DRUMS]
+
+
+def test_notes_of_one_tick_go_upwards():
+    writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
+    writer.put(0)
+    assert np.flatnonzero(writer.allowed(codec.PART)).tolist() == [0, 1]
+    writer.put(0)
+    assert np.flatnonzero(writer.allowed(codec.PITCH)).min() == 61
+
+
+def test_a_pitch_that_sounds_is_not_struck_again_by_its_part():
+    writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
+    for value in (12, 0):
+        writer.put(value)
+    assert not writer.allowed(codec.PITCH)[60]
+    writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
+    for value in (24, 0):
+        writer.put(value)
+    assert writer.allowed(codec.PITCH)[60]
+
+
+def test_no_note_outlasts_the_piece():
+    writer = writer_of(PIANO, (0, 0, 60, 95, 20), end=100)
+    for value in (96, 0, 64):
+        writer.put(value)
+    assert np.flatnonzero(writer.allowed(codec.DURATION)).tolist() == [0, 1, 2, 3]
+
+
+def test_a_piece_may_end_only_where_its_last_note_does():
+    writer = writer_of(PIANO, (0, 0, 60, 95, 20), end=96)
+    writer.put(0)
+    assert writer.allowed(codec.PART)[END]
+    writer = writer_of(PIANO, (0, 0, 60, 94, 20), end=96)
+    writer.put(0)
+    assert not writer.allowed(codec.PART)[END]
+
+
+def test_a_rest_takes_the_longest_gap():
+    writer = writer_of(PIANO, (0, 0, 60, 95, 20))
+    writer.put(95)
+    assert not writer.allowed(codec.PART)[REST]
+    writer = writer_of(PIANO, (0, 0, 60, 95, 20))
+    writer.put(96)
+    assert writer.allowed(codec.PART)[REST]
+
+
+def test_once_the_meter_is_chosen_the_plan_may_change():
+    chosen = []
+
+    def replan(meter):
+        chosen.append(meter)
+        return plan(end=999)
+
+    writer = Writer(plan(), replan=replan)
+    for value in (0, METER, 7, 0, 0):
+        writer.put(value)
+    assert chosen == [7]
+    assert writer.plan.end == 999
+
+
+def test_drums_are_not_guarded_against_repetition():
+    writer = writer_of(PIANO, DRUM_SLOT)
+    for part, guarded in ((0, 0), (1, None)):
+        fresh = writer_of(PIANO, DRUM_SLOT)
+        for value in (0, part):
+            fresh.put(value)
+        assert fresh.guarded_part() == guarded
+    assert writer.events[-1] == DRUM_SLOT
+
+
+def test_the_decoder_is_told_of_the_context_as_it_becomes_known():
+    score = Score([Track([Note(0, 60, 24), Note(24, 64, 48), Note(36, 60, 12)], 73)], meters=[Meter(0, 3, 4)])
+    events = encode(score)
+    for (writer, row), told in zip(written(events, score.end), context(events).tolist(), strict=True):
+        place, _, chroma, program, pitch, duration, velocity = told
+        known = []
+        for column, value in enumerate(row[:-1]):
+            writer._now.append(value)
+            known.append(writer.known(column))
+        writer._now.clear()
+        gap, part, row_pitch, row_duration, _ = row
+        assert known == [(gap, place, chroma), (part, program, pitch), (row_pitch, duration), (row_duration, velocity)]

@@ -1,0 +1,172 @@
+"""Small but real things to test with: tunes, a decoder and its steppers, a prepared set, pictures, an encoder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from imagemusic.data.heldout import read_heldout
+from imagemusic.model.fields import FIELDS
+from imagemusic.music import codec, context
+from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.grammar import Plan, Writer
+from imagemusic.music.score import Meter, Note, Score, Tempo, Track
+
+EMBEDDING_SIZE = 4
+SIZES = dict(zip((*codec.FIELDS, *context.CONTEXT), (*codec.SIZES, *context.CONTEXT_SIZES), strict=True))
+CORPUS = "mutopia"
+
+
+def tune(seed=0, bars=6):
+    """A melody over held chords with drums, in 3/4 or 4/4, loud and soft."""
+    rng = np.random.default_rng(seed)
+    beats = int(rng.integers(3, 5))
+    bar = beats * 24
+    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12]) + 60 + int(rng.integers(-5, 6))
+    onsets = np.flatnonzero(rng.random(bars * beats * 2) < 0.7) * 12
+    melody = [Note(int(t), int(rng.choice(scale)) + 12, 12, int(rng.integers(40, 110))) for t in onsets]
+    roots = rng.choice(scale[:5], bars)
+    chords = [Note(i * bar, int(root) + step - 12, bar, 60) for i, root in enumerate(roots) for step in (0, 4, 7)]
+    drums = [Note(beat * 24, 36 if beat % beats == 0 else 42, 6, 90) for beat in range(bars * beats)]
+    tracks = [Track(melody, 73), Track(chords, 0), Track(drums, is_drum=True)]
+    return Score(tracks, [Tempo(0, float(rng.integers(70, 160)))], [Meter(0, beats, 4)])
+
+
+def written(events, end, **plan):
+    """Yield a writer that has taken in none, one, two ... of the events, and the row that comes next."""
+    writer = Writer(Plan(end=end, tempo=1, **plan))
+    for row in events.tolist():
+        yield writer, row
+        for value in row:
+            writer.put(value)
+
+
+def layout():
+    from imagemusic.model.conditioning import ConditionLayout
+
+    return ConditionLayout(embedding_size=EMBEDDING_SIZE, dials=DIALS, ensembles=ENSEMBLES)
+
+
+def decoder(seed=0, **changes):
+    """An untrained decoder whose weights are float16 numbers, as those of a checkpoint are."""
+    import torch
+
+    from imagemusic.model.decoder import DecoderConfig, NoteDecoder
+
+    torch.manual_seed(seed)
+    config = DecoderConfig(
+        **{
+            "sizes": SIZES | {"remaining": context.REMAINING_SIZE}, "condition_size": layout().size,
+            "hidden_size": 16, "layers": 2, "head_size": 8, "condition_hidden": 8, "dropout": 0.0,
+        } | changes
+    )  # fmt: skip
+    return NoteDecoder(config).half().float().eval()
+
+
+def weights_of(module):
+    return {name: value.numpy() for name, value in module.state_dict().items()}
+
+
+def write_step(module, folder: Path) -> Path:
+    """Write step.onnx, and the weights that it points to, into a folder."""
+    from safetensors.numpy import save_file
+
+    from imagemusic.model.graph import point_into, step_graph
+
+    config = module.config
+    half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
+    save_file(half, folder / "model.safetensors")
+    graph = step_graph(
+        layers=config.layers, hidden_size=config.hidden_size, heads_size=len(FIELDS) * config.head_size
+    )
+    pointing = point_into(graph, folder / "model.safetensors", "decoder")
+    (folder / "step.onnx").write_bytes(pointing.SerializeToString())
+    return folder
+
+
+def stepper(module, engine, folder: Path):
+    """A stepper of the decoder on an engine, its files in `folder`."""
+    from imagemusic.model.stepping import Stepper, make_engine
+
+    config, weights = module.config, weights_of(module)
+    if engine == "onnx":
+        write_step(module, folder)
+    return Stepper(
+        weights, make_engine(engine, folder, weights, config.layers), hidden_size=config.hidden_size,
+        layers=config.layers, head_size=config.head_size, condition_every_step=config.condition_every_step,
+    )  # fmt: skip
+
+
+def write_corpus(folder: Path, count=5) -> Path:
+    """Write tunes as MIDI files of a corpus, the last of them under the id of a held-out piece."""
+    held_out = [name for ids in read_heldout()["splits"]["validation"].values() for name in ids]
+    kept_apart = next(name for name in held_out if name.startswith(f"{CORPUS}/")).partition("/")[2]
+    (folder / CORPUS).mkdir(parents=True)
+    names = [f"Nobody__O{number}__tune" for number in range(count - 1)] + [kept_apart]
+    for number, name in enumerate(names):
+        tune(number).save(folder / CORPUS / f"{name}.mid")
+    return folder
+
+
+def write_prepared(folder: Path):
+    """Prepare the tunes into a folder."""
+    from imagemusic.data.dataset import prepare
+
+    return prepare(write_corpus(folder / "corpora"), folder / "prepared", [CORPUS], workers=1)
+
+
+def write_pictures(path: Path, count=12) -> Path:
+    """Write embedded pictures, a third of them labelled for tempo, the others for valence and arousal."""
+    rng = np.random.default_rng(0)
+    by_tempo = np.arange(count) % 3 == 0
+    labels = {name: np.where(by_tempo, np.nan, rng.uniform(-1, 1, count)) for name in ("valence", "arousal")}
+    np.savez(
+        path, id=np.array([f"picture {i}" for i in range(count)]),
+        split=np.array(["validation" if i % 4 == 3 else "train" for i in range(count)]),
+        embedding=rng.normal(size=(count, 2, EMBEDDING_SIZE)).astype(np.float16),
+        tempo=np.where(by_tempo, rng.uniform(-1, 1, count), np.nan),
+        dial_mean=rng.uniform(-0.5, 0.5, (count, 3)).astype(np.float32), **labels,
+    )  # fmt: skip
+    return path
+
+
+def write_encoder(folder: Path, size=64) -> Path:
+    """Write an untrained SqueezeNet as scripts/train_encoder.py writes a trained one."""
+    from dataclasses import asdict
+
+    from imagemusic.vision.encoder import EncoderConfig, ImageEncoder, save_encoder
+    from imagemusic.vision.export import export_onnx
+
+    folder.mkdir()
+    encoder = ImageEncoder(EncoderConfig(name="squeezenet1_1", size=size, embedding_size=EMBEDDING_SIZE)).eval()
+    save_encoder(encoder, folder / "encoder.safetensors")
+    (folder / "encoder.json").write_text(json.dumps(asdict(encoder.config)))
+    export_onnx(encoder, folder / "encoder.onnx")
+    return folder
+
+
+def write_config(path: Path, *, prepared: Path, pictures: Path, run: Path, training="", more="") -> Path:
+    """Write a training file for a decoder that fits in a thimble."""
+    path.write_text(
+        f"""
+[training]
+prepared = "{prepared}"
+pictures = "{pictures}"
+run = "{run}"
+warmup_steps = 2
+accelerator = "cpu"
+validation_pieces = 2
+{training}
+
+[decoder]
+hidden_size = 16
+head_size = 8
+condition_hidden = 8
+
+[batches]
+batch_size = 3
+window = 24
+{more}
+"""
+    )
+    return path
