@@ -97,9 +97,9 @@ def note_array(notes: Iterable[Note] | ArrayLike) -> NoteArray:
                 "note must have onset >= 0, pitch 0..127, duration >= 1, velocity 1..127, "
                 f"got {Note(*map(int, array[bad.argmax()]))}"
             )
-    array = array[np.lexsort(array.T[::-1])].astype(np.int32)
-    array.setflags(write=False)
-    return array
+    ordered: NoteArray = array[np.lexsort(array.T[::-1])].astype(np.int32)
+    ordered.setflags(write=False)
+    return ordered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
