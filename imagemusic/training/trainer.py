@@ -108,7 +108,9 @@ def read_config(path: Path) -> TrainConfig:
     kinds: dict[str, type] = {"training": TrainOptions, "decoder": DecoderOptions, "batches": BatchOptions}
     if unknown := sorted(tables.keys() - kinds.keys()):
         raise ConfigError(f"{path}: unknown table [{unknown[0]}]; choose from {', '.join(kinds)}")
-    parts = {name: from_table(kind, tables.get(name, {}), where=f"{path}: [{name}]") for name, kind in kinds.items()}
+    parts: dict[str, Any] = {
+        name: from_table(kind, tables.get(name, {}), where=f"{path}: [{name}]") for name, kind in kinds.items()
+    }
     return TrainConfig(**parts)
 
 
