@@ -42,7 +42,6 @@ class BatchOptions:
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
     pairing_temperature: float = 0.25
-    epochs_without_pictures: int = 0  # at the start: first learn music, then what pictures have to do with it
 
 
 class Batch(NamedTuple):
@@ -128,8 +127,6 @@ class BatchSource:
         """Embedding (P, E) of the picture that each piece is given in an epoch; NaN where it gets none."""
         count, options = len(self.pieces), self.options
         embeddings = np.full((count, self.layout.embedding_size), np.nan)
-        if number < options.epochs_without_pictures:
-            return embeddings
         rng = np.random.default_rng((self.seed, number, 1))
         shared = self.dials[:, [DIALS.index(name) for name in SHARED_DIALS]]
         for start in range(0, count, 256):  # a few at a time: pieces x pictures x dials is large

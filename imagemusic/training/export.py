@@ -76,7 +76,7 @@ def export_checkpoint(
     weights["prior.dials"] = prior
     weights["prior.ensembles"] = np.array([float(ENSEMBLES.index(piece.ensemble)) for piece in pieces])
     table = np.load(sources.pictures)
-    means = table["dial_mean"][table["split"] == "train"]
+    means = table["dial_mean"][table["split"] == "validation"]
     grid = np.linspace(0, 1, QUANTILES)
     config = {
         "encoder": encoder_config,

@@ -1,0 +1,174 @@
+"""Time the whole path on this machine, and gather the headline figures in one file.
+
+    python scripts/benchmark_compose.py --picture data/examples/NAME.png --out docs/results/compose.json
+
+Times `imagemusic compose` as a process, the notes alone, a step against a window of 100 notes fed again, and a training
+step against a plain nn.LSTM.  Takes the figures of scripts/measure_bits.py and scripts/prepare_corpora.py from
+docs/results when they are there.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import torch
+from torch import nn
+
+from imagemusic.checkpoint import open_checkpoint, resolve
+from imagemusic.composition import ComposeOptions
+from imagemusic.model.fields import FIELDS, INPUTS
+from imagemusic.pipeline import ImageMusic
+from imagemusic.training.restore import decoder_of
+from imagemusic.training.results import write_result
+
+REPEATS = 5
+WINDOW = 100
+
+
+def timed_process(words: list[str]) -> tuple[float, int]:
+    """Run a command; return its wall seconds and its peak memory in bytes."""
+    started = time.perf_counter()
+    process = os.posix_spawn(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+    _, status, usage = os.wait4(process, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed")
+    return time.perf_counter() - started, usage.ru_maxrss * 1024
+
+
+def seconds_each(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Median seconds of a call, after one that is not counted."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken))
+
+
+def window_seconds(decoder: nn.Module) -> float:
+    """Seconds a note when a window of 100 notes is fed again through the same net, on torch, for every note."""
+    sizes = decoder.config.sizes | {"interval": 50}
+    before = {name: torch.randint(0, sizes[name], (1, WINDOW)) for name in INPUTS if name != "interval"}
+    before["last_pitch"] = torch.randint(0, 128, (1, WINDOW))
+    last = {name: torch.zeros(1, 1, dtype=torch.long) for name in (*FIELDS, "place", "chroma", "program", "last_pitch",
+                                                                   "last_duration", "last_velocity")}  # fmt: skip
+    condition = torch.zeros(1, decoder.config.condition_size)
+
+    def note() -> None:
+        with torch.inference_mode():
+            hidden, _ = decoder(before, condition, decoder.initial_state(condition))
+            decoder.logits(hidden[:, -1:], last)
+
+    return seconds_each(note, 30)
+
+
+def step_seconds(model: ImageMusic) -> float:
+    """Seconds a note of the shipped stepper: the step and the scores of all five fields."""
+    condition = np.zeros((1, model.checkpoint.layout.size), np.float32)
+    state, reminder = model.stepper.start(condition)
+    before = (12, 1, 64, 11, 20, 48, 2, 0, 27, 20, 0b10010001)
+    known = ((12, 60, 0b10010001), (1, 0, 62), (64, 11), (11, 20))
+
+    def note() -> None:
+        heads, _ = model.stepper.step(state, reminder, before)
+        for column in range(len(FIELDS)):
+            heads.logits(column)
+            if column < len(known):
+                heads.tell(column, known[column])
+
+    return seconds_each(note, 300)
+
+
+def training_ratio(decoder: nn.Module, batch: int = 32, window: int = 192) -> dict[str, float]:
+    """Notes a second of a training step, and of a plain nn.LSTM language model with as many parameters."""
+    config = decoder.config
+    sizes = config.sizes | {"interval": 50}
+    columns = {name: torch.randint(0, size, (batch, window)) for name, size in sizes.items()}
+    columns["last_pitch"] = torch.randint(0, 128, (batch, window))
+    weights = {name: torch.ones(batch, window) for name in FIELDS}
+    condition = torch.zeros(batch, config.condition_size)
+    ours = decoder.train()
+    parameters = sum(p.numel() for p in ours.parameters())
+    vocabulary = sum(config.sizes[name] for name in FIELDS)
+    # 16 H^2 of two LSTM layers and twice V x H of embedding and output
+    hidden = int((-2 * vocabulary + (4 * vocabulary**2 + 64 * parameters) ** 0.5) / 32)
+    plain = nn.ModuleList([nn.Embedding(vocabulary, hidden), nn.LSTM(hidden, hidden, 2, batch_first=True),
+                           nn.Linear(hidden, vocabulary)])  # fmt: skip
+    tokens = torch.randint(0, vocabulary, (batch, window))
+
+    def our_loss() -> torch.Tensor:
+        hidden_states, _ = ours(columns, condition, ours.initial_state(condition))
+        nats, _ = ours.loss(hidden_states, columns, weights)
+        return torch.stack(list(nats.values())).sum()
+
+    def plain_loss() -> torch.Tensor:
+        embedding, lstm, head = plain
+        return nn.functional.cross_entropy(head(lstm(embedding(tokens))[0]).flatten(0, 1).float(), tokens.flatten())
+
+    result = {"parameters": float(parameters), "plain_parameters": float(sum(p.numel() for p in plain.parameters()))}
+    for name, loss, module in (("ours", our_loss, ours), ("plain", plain_loss, plain)):
+        optimizer = torch.optim.AdamW(module.parameters())
+
+        def step(loss: Callable[[], torch.Tensor] = loss, optimizer: torch.optim.Optimizer = optimizer) -> None:
+            with torch.autocast("cpu", torch.bfloat16):
+                value = loss()
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+
+        result[f"{name}_notes_per_second"] = batch * window / seconds_each(step, 4)
+    return result | {"ratio": result["ours_notes_per_second"] / result["plain_notes_per_second"]}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--picture", type=Path, required=True)
+    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
+    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where the other figures lie")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/compose.json"))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "imagemusic", "compose", str(arguments.picture), "--out", folder]
+        words += ["--checkpoint", arguments.checkpoint] if arguments.checkpoint else []
+        timed_process(words)
+        runs = [timed_process(words) for _ in range(REPEATS)]
+    model = ImageMusic.from_pretrained(arguments.checkpoint)
+    reading = model.look(arguments.picture)
+    pieces = [model.compose_reading(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
+    torch.set_num_threads(2)
+    decoder = decoder_of(open_checkpoint(resolve(arguments.checkpoint)))
+    window, step = window_seconds(decoder), step_seconds(model)
+    figures = {
+        "compose_seconds": float(np.median([seconds for seconds, _ in runs])),
+        "compose_seconds_range": [min(seconds for seconds, _ in runs), max(seconds for seconds, _ in runs)],
+        "compose_peak_bytes": max(peak for _, peak in runs),
+        "notes_seconds": float(np.median([piece.compose_seconds for piece in pieces])),
+        "notes_seconds_range": [f(piece.compose_seconds for piece in pieces) for f in (min, max)],
+        "notes_per_second": float(np.median([p.score.note_count / p.compose_seconds for p in pieces])),
+        "window_ratio": window / step,
+        "window_seconds_per_note": window,
+        "step_seconds_per_note": step,
+        "training": training_ratio(decoder),
+        "checkpoint": model.checkpoint.id,
+    }
+    for name, keys in (("bits_per_note", ("bits_per_note", "ratio_to_markov")), ("prepare", ("notes_per_second",))):
+        path = arguments.results / f"{name}.json"
+        if path.exists():
+            measured = json.loads(path.read_text())
+            figures |= {f"prepare_{key}" if name == "prepare" else key: measured[key] for key in keys}
+    print(json.dumps(figures, indent=1))
+    write_result(arguments.out, figures, seed=0, data=[arguments.picture.name])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
