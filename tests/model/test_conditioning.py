@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from imagemusic.errors import ConfigError
+from imagemusic.model.conditioning import ConditionLayout
+
+LAYOUT = ConditionLayout(embedding_size=2, dials=("valence", "tempo"), ensembles=("piano", "band"))
+
+
+def test_a_condition_is_laid_out_by_hand():
+    found = LAYOUT.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band")
+    #                           embedding, seen   dials      given   ensemble, named
+    assert found.tolist() == [0.5, -2, 1,         0, 0.25,   0, 1,   0, 1, 1]  # fmt: skip
+    assert found.dtype == np.float32
+    assert LAYOUT.size == len(found)
+
+
+def test_nothing_given_is_the_null_condition():
+    assert not LAYOUT.vector(None, {}, None).any()
+    assert not LAYOUT.vector(None, {"tempo": None}, None).any()
+
+
+def test_a_dial_at_zero_differs_from_no_dial():
+    assert LAYOUT.vector(None, {"tempo": 0.0}, None).any()
+
+
+def test_many_conditions_equal_one_at_a_time():
+    embedding = np.array([[1.0, 2.0], [np.nan, np.nan]])
+    dials = np.array([[0.1, np.nan], [np.nan, -0.5]])
+    packed = LAYOUT.pack(embedding, dials, np.array([0, -1]))
+    np.testing.assert_array_equal(packed[0], LAYOUT.vector(embedding[0], {"valence": 0.1}, "piano"))
+    np.testing.assert_array_equal(packed[1], LAYOUT.vector(None, {"tempo": -0.5}, None))
+
+
+@pytest.mark.parametrize(
+    ("dials", "ensemble", "message"),
+    [
+        ({"tmpo": 1.0}, None, "unknown dial 'tmpo'; choose from valence, tempo"),
+        ({}, "choir", "unknown ensemble 'choir'; choose from piano, band"),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused(dials, ensemble, message):
+    with pytest.raises(ConfigError, match=message):
+        LAYOUT.vector(None, dials, ensemble)
