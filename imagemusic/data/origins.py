@@ -147,7 +147,7 @@ def convert_engraved(folder: Path) -> Iterator[tuple[Path, str]]:
     verovio.enableLog(verovio.LOG_OFF)
     for path in sorted(folder.rglob("*.mxl")):
         toolkit = verovio.toolkit()
-        loaded = toolkit.loadZipDataBuffer(path.read_bytes())
+        loaded = toolkit.loadFile(str(path))
         data = base64.b64decode(toolkit.renderToMIDI()) if loaded else b""
         if data:
             path.with_suffix(".mid").write_bytes(data)

@@ -272,7 +272,7 @@ class Verovio(SimpleNamespace):
         pass
 
     def toolkit(self):
-        return SimpleNamespace(loadZipDataBuffer=lambda data: data[:2] == b"PK", renderToMIDI=self.render)
+        return SimpleNamespace(loadFile=lambda path: Path(path).read_bytes()[:2] == b"PK", renderToMIDI=self.render)
 
     @staticmethod
     def render():
