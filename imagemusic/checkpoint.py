@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.errors import CheckpointError
+from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.stepping import Stepper, make_engine
 from imagemusic.music.codec import CodecConfig
@@ -31,6 +31,8 @@ FORMAT_VERSION = 1
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
 WEIGHTS = "model.safetensors"
 REQUIRED = ("config.json", WEIGHTS, "encoder.onnx", "step.onnx")
+TABLES = ("encoder", "decoder", "condition", "dials", "pictures")  # of config.json
+PRIOR = ("prior.dials", "prior.ensembles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Checkpoint:
         """Make the decoder ready to write.
 
         Raises:
-            CheckpointError: a weight is missing or is not a number.
+            CheckpointError: a weight is missing or misshapen.
+            ConfigError: the engine is unknown or not installed.
         """
         shape, weights = self.config["decoder"], self.part("decoder")
         try:
@@ -73,6 +76,8 @@ class Checkpoint:
                 hidden_size=shape["hidden_size"], head_size=shape["head_size"],
                 condition_every_step=shape["condition_every_step"],
             )  # fmt: skip
+        except ConfigError:  # a ValueError too, but the engine is to blame, not the checkpoint
+            raise
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"{self.folder / WEIGHTS}: a weight is missing or misshapen ({error})") from error
 
@@ -119,13 +124,17 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     codec = json.loads(json.dumps(asdict(CodecConfig())))
     if config.get("codec") != codec:
         raise CheckpointError(f"{folder}: made for another note codec {config.get('codec')}, need {codec}")
+    if missing := [name for name in TABLES if not isinstance(config.get(name), dict)]:
+        raise CheckpointError(f"{folder / 'config.json'}: damaged, {missing[0]!r} is missing")
     weights = _read_weights(folder / WEIGHTS)
+    if missing := [name for name in PRIOR if name not in weights]:
+        raise CheckpointError(f"{folder / WEIGHTS}: damaged, {missing[0]} is missing")
     digest = hashlib.sha256(raw)
     for name in sorted(weights):
         digest.update(name.encode() + weights[name].tobytes())
-    kept = {name: value.astype(np.float32) for name, value in weights.items() if not name.startswith("encoder.")}
-    if bad := [name for name, value in kept.items() if name.startswith("decoder.") and not np.isfinite(value).all()]:
+    if bad := [name for name, value in weights.items() if name not in PRIOR and not np.isfinite(value).all()]:
         raise CheckpointError(f"{folder / WEIGHTS}: {bad[0]} holds numbers that are not finite")
+    kept = {name: value.astype(np.float32) for name, value in weights.items() if not name.startswith("encoder.")}
     return Checkpoint(folder, config, kept, digest.hexdigest()[:12])
 
 
