@@ -170,7 +170,7 @@ def load_record(path: str | Path) -> Composition:
         raise DataError(f"{path}: record version {table['record_version']}, this imagemusic reads {RECORD_VERSION}")
     try:
         return _from_record(table)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path}: damaged composition record ({error})") from error
 
 
@@ -196,6 +196,6 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
         ),
         checkpoint_id=table["checkpoint_id"],
         engine=table["engine"],
-        versions=table["versions"],
+        versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],
     )
