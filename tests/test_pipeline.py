@@ -1,0 +1,192 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagemusic.checkpoint import BUNDLED
+from imagemusic.composition import ComposeOptions, load_record
+from imagemusic.errors import ConfigError, ImageError
+from imagemusic.music.midi import midi_bytes
+from imagemusic.pipeline import FREE_TEMPO_BPM, ImageMusic, plan_length
+
+SHORT = ComposeOptions(seconds=8, seed=5)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint):
+    return ImageMusic.from_pretrained(tiny_checkpoint)
+
+
+def picture(red, green, blue):
+    return Image.new("RGB", (40, 30), (red, green, blue))
+
+
+SUNSET, FOREST = picture(230, 120, 40), picture(20, 90, 30)
+
+
+@pytest.fixture(scope="module")
+def piece(model):
+    return model.compose(SUNSET, SHORT)
+
+
+def test_same_seed_same_bytes(model, piece):
+    assert midi_bytes(model.compose(SUNSET, SHORT).score) == midi_bytes(piece.score)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [ComposeOptions(seconds=8, seed=6), ComposeOptions(seconds=8, seed=5, variation=2)],
+    ids=["another seed", "another variation"],
+)
+def test_chance_gives_other_music(model, piece, options):
+    assert midi_bytes(model.compose(SUNSET, options).score) != midi_bytes(piece.score)
+
+
+def test_another_picture_gives_other_music(model, piece):
+    assert midi_bytes(model.compose(FOREST, SHORT).score) != midi_bytes(piece.score)
+
+
+def test_the_name_of_a_file_does_not_matter(model, piece, tmp_path):
+    SUNSET.save(tmp_path / "other.png")
+    assert midi_bytes(model.compose(tmp_path / "other.png", SHORT).score) == midi_bytes(piece.score)
+
+
+def test_pictures_may_come_in_a_list(model, piece):
+    found = model.compose([FOREST, SUNSET], SHORT)
+    assert [one.picture_hash == piece.picture_hash for one in found] == [False, True]
+    assert midi_bytes(found[1].score) == midi_bytes(piece.score)
+
+
+def test_variations_are_numbered_from_one(model, piece):
+    first, second = model.compose_variations(SUNSET, SHORT, 2)
+    assert midi_bytes(first.score) == midi_bytes(piece.score)
+    assert second.options.variation == 2
+
+
+@pytest.mark.parametrize("seconds", [4, 11.3, 30])
+@pytest.mark.parametrize("tempo_bpm", [None, 53, 171.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_note_ends_when_it_was_asked_to(model, seconds, tempo_bpm, seed):
+    score = model.compose(FOREST, ComposeOptions(seconds=seconds, tempo_bpm=tempo_bpm, seed=seed)).score
+    assert abs(score.seconds - seconds) < 1
+    assert score.end % score.ticks_per_beat == 0
+    (tempo,) = score.tempos
+    if tempo_bpm is not None:
+        assert tempo.bpm == tempo_bpm
+
+
+def test_a_piece_says_where_its_dials_come_from(model, piece):
+    sources = {name: dial.source for name, dial in piece.dials.items()}
+    assert (sources["valence"], sources["arousal"], sources["tempo"]) == ("picture", "picture", "implied")
+    set_by_hand = model.compose(SUNSET, ComposeOptions(seconds=8, tempo_bpm=100)).dials["tempo"]
+    assert set_by_hand.source == "you"
+
+
+def test_a_record_replays_to_the_same_bytes(model, piece, tmp_path):
+    piece.save_record(tmp_path / "x.json")
+    report = model.replay(load_record(tmp_path / "x.json"))
+    assert report.identical
+    assert report.differences == ()
+    assert midi_bytes(report.composition.score) == midi_bytes(piece.score)
+
+
+def test_a_replay_that_differs_says_why(model, piece):
+    from dataclasses import replace
+
+    other = replace(
+        piece, options=replace(piece.options, seed=9), checkpoint_id="other", versions={**piece.versions, "numpy": "1"}
+    )
+    report = model.replay(other)
+    assert not report.identical
+    text = "\n".join(report.differences)
+    assert f"checkpoint was other, is {model.checkpoint.id} here" in text
+    assert "numpy was 1, is" in text
+    assert f"{piece.score.note_count} notes were recorded" in text
+
+
+def test_torch_writes_the_same_piece(tiny_checkpoint, piece):
+    again = ImageMusic.from_pretrained(tiny_checkpoint, engine="torch").compose(SUNSET, SHORT)
+    assert midi_bytes(again.score) == midi_bytes(piece.score)
+    assert again.engine.startswith("torch")
+
+
+def test_an_unknown_engine_is_refused(tiny_checkpoint):
+    with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from onnx, torch"):
+        ImageMusic.from_pretrained(tiny_checkpoint, engine="abacus")
+
+
+def test_what_is_not_a_picture_is_refused(model, tmp_path):
+    (tmp_path / "x.jpg").write_text("no picture")
+    with pytest.raises(ImageError, match=r"x\.jpg"):
+        model.compose(tmp_path / "x.jpg", SHORT)
+
+
+def test_the_size_of_the_picture_is_an_option(model):
+    read = model.look(SUNSET, 48)
+    assert read.hash == model.look(SUNSET).hash
+
+
+def test_progress_goes_from_nothing_to_all(model):
+    heard = []
+    model.compose(SUNSET, ComposeOptions(seconds=60), progress=lambda done, _: heard.append(done))
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+    assert len(heard) > 1
+
+
+def test_a_model_describes_itself(model, tiny_checkpoint):
+    described = model.describe()
+    assert described["id"] == model.checkpoint.id
+    assert described["format version"] == 1
+    assert "sizes" not in described["decoder"]
+
+
+@pytest.mark.parametrize("seconds", [4, 5.5, 60, 599])
+@pytest.mark.parametrize("bpm", [*FREE_TEMPO_BPM, 61.7, 120])
+@pytest.mark.parametrize("bar_beats", [1.5, 2, 3, 4, 4.5])
+def test_a_planned_length_is_kept(seconds, bpm, bar_beats):
+    tempo, beats = plan_length(seconds, bpm, exact=False, bar_beats=bar_beats)
+    assert abs(tempo / bpm - 1) <= 0.031
+    assert abs(beats * 60 / tempo - seconds) <= 30 / tempo + 1e-9
+    tempo, beats = plan_length(seconds, bpm, exact=True, bar_beats=bar_beats)
+    assert tempo == bpm
+    assert abs(beats * 60 / tempo - seconds) <= max(30 / tempo, 0.9) + 1e-9
+
+
+def test_a_free_tempo_moves_to_fit_whole_bars():
+    # 60 s at 101 bpm are 101 beats; 25 bars are 100.
+    assert plan_length(60, 101, exact=False) == (100, 100)
+    assert plan_length(60, 101, exact=True) == (101, 100)
+
+
+COMPOSE_WITHOUT_TORCH = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "lightning", "onnx"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Refuse())
+from imagemusic import ComposeOptions, ImageMusic
+piece = ImageMusic.from_pretrained(sys.argv[1]).compose(sys.argv[2], ComposeOptions(seconds=8, seed=5))
+piece.score.save(sys.argv[3])
+"""
+
+
+def test_composing_needs_no_torch(tiny_checkpoint, piece, tmp_path):
+    SUNSET.save(tmp_path / "x.png")
+    made = tmp_path / "x.mid"
+    command = [sys.executable, "-c", COMPOSE_WITHOUT_TORCH, tiny_checkpoint, tmp_path / "x.png", made]
+    subprocess.run(command, check=True)
+    assert made.read_bytes() == midi_bytes(piece.score)
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="the model that ships is not in the tree yet")
+def test_the_bundled_model_composes():
+    piece = ImageMusic.from_pretrained().compose(SUNSET, ComposeOptions(seconds=12))
+    assert abs(piece.score.seconds - 12) < 1
+    assert piece.score.note_count > 8
+    assert np.isfinite(piece.picture.embedding).all()
