@@ -93,7 +93,7 @@ def prepare(
     """Prepare the corpora that lie in `folder` into the new directory `out`.
 
     Raises:
-        DataError: a corpus is unknown or missing, or `out` holds something else.
+        DataError: a corpus is unknown or missing, nothing is left to train on, or `out` holds something else.
     """
     if unknown := [name for name in corpora if name not in CORPORA]:
         raise DataError(f"unknown corpus {unknown[0]!r}; choose from {', '.join(CORPORA)}")
@@ -118,6 +118,8 @@ def prepare(
                     start += piece.rows
                     if piece.split == "train" and piece.metrical:
                         training.append(piece.cues)
+        if not training:
+            raise DataError(f"{folder}: no piece to train on in {', '.join(corpora)}: held out, or without beats")
         scale = DialScale.fit(training)
         header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
         (partial_out / "dials.json").write_text(json.dumps(header))
@@ -142,18 +144,25 @@ class PreparedSet:
         """Open what `prepare` made.
 
         Raises:
-            DataError: no prepared set is there, or it is of another version.
+            DataError: no prepared set is there, or it is damaged, or of another version or codec.
         """
         try:
             header = json.loads((folder / "dials.json").read_text())
-            lines = (folder / "pieces.jsonl").read_text(encoding="utf-8").splitlines()
+            if header["format_version"] != FORMAT_VERSION:
+                raise DataError(f"{folder}: format version {header['format_version']}, need {FORMAT_VERSION}")
+            if header["codec"] != json.loads(json.dumps(asdict(codec.CodecConfig()))):
+                raise DataError(f"{folder}: made for another note codec {header['codec']}; prepare the corpora again")
+            with open(folder / "pieces.jsonl", encoding="utf-8") as lines:
+                pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
+            rows = np.memmap(folder / "rows.bin", ROW, mode="r")
+            scale = DialScale(**header["dials"])
         except OSError as error:
             raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error
-        if header.get("format_version") != FORMAT_VERSION:
-            raise DataError(f"{folder}: format version {header.get('format_version')}, need {FORMAT_VERSION}")
-        pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
-        rows = np.memmap(folder / "rows.bin", ROW, mode="r")
-        return cls(rows, pieces, DialScale(**header["dials"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder}: damaged prepared set ({error}); prepare the corpora again") from error
+        if len(rows) != sum(piece.rows for piece in pieces):
+            raise DataError(f"{folder}: damaged prepared set, rows.bin is cut short; prepare the corpora again")
+        return cls(rows, pieces, scale)
 
     def select(self, split: str) -> tuple[PreparedPiece, ...]:
         """Pieces of one split."""

@@ -8,6 +8,7 @@ whole range of pictures meets the whole range of music.
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,20 @@ class Pictures:
         """Read the pictures of one split from the file that scripts/train_encoder.py wrote.
 
         Raises:
-            DataError: the file is missing or holds no picture of that split.
+            DataError: the file is missing, damaged, or holds no picture of that split.
         """
         try:
-            table = np.load(path)
+            with open(path, "rb") as file, np.load(file) as table:
+                chosen = table["split"] == split
+                labels = np.column_stack([table[name] for name in SHARED_DIALS]).astype(np.float64)
+                made = cls(table["id"][chosen], table["embedding"][chosen], labels[chosen])
         except OSError as error:
             raise DataError(f"{path}: no embedded pictures here; make them with scripts/train_encoder.py") from error
-        chosen = table["split"] == split
-        if not chosen.any():
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise DataError(f"{path}: damaged, or not embedded pictures ({error})") from error
+        if not len(made.ids):
             raise DataError(f"{path}: no picture of split {split!r}")
-        labels = np.column_stack([table[name] for name in SHARED_DIALS]).astype(np.float64)
-        return cls(table["id"][chosen], table["embedding"][chosen], labels[chosen])
+        return made
 
 
 def pair(
