@@ -63,7 +63,7 @@ def export_checkpoint(
     """
     try:
         encoder_weights = load_file(sources.encoder / "encoder.safetensors")
-        encoder_config = json.loads((sources.encoder / "encoder.json").read_text())
+        encoder_config = json.loads((sources.encoder / "encoder.json").read_text())["encoder"]
         encoder_graph = onnx.load(sources.encoder / "encoder.onnx")
     except OSError as error:
         raise DataError(f"{sources.encoder}: no encoder here; make one with scripts/train_encoder.py") from error
