@@ -38,6 +38,7 @@ Progress = Callable[[float, str], None]  # share done in 0..1, what is being don
 
 FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
 TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars
+SILENT_BARS = 2  # longest rest of all parts together
 CLOSE_ENOUGH_SECONDS = 0.9  # the last note may end this much before the time asked for
 
 
@@ -195,6 +196,7 @@ class ImageMusic:
                 end=beats * TICKS_PER_BEAT, tempo=nearest_tempo(bpm), tempo_bpm=bpm,
                 ending_slack=max(0, int(slack * bpm / 60)) * TICKS_PER_BEAT,
                 drums_only=ensemble is not None and ensemble.value == "drums",
+                longest_silence=SILENT_BARS * bar_ticks(meter or 0),
             )  # fmt: skip
 
         writer = Writer(plan(None), replan=plan)

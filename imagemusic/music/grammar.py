@@ -75,6 +75,11 @@ class Writer:
         return int(context.remaining_index(np.array(self.plan.end - tick)))
 
     @property
+    def _patience(self) -> int:
+        """Ticks that may pass in silence: less than a bar before the first note."""
+        return self.plan.longest_silence if self._ends else min(self.running.bar - 1, self.plan.longest_silence)
+
+    @property
     def before(self) -> tuple[int, ...]:
         """Indices of the step's inputs, in the decoder's order: the event before, its context, what is left."""
         return self._before
@@ -120,7 +125,7 @@ class Writer:
         mask = np.zeros(SIZES[codec.GAP], bool)
         tick = self.running.tick
         latest = self.plan.end - (DRUM_TICKS if self.plan.drums_only else 1)
-        reach = min(latest, self._last_offset + self.plan.longest_silence) - tick
+        reach = min(latest, self._last_offset + self._patience) - tick
         mask[: max(reach, 0) + 1] = True
         mask[0] = self.in_header or self._may_end() or self._may_stack() or reach <= 0
         return mask
@@ -153,7 +158,7 @@ class Writer:
         programs = self.running.programs
         mask[: len(programs)] = True
         if programs and programs[-1] == DRUMS:
-            silent = not self.plan.drums_only and tick - self._last_offset >= self.plan.longest_silence
+            silent = not self.plan.drums_only and tick - self._last_offset >= self._patience
             mask[len(programs) - 1] = tick + DRUM_TICKS <= self.plan.end and not silent
         return mask
 
@@ -178,7 +183,7 @@ class Writer:
             mask[END] = self._may_end()
         else:
             mask = self._playable(self.tick)
-        mask[REST] = gap == MAX_GAP and self.tick - self._last_offset < self.plan.longest_silence
+        mask[REST] = gap == MAX_GAP and self.tick - self._last_offset < self._patience
         return mask
 
     def _pitches(self) -> Mask:
