@@ -15,7 +15,7 @@ from torch import Tensor
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.model.fields import FIELDS
-from imagemusic.training.batches import window_columns
+from imagemusic.training.batches import field_weights, window_columns
 
 Totals = dict[str, float]
 
@@ -64,6 +64,16 @@ def piece_nats(
                 right[:, column] += ((score.argmax(-1) == target[name]) * weights[name]).sum(1).numpy()
         for row, i in enumerate(chosen):
             yield pieces[i], dict(zip(FIELDS, nats[row], strict=True)), dict(zip(FIELDS, right[row], strict=True))
+
+
+def count_guesses(prepared: PreparedSet, pieces: Sequence[PreparedPiece]) -> Totals:
+    """Count by field the events of pieces in which a decoder has something to guess."""
+    names = ("part", "program", "pitch", "velocity")
+    weights = [
+        field_weights({name: prepared.rows[p.start : p.start + p.rows][name].astype(np.int64) for name in names})
+        for p in pieces
+    ]
+    return {name: float(sum(weight[name].sum() for weight in weights)) for name in FIELDS}
 
 
 def bits_per_note(nats: Sequence[Totals], pieces: Sequence[PreparedPiece]) -> Totals:

@@ -9,7 +9,7 @@
 import csv
 import json
 import os
-import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import default_convert
 
 from imagemusic.config import from_table, read_toml
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
@@ -34,10 +34,10 @@ from imagemusic.model.decoder import DecoderConfig, DecoderState, NoteDecoder
 from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS, ENSEMBLES
-from imagemusic.training.batches import Batch, BatchOptions, BatchSource
+from imagemusic.training.batches import BatchOptions, BatchSource
 from imagemusic.training.card import model_card
 from imagemusic.training.curves import draw_curves, last_values
-from imagemusic.training.evaluation import bits_per_note, piece_nats
+from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
 
 SIZES = (
@@ -129,17 +129,26 @@ def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderC
     )  # fmt: skip
 
 
-class _Steps(Dataset[Batch]):
-    """The batches from one step to another; the loader's index 0 is `first`."""
+class _Steps:
+    """The batches of all steps, as tensors, of which those before `first` are done.
 
-    def __init__(self, source: BatchSource, first: int, last: int) -> None:
-        self.source, self.first, self.last = source, first, last
+    Lightning counts the steps that are done against the whole length, and takes a loader that has a state at its word.
+    """
+
+    def __init__(self, source: BatchSource, first: int, steps: int) -> None:
+        self.source, self.first, self.steps = source, first, steps
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return self.steps
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.source.batch(self.first + index)
+    def __iter__(self) -> Iterator[Any]:
+        return (default_convert(self.source.batch(step)) for step in range(self.first, self.steps))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}  # a batch is a function of its step
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 class NoteTraining(lightning.LightningModule):
@@ -201,6 +210,7 @@ class _Recorder(Callback):
         pieces = sorted(prepared.select("validation"), key=lambda piece: piece.id)
         keep = np.random.default_rng(0).permutation(len(pieces))[: options.validation_pieces]
         self.pieces = [pieces[i] for i in keep if pieces[i].rows < 8192]
+        self.guesses = count_guesses(prepared, self.pieces)
 
     def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
         step, options = trainer.global_step, self.options
@@ -221,10 +231,10 @@ class _Recorder(Callback):
         results = list(piece_nats(decoder, self.prepared, self.pieces))
         pieces = [piece for piece, _, _ in results]
         bits = bits_per_note([nats for _, nats, _ in results], pieces)
-        rows = sum(piece.rows for piece in pieces)
         metrics = {f"validation/bits/{name}": value for name, value in bits.items()}
         return metrics | {
-            f"validation/accuracy/{name}": sum(right[name] for _, _, right in results) / rows for name in FIELDS
+            f"validation/accuracy/{name}": sum(right[name] for _, _, right in results) / max(self.guesses[name], 1)
+            for name in FIELDS
         }
 
 
@@ -236,6 +246,15 @@ def _append(path: Path, row: dict[str, float]) -> None:
         if is_new:
             writer.writerow(["step", "metric", "value"])
         writer.writerows([int(row["step"]), name, f"{value:.6g}"] for name, value in row.items() if name != "step")
+
+
+def _forget_after(step: int, path: Path) -> None:
+    """Drop the rows of later steps than `step`, which are trained again."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines[1:] if line.endswith("\n") and int(line.partition(",")[0]) <= step]
+    path.write_text("".join(lines[:1] + kept), encoding="utf-8")
 
 
 def train(config_path: Path, *, resume: bool = True) -> Path:
@@ -258,11 +277,10 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     module = NoteTraining(NoteDecoder(decoder_config(config.decoder, layout)), options)
 
     run.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(config_path, run / "config.toml")
+    (run / "config.toml").write_bytes(config_path.read_bytes())
     last = run / "last.ckpt" if resume and (run / "last.ckpt").exists() else None
     first = int(torch.load(last, weights_only=True)["global_step"]) if last else 0
-    if first == 0:
-        (run / "metrics.csv").unlink(missing_ok=True)
+    _forget_after(first, run / "metrics.csv")
     trainer = lightning.Trainer(
         accelerator=options.accelerator, devices=1, precision=options.precision, max_steps=options.steps,  # type: ignore[arg-type]
         gradient_clip_val=options.clip_norm, log_every_n_steps=options.log_every,
@@ -270,8 +288,7 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
         enable_checkpointing=False, enable_model_summary=False, default_root_dir=run,
     )  # fmt: skip
     if first < options.steps:
-        loader = DataLoader(_Steps(source, first, options.steps), batch_size=None, shuffle=False)
-        trainer.fit(module, loader, ckpt_path=last, weights_only=True)
+        trainer.fit(module, _Steps(source, first, options.steps), ckpt_path=last, weights_only=True)
     if options.encoder:
         export_run(run, config, prepared, layout, pieces)
     return run
@@ -287,7 +304,9 @@ def export_run(
     training = {
         "step": step,
         "config": json.loads(json.dumps(asdict(config))),
-        "corpora": {name: sum(p.notes for p in pieces if p.corpus == name) for name in sorted({p.corpus for p in pieces})},
+        "corpora": {
+            name: sum(p.notes for p in pieces if p.corpus == name) for name in sorted({p.corpus for p in pieces})
+        },
         "validation": last_values(run / "metrics.csv", "validation/"),
         "versions": {name: version(name) for name in ("torch", "lightning", "numpy", "symusic")},
     }
