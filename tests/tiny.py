@@ -140,7 +140,7 @@ def write_encoder(folder: Path, size=64) -> Path:
     folder.mkdir()
     encoder = ImageEncoder(EncoderConfig(name="squeezenet1_1", size=size, embedding_size=EMBEDDING_SIZE)).eval()
     save_encoder(encoder, folder / "encoder.safetensors")
-    (folder / "encoder.json").write_text(json.dumps(asdict(encoder.config)))
+    (folder / "encoder.json").write_text(json.dumps({"encoder": asdict(encoder.config)}))
     export_onnx(encoder, folder / "encoder.onnx")
     return folder
 
