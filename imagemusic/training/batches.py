@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
-from imagemusic.errors import DataError
+from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS, ENSEMBLES
@@ -42,6 +42,12 @@ class BatchOptions:
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
     pairing_temperature: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.window < 1 or not 0 <= self.transpose <= 12 or self.pairing_temperature <= 0:
+            raise ConfigError("batch_size, window and pairing_temperature must be above 0, transpose in 0..12")
+        if any(weight < 0 for weight in self.corpus_weights.values()):
+            raise ConfigError(f"corpus_weights must be 0 or more, got {dict(self.corpus_weights)}")
 
 
 class Batch(NamedTuple):

@@ -88,6 +88,10 @@ class DecoderOptions:
     condition_every_step: bool = True
     dropout: float = 0.1
 
+    def __post_init__(self) -> None:
+        if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
+            raise ConfigError("hidden_size, layers, head_size and condition_hidden must be above 0, dropout in 0..1")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:

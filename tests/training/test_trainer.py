@@ -12,7 +12,7 @@ import torch
 
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.fields import FIELDS
-from imagemusic.training.trainer import decoder_config, layout_for, read_config, train
+from imagemusic.training.trainer import DecoderOptions, decoder_config, layout_for, read_config, train
 from tests import tiny
 
 # lightning asks torch for a class that torch has begun to replace.
@@ -137,6 +137,8 @@ def test_the_config_that_ships_can_be_read():
         ('precision = "int8"', "", r"\[training\]: precision must be 32-true or bf16-mixed, got 'int8'"),
         ('steps = "many"', "", r"x\.toml: \[training\]: "),
         ("", "windows = 3", r"\[batches\]: unknown setting 'windows'"),
+        ("", "transpose = 13", r"\[batches\]: .*transpose in 0\.\.12"),
+        ("", "[batches.corpus_weights]\nmutopia = -1", r"\[batches\]: corpus_weights must be 0 or more"),
     ],
 )
 def test_a_bad_config_is_refused(files, tmp_path, training, more, message):
@@ -163,3 +165,9 @@ def test_a_corpus_without_pieces_is_refused(files, tmp_path):
     )
     with pytest.raises(DataError, match="no piece to train on"):
         train(config)
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": 0}, {"layers": -1}, {"dropout": 1.0}])
+def test_a_decoder_of_an_impossible_shape_is_refused(change):
+    with pytest.raises(ConfigError, match="must be above 0, dropout in 0..1"):
+        DecoderOptions(**change)
