@@ -8,34 +8,38 @@ One picture that fails does not stop the others; its `Outcome` says why.
 
 import glob
 import itertools
+import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
 from imagemusic.composition import ComposeOptions, Composition
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
-from imagemusic.pipeline import ImageMusic
+from imagemusic.music.score import Score
+from imagemusic.pipeline import ImageMusic, Progress
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 FORMATS = ("mid", *AUDIO_FORMATS)
 MAX_VARIATIONS = 1000
 
-Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """What is written for a piece, beside its record."""
+    """What is written for a picture, beside a record of each piece."""
 
+    variations: int = 1
     formats: tuple[str, ...] = ("mid", "wav")
     engine: str = "auto"
     soundfont: Path | None = None  # None: the engine's own
 
     def __post_init__(self) -> None:
+        if not 1 <= self.variations <= MAX_VARIATIONS:
+            raise ConfigError(f"variations must be in 1..{MAX_VARIATIONS}, got {self.variations}")
         if unknown := [name for name in self.formats if name not in FORMATS]:
             raise ConfigError(f"format: unknown format {unknown[0]!r}; choose from {', '.join(FORMATS)}")
         engine_name(self.engine)
@@ -154,6 +158,21 @@ def write_composition(composition: Composition, folder: Path, name: str, outputs
     return (*files, record)
 
 
+def write_piano_roll(score: Score, path: Path) -> None:
+    """Draw a score into a PNG file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draw_piano_roll(score).save(waiting, format="PNG", optimize=True)
+        os.replace(waiting, path)
+    except OSError as error:
+        waiting.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 def compose_batch(
     model: ImageMusic,
     pictures: Sequence[Path],
@@ -161,26 +180,27 @@ def compose_batch(
     options: ComposeOptions,
     outputs: OutputOptions,
     *,
-    variations: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, message: None,
 ) -> Iterator[Outcome]:
-    """Compose and write `variations` pieces for each picture; yield what became of each picture as it is done."""
-    if not 1 <= variations <= MAX_VARIATIONS:
-        raise ConfigError(f"variations must be in 1..{MAX_VARIATIONS}, got {variations}")
+    """Compose and write pieces for each picture; yield what became of each picture as it is done."""
+    variations = outputs.variations
+    share = 1 / (len(pictures) * variations)  # of a piece in the progress of all
     for index, (picture, base) in enumerate(zip(pictures, name_outputs(pictures, variations), strict=True)):
-
-        def report(done: float, message: str, index: int = index, picture: Path = picture) -> None:
-            if progress is not None:
-                progress((index + done) / len(pictures), f"{picture.name}: {message}")
-
         files: list[Path] = []
+        error = None
         try:
-            report(0, "composing")
-            pieces = model.compose_variations(picture, options, variations)
-            for number, piece in enumerate(pieces, start=1):
-                report(number / (len(pieces) + 1), f"writing piece {number} of {len(pieces)}")
+            reading = model.look(picture, options.size)
+            for number in range(1, variations + 1):
+                before = index * variations + number - 1
+                say = _stretch(progress, before * share, share / 2, picture.name)
+                piece = model.compose_reading(reading, replace(options, variation=number), say)
+                say(1.0, "playing")
                 files += write_composition(piece, folder, variation_name(base, number), outputs)
-        except ImageMusicError as error:
-            yield Outcome(picture, tuple(files), error)
-        else:
-            yield Outcome(picture, tuple(files))
+        except ImageMusicError as caught:
+            error = caught
+        yield Outcome(picture, tuple(files), error)
+
+
+def _stretch(progress: Progress, start: float, length: float, name: str) -> Progress:
+    """Let a part of the work report 0..1 while the whole moves from `start` by `length`."""
+    return lambda done, message: progress(start + done * length, f"{name}: {message}")

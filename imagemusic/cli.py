@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from imagemusic import __version__
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
 
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="examples:" + EXAMPLES["imagemusic"] + "\n\nimagemusic COMMAND --help tells more of a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"imagemusic {__version__}")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
 
     def add_command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
@@ -101,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: beside the file)")
     add_sound_options(render, default="wav", choices="wav, mp3, flac, ogg")
 
-    info = add_command("info", run_info, "tell what a checkpoint is and what would play its music")
+    info = add_command("info", run_info, "tell what a checkpoint is")
     info.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="a folder (default: the model that ships)")
 
     train = add_command("train", run_train, "train a model as a settings file says")
@@ -147,18 +149,19 @@ def run_compose(arguments: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     options = ComposeOptions(**{name: value for name, value in vars(arguments).items() if name in names})
-    formats = arguments.format or default_formats(arguments.engine)
-    outputs = batch.OutputOptions(formats=formats, engine=arguments.engine, soundfont=arguments.soundfont)
+    outputs = batch.OutputOptions(
+        variations=arguments.variations,
+        formats=arguments.format or default_formats(arguments.engine),
+        engine=arguments.engine,
+        soundfont=arguments.soundfont,
+    )
     pictures, failures = batch.find_pictures(arguments.pictures)
     composed = 0
     if pictures:
         folder = batch.make_folder(arguments.out)
         model = ImageMusic.from_pretrained(arguments.checkpoint)
         with progress_bar() as (progress, say):
-            outcomes = batch.compose_batch(
-                model, pictures, folder, options, outputs, variations=arguments.variations, progress=progress
-            )
-            for outcome in outcomes:
+            for outcome in batch.compose_batch(model, pictures, folder, options, outputs, progress=progress):
                 if outcome.error:
                     failures.append(outcome)
                 else:
@@ -202,9 +205,8 @@ def run_replay(arguments: argparse.Namespace) -> int:
 
 
 def run_render(arguments: argparse.Namespace) -> int:
-    from imagemusic.audio.pianoroll import draw_piano_roll
     from imagemusic.audio.synthesis import render
-    from imagemusic.batch import OutputOptions, make_folder
+    from imagemusic.batch import OutputOptions, make_folder, write_piano_roll
     from imagemusic.music.midi import read_midi
 
     outputs = OutputOptions(
@@ -215,7 +217,7 @@ def run_render(arguments: argparse.Namespace) -> int:
     with progress_bar() as (progress, say):
         progress(0.0, "drawing the piano roll")
         picture = base.with_name(f"{base.name}.png")
-        draw_piano_roll(score).save(picture)
+        write_piano_roll(score, picture)
         say(str(picture))
         progress(0.1, "playing")
         waveform = render(score, soundfont=outputs.soundfont, engine=outputs.engine)

@@ -7,18 +7,23 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar() -> Iterator[tuple[Callable[[float, str], None], Callable[[str], None]]]:
-    """Show a bar on a terminal once the work has taken two seconds.
+    """Show a bar on a terminal while the work goes on.
 
     Yields two functions: one to say how far the work is, in 0..1, and one to print a line past the bar.
     """
     from tqdm import tqdm
 
     layout = "{percentage:3.0f}% |{bar:30}| {elapsed} {desc}"
-    with tqdm(total=1.0, delay=2, disable=None, leave=False, miniters=0, bar_format=layout) as bar:
+    with tqdm(total=1.0, disable=None, leave=False, miniters=0, bar_format=layout) as bar:
+        said = ""
 
         def progress(done: float, message: str) -> None:
+            nonlocal said
             bar.set_description_str(message, refresh=False)
             bar.update(done - bar.n)
+            if message != said:  # news shows even if the bar was drawn a moment ago
+                bar.refresh()
+                said = message
 
         def say(line: str) -> None:
             bar.write(line, file=sys.stdout)

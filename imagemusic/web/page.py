@@ -68,17 +68,15 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
     ) -> Iterator[tuple[Any, ...]]:
         if picture is None:
             raise gr.Error("No picture yet: drop one, or pick an example.", print_exception=False)
-        options = {"seconds": seconds, "seed": seed, "temperature": temperature, "guidance_scale": guidance_scale}
         path = Path(picture)
         try:
-            composition = model.compose(
-                path, ComposeOptions(**options), progress=lambda done, message: progress(done / 2, desc=message)
-            )
+            options = ComposeOptions(seconds=seconds, seed=seed, temperature=temperature, guidance_scale=guidance_scale)
+            composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
             piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
             recent = [piece, *recent][:RECENT]
             thumbnails = [(one.thumbnail, one.caption) for one in recent]
             for shown in show_piece(piece):
-                yield *shown, recent, thumbnails, gr.Column(visible=True)
+                yield *shown, recent, thumbnails, gr.Column(visible=True), gr.Column(visible=True)
                 progress(0.6, desc="playing")
         except ImageMusicError as error:
             raise gr.Error(in_short(error, path), print_exception=False) from error
@@ -123,11 +121,12 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
             with gr.Column(scale=6, min_width=320):
                 audio = gr.Audio(label="Music", interactive=False, type="filepath", buttons=[], elem_id="music")
                 roll = gr.Image(show_label=False, interactive=False, buttons=["fullscreen"], elem_id="roll")
-                with gr.Row():
-                    midi = gr.DownloadButton("MIDI", interactive=False, min_width=80, elem_id="midi")
-                    sound = gr.DownloadButton("Sound", interactive=False, min_width=80, elem_id="sound")
-                    record = gr.DownloadButton("Record", interactive=False, min_width=80)
-                readout = gr.HTML(container=True, padding=True, visible=False)
+                with gr.Column(visible=False) as details:
+                    with gr.Row():
+                        midi = gr.DownloadButton("MIDI", min_width=80, elem_id="midi")
+                        sound = gr.DownloadButton("Sound", min_width=80, elem_id="sound")
+                        record = gr.DownloadButton("Record", min_width=80)
+                    readout = gr.HTML(container=True, padding=True)
                 with gr.Column(visible=False) as strip:
                     gr.Markdown("#### Recent pieces")
                     gallery = gr.Gallery(
@@ -148,7 +147,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         button.click(
             compose,
             [picture, seconds, seed, temperature, guidance, recent],
-            [*results, recent, gallery, strip],
+            [*results, recent, gallery, details, strip],
             api_name="compose",
             concurrency_id="model",
             concurrency_limit=1,
@@ -173,15 +172,11 @@ def show_piece(piece: Piece) -> Iterator[tuple[Any, ...]]:
         midi, sound, record = (Path(folder, piece.name + suffix) for suffix in (".mid", ".wav", ".json"))
         composition.score.save(midi)
         composition.save_record(record)
-        notes = (
-            composition.piano_roll(),
-            gr.DownloadButton(value=midi, interactive=True),
-        )
-        rest = (gr.DownloadButton(value=record, interactive=True), gr.HTML(dials_html(composition.dials), visible=True))
-        yield None, *notes, gr.DownloadButton(interactive=False), *rest
+        roll, readout = composition.piano_roll(), dials_html(composition.dials)
+        yield None, roll, midi, None, record, readout
         if SYNTHESIZERS[engine_name()].is_installed():
             composition.render().save(sound)
-            yield sound, *notes, gr.DownloadButton(value=sound, interactive=True), *rest
+            yield sound, roll, midi, sound, record, readout
         else:
             gr.Warning("No synthesizer is installed, so there is no sound; run: pip install --no-deps tinysoundfont")
 

@@ -1,7 +1,9 @@
-"""What the encoder saw in a picture, as HTML a person reads at a glance."""
+"""What a piece was made from, as HTML that a person reads at a glance."""
 
 from collections.abc import Mapping
 from html import escape
+
+from imagemusic.composition import Dial
 
 # What the two ends of a dial mean; one that is not here goes from low to high.
 ENDS = {
@@ -15,19 +17,31 @@ ENDS = {
     "polyphony": ("thin", "full"),
 }
 
+HEADINGS = {
+    "picture": "What it saw",
+    "implied": "What such music is like",
+    "you": "What you set",
+}
 
-def dials_html(dials: Mapping[str, float | None]) -> str:
-    """Draw each known dial, -1..1, as a bar from the middle to its value."""
-    rows = [_row(name, value) for name, value in dials.items() if value is not None]
-    return f'<div class="dials"><h4>What it saw</h4>{"".join(rows)}</div>'
+
+def dials_html(dials: Mapping[str, Dial]) -> str:
+    """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for where it comes from."""
+    parts = []
+    for source, heading in HEADINGS.items():
+        if rows := [_row(name, dial.value) for name, dial in dials.items() if dial.source == source]:
+            parts += [f"<h4>{heading}</h4>", *rows]
+    return f'<div class="dials">{"".join(parts)}</div>'
 
 
-def _row(name: str, value: float) -> str:
+def _row(name: str, value: float | str) -> str:
+    label = f'<span class="name">{escape(name)}</span>'
+    if isinstance(value, str):
+        return f'<div class="dial">{label}<span class="name">{escape(value)}</span></div>'
     low, high = ENDS.get(name, ("low", "high"))
     middle, end = 50.0, 50 + 50 * min(max(value, -1.0), 1.0)
     left, width = min(middle, end), max(abs(end - middle), 1.5)  # a dial in the middle still shows
     return (
-        f'<div class="dial" title="{escape(name)}: {value:+.2f}"><span class="name">{escape(name)}</span>'
+        f'<div class="dial" title="{escape(name)}: {value:+.2f}">{label}'
         f'<span class="bar"><i style="left:{left:.1f}%;width:{width:.1f}%"></i></span>'
         f'<span class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></span></div>'
     )
