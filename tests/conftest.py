@@ -1,4 +1,6 @@
 import os
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,3 +21,67 @@ def fixed_seed():
     np.random.seed(0)
     if torch is not None:
         torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """A whole checkpoint with an untrained decoder; its encoder sees the mean colour of a picture."""
+    pytest.importorskip("torch")
+    from imagemusic.checkpoint import write_checkpoint
+    from imagemusic.model.conditioning import ConditionLayout
+    from imagemusic.model.fields import FIELDS
+    from imagemusic.model.graph import step_graph
+    from imagemusic.music import codec
+    from imagemusic.music.dials import DIALS, ENSEMBLES, DialScale, measure
+    from imagemusic.music.score import Note, Score, Tempo, Track
+    from tests import tiny
+
+    layout = ConditionLayout(embedding_size=3, dials=DIALS, ensembles=ENSEMBLES)
+    decoder = tiny.decoder(condition_size=layout.size)
+    shape = decoder.config
+    tunes = [
+        Score([Track([Note(24 * i, pitch + i, 24, 60 + i) for i in range(8)])], [Tempo(0, bpm)])
+        for pitch, bpm in ((48, 80.0), (60, 120.0), (72, 160.0))
+    ]
+    cues = [measure(tune) for tune in tunes]
+    scale = DialScale.fit(cues)
+    prior = [[scale.dials(cue)[name] for name in DIALS] for cue in cues]
+    config = {
+        "encoder": {"name": "mean colour", "size": 32},
+        "decoder": asdict(shape),
+        "codec": asdict(codec.CodecConfig()),
+        "condition": asdict(layout),
+        "dials": scale.to_json(),
+        "pictures": dict.fromkeys(("valence", "arousal", "tempo"), [-1.0, 0.0, 1.0]),
+    }
+    weights = {f"decoder.{name}": value for name, value in tiny.weights_of(decoder).items()}
+    weights |= {"prior.dials": np.array(prior, float), "prior.ensembles": np.zeros(len(tunes))}
+    graphs = {
+        "encoder": mean_colour_graph(),
+        "step": step_graph(
+            layers=shape.layers, hidden_size=shape.hidden_size, heads_size=len(FIELDS) * shape.head_size
+        ),
+    }
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_checkpoint(folder, config, weights, graphs, training={}, card="# Untrained, for tests\n")
+    return folder
+
+
+def mean_colour_graph():
+    """Build pixels (1, 3, S, S) -> embedding (1, 3), dial_mean (1, 3) in -1..1, dial_sd (1, 3)."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    def value(name, *shape):
+        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels"], ["embedding"], axes=[2, 3], keepdims=0),
+        helper.make_node("Mul", ["embedding", "two"], ["doubled"]),
+        helper.make_node("Sub", ["doubled", "one"], ["dial_mean"]),
+        helper.make_node("Sigmoid", ["embedding"], ["dial_sd"]),
+    ]
+    constants = [numpy_helper.from_array(np.float32(number), name) for name, number in (("one", 1), ("two", 2))]
+    outputs = [value(name, 1, 3) for name in ("embedding", "dial_mean", "dial_sd")]
+    graph = helper.make_graph(nodes, "encoder", [value("pixels", 1, 3, "S", "S")], outputs, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -1,0 +1,105 @@
+"""The commands on a whole, if untrained, model."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from imagemusic import batch, cli
+from imagemusic.music.midi import read_midi
+
+needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
+
+
+@pytest.fixture
+def compose(tiny_checkpoint, tmp_path):
+    """Run `imagemusic compose` for eight seconds of MIDI; return its status and the names of the files."""
+
+    def run(*arguments, formats="mid"):
+        out = tmp_path / "out"
+        settings = ["--out", str(out), "--checkpoint", str(tiny_checkpoint), "--seconds", "8", "--format", formats]
+        status = cli.main(["compose", *map(str, arguments), *settings])
+        return status, sorted(path.name for path in out.iterdir())
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "sea.png"
+    Image.new("RGB", (20, 30), "navy").save(path)
+    return path
+
+
+def test_a_picture_becomes_midi_and_a_record(compose, picture, tmp_path, capsys):
+    assert compose(picture) == (0, ["sea.json", "sea.mid"])
+    score = read_midi(tmp_path / "out" / "sea.mid")
+    assert score.note_count > 0
+    assert score.seconds == pytest.approx(8, abs=1)
+    assert capsys.readouterr().out == f"{picture} -> {tmp_path}/out/sea.mid {tmp_path}/out/sea.json\n"
+
+
+@needs_sound
+def test_every_format_that_was_asked_for_is_written(compose, picture):
+    assert compose(picture, formats="wav,flac") == (0, ["sea.flac", "sea.json", "sea.wav"])
+
+
+def test_variations_are_numbered_and_differ(compose, picture, tmp_path):
+    status, names = compose(picture, "--variations", 3)
+    assert (status, names[::2]) == (0, ["sea-2.json", "sea-3.json", "sea.json"])
+    assert len({(tmp_path / "out" / name).read_bytes() for name in names[1::2]}) == 3
+
+
+def test_options_reach_the_piece(compose, picture, tmp_path):
+    compose(picture, "--seed", 7, "--guidance", 2, "--tempo", 90, "--size", 64)
+    options = json.loads((tmp_path / "out" / "sea.json").read_text())["options"]
+    assert [options[name] for name in ("seed", "guidance_scale", "tempo_bpm", "size")] == [7, 2, 90, 64]
+
+
+def test_in_a_batch_the_others_still_finish_and_the_summary_names_what_failed(compose, picture, tmp_path, capsys):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    status, names = compose(broken, picture, tmp_path / "missing.png")
+    assert (status, names) == (1, ["sea.json", "sea.mid"])
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[0].startswith(f"imagemusic: error: {broken}: not a picture")
+    assert errors[1] == f"imagemusic: error: {tmp_path}/missing.png: no such file"
+    assert errors[2] == f"imagemusic: 1 of 3 pictures composed; failed: {broken}, {tmp_path}/missing.png"
+    assert len(errors) == 3
+
+
+def test_one_picture_that_fails_is_one_line(compose, tmp_path, capsys):
+    assert compose(tmp_path / "missing.png") == (1, [])
+    assert capsys.readouterr().err == f"imagemusic: error: {tmp_path}/missing.png: no such file\n"
+
+
+def test_a_record_replays_to_the_same_bytes(compose, picture, tiny_checkpoint, tmp_path, capsys):
+    compose(picture)
+    record = tmp_path / "out" / "sea.json"
+    assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 0
+    assert "the same MIDI bytes" in capsys.readouterr().out
+    assert record.with_name("sea-replay.mid").read_bytes() == record.with_suffix(".mid").read_bytes()
+
+
+def test_a_record_from_elsewhere_gives_its_own_notes_and_says_what_differs(
+    compose, picture, tiny_checkpoint, tmp_path, capsys
+):
+    compose(picture)
+    record = tmp_path / "out" / "sea.json"
+    table = json.loads(record.read_text())
+    table["engine"], table["score"]["tracks"][0]["notes"][0][1] = "an older engine", 99
+    record.write_text(json.dumps(table))
+    again = tmp_path / "again"
+    assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint), "--out", str(again)]) == 1
+    assert "engine was an older engine, is onnxruntime" in capsys.readouterr().out
+    assert 99 in read_midi(again / "sea-replay.mid").tracks[0].notes[:, 1]
+
+
+def test_a_checkpoint_tells_what_it_is(tiny_checkpoint, capsys):
+    assert cli.main(["info", str(tiny_checkpoint)]) == 0
+    assert "encoder:\n  name: mean colour\n" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_model_is_no_checkpoint(tmp_path, capsys):
+    assert cli.main(["info", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"imagemusic: error: {tmp_path}: not a checkpoint")

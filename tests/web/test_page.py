@@ -1,0 +1,119 @@
+"""The page, and a server of it that is really asked."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio_client
+import pytest
+from PIL import Image
+
+from imagemusic import batch
+from imagemusic.errors import ImageError
+from imagemusic.music.midi import read_midi
+from imagemusic.web import page
+
+
+def start(port, checkpoint):
+    """Start `imagemusic app` in a process of its own, as anyone would; gradio leaves event loops open in ours."""
+    command = [sys.executable, "-m", "imagemusic", "app", "--port", str(port), "--checkpoint", str(checkpoint)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.fixture(scope="module")
+def server(tiny_checkpoint):
+    """The port of a running page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with start(port, tiny_checkpoint) as process:
+        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+        yield port
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0  # interrupting it is the normal way to end it
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    downloads = tmp_path_factory.mktemp("downloads")
+    client = gradio_client.Client(f"http://127.0.0.1:{server}", verbose=False, download_files=downloads)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def sky(tmp_path):
+    path = tmp_path / "sky.png"
+    Image.new("RGB", (40, 40), "skyblue").save(path)
+    return path
+
+
+def compose(client, path, seconds=10):
+    return client.predict(gradio_client.handle_file(path), seconds, 3, 1.0, 1.5, api_name="/compose")
+
+
+def test_a_picture_that_is_sent_comes_back_as_music(client, sky):
+    audio, roll, midi, sound, record, readout, thumbnails = compose(client, sky)
+    assert read_midi(Path(midi)).seconds == pytest.approx(10, abs=1)
+    assert Path(midi).name == "sky.mid"
+    with Image.open(roll) as image:
+        assert image.width >= 800
+    assert "valence" in readout
+    assert Path(record).suffix == ".json"
+    assert len(thumbnails) == 1
+    if batch.has_sound():
+        assert Path(audio).suffix == Path(sound).suffix == ".wav"
+
+
+def test_the_same_seed_gives_the_same_piece_on_the_page(client, sky):
+    first, second = (Path(compose(client, sky)[2]).read_bytes() for _ in range(2))
+    assert first == second
+
+
+def test_a_file_that_is_no_picture_is_refused_by_its_own_name(client, tmp_path):
+    (tmp_path / "poem.png").write_text("no picture")
+    with pytest.raises(gradio_client.exceptions.AppError, match=r"^poem\.png: not a picture"):
+        compose(client, tmp_path / "poem.png")
+
+
+@pytest.mark.parametrize("seconds", [5, 100_000])
+def test_the_server_keeps_the_length_within_its_limits(client, sky, seconds):
+    with pytest.raises(gradio_client.exceptions.AppError, match=r"is (less|greater) than m(in|ax)imum value"):
+        compose(client, sky, seconds)
+
+
+def test_no_picture_is_said_kindly(client):
+    with pytest.raises(gradio_client.exceptions.AppError, match="No picture yet"):
+        client.predict(None, 10, 3, 1.0, 1.5, api_name="/compose")
+
+
+def test_what_a_browser_cannot_show_is_shown_as_png(tmp_path):
+    Image.new("RGB", (8, 6), "red").save(tmp_path / "scan.tiff")
+    shown = page.check_picture(str(tmp_path / "scan.tiff"))
+    path = next(shown)
+    with Image.open(path) as image:
+        assert (image.format, image.size, path.name) == ("PNG", (8, 6), "scan.png")
+    shown.close()
+    assert not path.exists()
+
+
+def test_what_a_browser_can_show_stays_as_it_is(sky):
+    assert list(page.check_picture(str(sky))) == [str(sky)]
+
+
+def test_the_path_of_an_upload_is_not_told():
+    path = Path("/secret/upload/cat.jpg")
+    assert page.in_short(ImageError(f"{path}: damaged"), path) == "cat.jpg: damaged"
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(server, tiny_checkpoint):
+    with start(server, tiny_checkpoint) as process:
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert errors.startswith(f"imagemusic: error: 127.0.0.1:{server}: cannot listen there, is it in use?")
+    assert errors.count("\n") == 1
