@@ -34,10 +34,9 @@ lint: $(FULL)
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-# Not compiled beforehand: most of it is never imported, and what is gets compiled on first use.
 $(CORE): pyproject.toml | $(RUN)
-	@echo 'Installing the core into $(VENV): about 400 MB, half a minute on a fast line ...'
-	@$(PIP) install --quiet --no-compile --editable .
+	@echo 'Installing the core into $(VENV): about 460 MB, half a minute on a fast line ...'
+	@$(PIP) install --quiet --editable .
 	@$(PIP) install --quiet --no-deps tinysoundfont 2> $(VENV)/tinysoundfont.log \
 		|| echo 'note: tinysoundfont is not to be had here, so pieces are written as MIDI alone unless FluidSynth is installed'
 	@touch $@
