@@ -17,6 +17,7 @@ import numpy as np
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
+from imagemusic.errors import CodecError
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.model.sampling import write_piece
 from imagemusic.model.stepping import Stepper
@@ -206,6 +207,8 @@ class ImageMusic:
                 progress(min(writer.tick / writer.plan.end, 1.0), "composing")
 
         write_piece(self.stepper, np.stack(rows), writer, options, rng, progress=report)
+        if not writer.finished:
+            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
         score = codec.decode(np.array(writer.events, np.int16))
         tracks = [replace(t, name=f"{instrument_name(t.program, t.is_drum)} ({t.name})") for t in score.tracks]
         return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),))

@@ -125,11 +125,11 @@ class NoteDecoder(nn.Module):
     def loss(
         self, hidden: Tensor, event: dict[str, Tensor], weights: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Sum nats and count right guesses per field over the events whose weight (B, T) for that field is 1."""
+        """Sum weighted nats and count right guesses per field, over the events whose weight (B, T) is not 0."""
         nats, right = {}, {}
         for name, score in self.logits(hidden, event).items():
             chosen = weights[name].bool()
             score, target = score[chosen].float(), event[name][chosen]
-            nats[name] = functional.cross_entropy(score, target, reduction="sum")
+            nats[name] = (functional.cross_entropy(score, target, reduction="none") * weights[name][chosen]).sum()
             right[name] = (score.argmax(-1) == target).sum()
         return nats, right

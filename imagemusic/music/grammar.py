@@ -243,6 +243,8 @@ class Writer:
         if len(self._now) < len(SIZES):
             return
         gap, part, pitch, duration, velocity = event = tuple(self._now)
+        if part == METER and self.replan is not None:
+            self.plan = self.replan(pitch)
         tick, running = self.tick, self.running
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
@@ -256,8 +258,6 @@ class Writer:
             self._ends[part, pitch] = offset
             if program != DRUMS or self.plan.drums_only:
                 self._last_offset = max(self._last_offset, offset)
-        if part == METER and self.replan is not None:
-            self.plan = self.replan(pitch)
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []

@@ -24,6 +24,7 @@ from imagemusic.music.dials import DIALS, ENSEMBLES
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
+HEADER = (codec.SLOT, codec.METER, codec.TEMPO)
 START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
 
 
@@ -39,6 +40,8 @@ class BatchOptions:
     drop_embedding: float = 0.25
     drop_ensemble: float = 0.3
     drop_remaining: float = 0.1
+    drop_state: float = 0.0  # share of windows inside a piece that start from the condition, not from what came before
+    header_weight: float = 1.0  # how much a row of the header counts: there are few, and they choose who plays
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
     pairing_temperature: float = 0.25
@@ -153,18 +156,21 @@ class BatchSource:
         chosen, windows = epoch.piece[index], epoch.window[index]
         parts = [self._window(epoch, p, w) for p, w in zip(chosen, windows, strict=True)]
         stack = [{key: np.stack([part[i][key] for part in parts]) for key in parts[0][i]} for i in range(3)]
+        dropped = np.random.default_rng((self.seed, number, 2, place)).random(len(chosen)) < self.options.drop_state
         return Batch(
             stack[0], stack[1], stack[2], epoch.condition[chosen],
-            (windows == 0) | (place == 0), [self.pieces[p].id for p in chosen],
+            (windows == 0) | (place == 0) | dropped, [self.pieces[p].id for p in chosen],
         )  # fmt: skip
 
     def _window(self, epoch: _Epoch, number: int, window: int) -> tuple[dict[str, NDArray], ...]:
         piece = self.pieces[number]
-        return window_columns(
+        before, target, weights = window_columns(
             self.prepared.rows[piece.start : piece.start + piece.rows], piece.end, window, self.options.window,
             shift=int(epoch.shift[number]), hide_remaining=bool(epoch.hide_remaining[number]),
             hide_velocity=bool(epoch.hide_velocity[number]),
         )  # fmt: skip
+        emphasis = np.where(np.isin(target["part"], HEADER), self.options.header_weight, 1).astype(np.float32)
+        return before, target, {name: weight * emphasis for name, weight in weights.items()}
 
 
 def window_columns(
