@@ -56,9 +56,9 @@ class Outcome:
     error: ImageMusicError | None = None
 
 
-def has_sound(engine: str = "auto") -> bool:
-    """Tell whether the synthesizer that would play is installed."""
-    return SYNTHESIZERS[engine_name(engine)].is_installed()
+def has_sound() -> bool:
+    """Tell whether a synthesizer is installed."""
+    return SYNTHESIZERS[engine_name()].is_installed()
 
 
 def find_pictures(names: Sequence[str]) -> tuple[list[Path], list[Outcome]]:

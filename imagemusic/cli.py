@@ -176,10 +176,10 @@ def run_compose(arguments: argparse.Namespace) -> int:
 
 
 def default_formats(engine: str) -> tuple[str, ...]:
-    """MIDI and WAV; where nothing can play, MIDI alone, and a line that says so."""
+    """MIDI and WAV; where nothing can play, and nobody asked for an engine, MIDI alone and a line that says so."""
     from imagemusic.batch import has_sound
 
-    if has_sound(engine):
+    if engine != "auto" or has_sound():
         return ("mid", "wav")
     notice("no synthesizer is installed, so MIDI alone; for sound run: pip install --no-deps tinysoundfont")
     return ("mid",)

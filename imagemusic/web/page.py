@@ -6,6 +6,7 @@
 The settings that the page does not offer keep the defaults of `ComposeOptions`.
 """
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -221,18 +222,32 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, checkpoint: str | None 
         ConfigError: the address or port cannot be listened on.
         CheckpointError: there is no such model.
     """
+    check_address(host, port)
     page = build_page(ImageMusic.from_pretrained(checkpoint)).queue(max_size=MAX_WAITING)
+    page.launch(
+        server_name=host,
+        server_port=port,
+        theme=theme(),
+        css=CSS,
+        max_file_size=MAX_UPLOAD,
+        share=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        footer_links=[],
+    )
+
+
+def check_address(host: str, port: int) -> None:
+    """Try whether the page could listen there; the server itself would say more than one line.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    if not 1 <= port <= 65_535:
+        raise ConfigError(f"port must be in 1..65535, got {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        page.launch(
-            server_name=host,
-            server_port=port,
-            theme=theme(),
-            css=CSS,
-            max_file_size=MAX_UPLOAD,
-            share=False,
-            enable_monitoring=False,
-            ssr_mode=False,
-            footer_links=[],
-        )
+        socket.create_server((host, port), family=family).close()
     except OSError as error:
-        raise ConfigError(f"{host}:{port}: cannot listen there, is it in use? choose another with --port") from error
+        reason = str(error.strerror).partition(" (")[0]
+        raise ConfigError(f"{host}:{port}: cannot listen there ({reason}); choose another --host or --port") from error

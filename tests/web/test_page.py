@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imagemusic import batch
-from imagemusic.errors import ImageError
+from imagemusic.errors import ConfigError, ImageError
 from imagemusic.music.midi import read_midi
 from imagemusic.web import page
 
@@ -115,5 +115,17 @@ def test_a_port_that_is_taken_is_said_in_one_line(server, tiny_checkpoint):
     with start(server, tiny_checkpoint) as process:
         errors = process.communicate(timeout=60)[1]
     assert process.returncode == 1
-    assert errors.startswith(f"imagemusic: error: 127.0.0.1:{server}: cannot listen there, is it in use?")
+    assert errors.startswith(f"imagemusic: error: 127.0.0.1:{server}: cannot listen there (Address already in use)")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "message"),
+    [
+        ("127.0.0.1", 70_000, r"port must be in 1\.\.65535, got 70000"),
+        ("no such host", 7860, "no such host:7860: cannot listen there"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(host, port, message):
+    with pytest.raises(ConfigError, match=message):
+        page.check_address(host, port)
