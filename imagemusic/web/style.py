@@ -11,6 +11,8 @@ CSS = """
 #title p { color: var(--body-text-color-subdued); margin-top: 0.2rem; }
 #picture img { object-fit: contain; }
 #roll img { width: 100%; }
+#examples > .gallery { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.5rem; }
+#examples .container { width: 100%; height: auto; aspect-ratio: 1; }
 #music .error { display: none; } /* the message beside it says more */
 #seed { align-items: stretch; flex-wrap: nowrap; }
 #dice { min-width: 4rem; max-width: 4rem; font-size: 1.8rem; line-height: 1; }
