@@ -104,7 +104,8 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
                 # The upload as it is: gr.Image would open it itself, and say less of what is wrong with it.
                 picture.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
                 if examples := sorted(path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES):
-                    gr.Examples([[str(path)] for path in examples], picture, label="Or one of these", elem_id="examples")
+                    rows = [[str(path)] for path in examples]
+                    gr.Examples(rows, picture, label="Or one of these", elem_id="examples")
                 seconds = gr.Slider(*SECONDS, defaults.seconds, step=5, label="Length, seconds")
                 with gr.Row(elem_id="seed"):
                     seed = gr.Number(
