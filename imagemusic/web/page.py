@@ -61,7 +61,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
     def compose(
         picture: str | None,
         seconds: float,
-        seed: int,
+        seed: int | None,
         temperature: float,
         guidance_scale: float,
         recent: list[Piece],
@@ -71,7 +71,9 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
             raise gr.Error("No picture yet: drop one, or pick an example.", print_exception=False)
         path = Path(picture)
         try:
-            options = ComposeOptions(seconds=seconds, seed=seed, temperature=temperature, guidance_scale=guidance_scale)
+            options = ComposeOptions(
+                seconds=seconds, seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale
+            )
             composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
             piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
             recent = [piece, *recent][:RECENT]

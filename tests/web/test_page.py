@@ -53,8 +53,8 @@ def sky(tmp_path):
     return path
 
 
-def compose(client, path, seconds=10):
-    return client.predict(gradio_client.handle_file(path), seconds, 3, 1.0, 1.5, api_name="/compose")
+def compose(client, path, seconds=10, seed=3):
+    return client.predict(gradio_client.handle_file(path), seconds, seed, 1.0, 1.5, api_name="/compose")
 
 
 def test_a_picture_that_is_sent_comes_back_as_music(client, sky):
@@ -73,6 +73,11 @@ def test_a_picture_that_is_sent_comes_back_as_music(client, sky):
 def test_the_same_seed_gives_the_same_piece_on_the_page(client, sky):
     first, second = (Path(compose(client, sky)[2]).read_bytes() for _ in range(2))
     assert first == second
+
+
+def test_an_empty_seed_counts_as_zero(client, sky):
+    without, zero = (Path(compose(client, sky, seed=seed)[2]).read_bytes() for seed in (None, 0))
+    assert without == zero
 
 
 def test_a_file_that_is_no_picture_is_refused_by_its_own_name(client, tmp_path):
