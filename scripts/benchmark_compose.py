@@ -65,8 +65,8 @@ def window_seconds(decoder: nn.Module) -> float:
 
     def note() -> None:
         with torch.inference_mode():
-            hidden, _ = decoder(before, condition, decoder.initial_state(condition))
-            decoder.logits(hidden[:, -1:], last)
+            heads, _ = decoder(before, condition, decoder.initial_state(condition))
+            decoder.logits(heads[:, -1:], last)
 
     return seconds_each(note, 30)
 
@@ -106,8 +106,8 @@ def training_ratio(decoder: nn.Module, batch: int = 32, window: int = 192) -> di
     tokens = torch.randint(0, vocabulary, (batch, window))
 
     def our_loss() -> torch.Tensor:
-        hidden_states, _ = ours(columns, condition, ours.initial_state(condition))
-        nats, _ = ours.loss(hidden_states, columns, weights)
+        heads, _ = ours(columns, condition, ours.initial_state(condition))
+        nats, _ = ours.loss(heads, columns, weights)
         return torch.stack(list(nats.values())).sum()
 
     def plain_loss() -> torch.Tensor:

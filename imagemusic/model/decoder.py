@@ -1,7 +1,7 @@
 """Condition to state to notes: the LSTM that writes one event a step.
 
     event i-1, its context, what is left ──► LSTM ──► hidden ──► gap ─► part ─► pitch ─► duration ─► velocity
-    condition ──► first state, and every step            (event i: each field given the ones before it)
+    condition ──► first state, every step, every head            (event i: each field given the ones before it)
 
 Within a step the fields are chosen one after the other (nested decoding, Ryu et al. 2024, arXiv:2408.01180).  Once a
 field is chosen, more of the context is known: the gap tells the place in the bar, the part tells its last pitch.
@@ -72,6 +72,7 @@ class NoteDecoder(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.to_heads = nn.Linear(hidden, len(FIELDS) * head)
+        self.condition_to_heads = nn.Linear(config.condition_hidden, len(FIELDS) * head)
         self.known = nn.ModuleDict()
         for stage, names in enumerate(STAGES):
             width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
@@ -81,7 +82,11 @@ class NoteDecoder(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(head, sizes[name]) for name in FIELDS})
         for module in self.modules():
             if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.1)
+                nn.init.normal_(module.weight, std=0.3)
+        for layer in range(config.layers):
+            # Remember at first: a forget gate that starts half shut hides everything older than a few events
+            # (Jozefowicz, Zaremba & Sutskever 2015).
+            nn.init.constant_(getattr(self.lstm, f"bias_ih_l{layer}")[hidden : 2 * hidden], 1.0)
 
     def initial_state(self, condition: Tensor) -> DecoderState:
         """Turn conditions (B, C) into the state before the first event."""
@@ -92,26 +97,29 @@ class NoteDecoder(nn.Module):
         cell = self.to_cell(seen).view(shape).transpose(0, 1).contiguous()
         return DecoderState(hidden, cell)
 
-    def step_input(self, condition: Tensor) -> Tensor:
-        """Turn conditions (B, C) into what every step is reminded of, (B, H); zeros when that is switched off."""
+    def reminders(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn conditions (B, C) into what every step (B, H) and every head (B, 5K) is told; zeros when switched off."""
         if not self.config.condition_every_step:
-            return torch.zeros(len(condition), self.config.hidden_size, device=condition.device)
-        return self.to_input(self.condition(condition).relu())
+            width = len(FIELDS) * self.config.head_size
+            return condition.new_zeros(len(condition), self.config.hidden_size), condition.new_zeros(len(condition), width)
+        seen = self.condition(condition).relu()
+        return self.to_input(seen), self.condition_to_heads(seen)
 
     def forward(self, before: dict[str, Tensor], condition: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Read the events before (each column (B, T)); return hidden (B, T, H) and the state after the last."""
+        """Read the events before (each column (B, T)); return what the heads start from, (B, T, 5K), and the state
+        after the last."""
         columns = before | {
             "interval": interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
         }
-        step = self.step_input(condition)[:, None]
+        to_step, to_heads = self.reminders(condition)
+        step = to_step[:, None]
         for name in INPUTS:
             step = step + self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name])
         outputs, (hidden, cell) = self.lstm(self.dropout(step), tuple(state))
-        return outputs, DecoderState(hidden, cell)
+        return self.to_heads(self.dropout(outputs)) + to_heads[:, None], DecoderState(hidden, cell)
 
-    def logits(self, hidden: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
+    def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
         """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""
-        heads = self.to_heads(self.dropout(hidden))
         scores = {}
         for stage, name in enumerate(FIELDS):
             scores[name] = self.heads[name](heads[..., : self.config.head_size].relu())
@@ -123,11 +131,11 @@ class NoteDecoder(nn.Module):
         return scores
 
     def loss(
-        self, hidden: Tensor, event: dict[str, Tensor], weights: dict[str, Tensor]
+        self, heads: Tensor, event: dict[str, Tensor], weights: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Sum weighted nats and count right guesses per field, over the events whose weight (B, T) is not 0."""
         nats, right = {}, {}
-        for name, score in self.logits(hidden, event).items():
+        for name, score in self.logits(heads, event).items():
             chosen = weights[name].bool()
             score, target = score[chosen].float(), event[name][chosen]
             nats[name] = (functional.cross_entropy(score, target, reduction="none") * weights[name][chosen]).sum()

@@ -28,6 +28,13 @@ class State(NamedTuple):
     cell: Array  # (L, R, H)
 
 
+class Reminder(NamedTuple):
+    """What the condition tells every step and every head."""
+
+    gates: Array  # (R, 4H), with the first layer's biases
+    heads: Array  # (R, 5K)
+
+
 class Engine(Protocol):
     """Runs the LSTM of one step."""
 
@@ -110,25 +117,27 @@ class Stepper:
             (np.ascontiguousarray(weights[f"heads.{name}.weight"].T), weights[f"heads.{name}.bias"]) for name in FIELDS
         ]
 
-    def start(self, conditions: Array) -> tuple[State, Array]:
-        """Turn conditions (R, C) into the first state and what every step is reminded of, (R, 4H)."""
+    def start(self, conditions: Array) -> tuple[State, Reminder]:
+        """Turn conditions (R, C) into the first state and what every step is reminded of."""
         weights = self.weights
         seen = np.maximum(_linear(conditions, weights, "condition"), 0)
         shape = (len(conditions), self.layers, self.hidden_size)
         hidden = np.tanh(_linear(seen, weights, "to_hidden")).reshape(shape).swapaxes(0, 1)  # (R, L, H) -> (L, R, H)
         cell = _linear(seen, weights, "to_cell").reshape(shape).swapaxes(0, 1)
-        reminder = np.zeros((len(conditions), self.hidden_size), np.float32)
+        inputs = np.zeros((len(conditions), self.hidden_size), np.float32)
+        heads = np.zeros((len(conditions), len(FIELDS) * self.head_size), np.float32)
         if self.condition_every_step:
-            reminder = _linear(seen, weights, "to_input")
-        return State(np.ascontiguousarray(hidden), np.ascontiguousarray(cell)), reminder @ self._first + self._bias
+            inputs, heads = _linear(seen, weights, "to_input"), _linear(seen, weights, "condition_to_heads")
+        state = State(np.ascontiguousarray(hidden), np.ascontiguousarray(cell))
+        return state, Reminder(inputs @ self._first + self._bias, heads)
 
-    def step(self, state: State, reminder: Array, before: Sequence[int]) -> tuple["EventHeads", State]:
+    def step(self, state: State, reminder: Reminder, before: Sequence[int]) -> tuple["EventHeads", State]:
         """Read the event before, its indices in the order of INPUTS; return the heads of the next event."""
         offsets = self._offsets
         rows = [offset + index for offset, index in zip(offsets[:-2], before[:-1], strict=True)]
         rows += [offsets[-2] + bit for bit in range(CHROMA) if before[-1] >> bit & 1]
-        heads, state = self.engine.run(reminder + self._inputs[rows].sum(axis=0), state)
-        return EventHeads(self, heads), state
+        heads, state = self.engine.run(reminder.gates + self._inputs[rows].sum(axis=0), state)
+        return EventHeads(self, heads + reminder.heads), state
 
 
 class EventHeads:

@@ -85,7 +85,9 @@ class BatchSource:
         layout: ConditionLayout,
         options: BatchOptions,
         seed: int,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        """Draw batches for process number share[0] of share[1]; each has streams of its own."""
         if not pieces:
             raise DataError("no piece to train on; prepare a corpus first")
         self.prepared, self.pieces, self.pictures = prepared, pieces, pictures
@@ -97,7 +99,9 @@ class BatchSource:
         weights = np.array([options.corpus_weights.get(piece.corpus, 1.0) for piece in pieces])
         # Whole numbers of readings on average: floor plus a coin, so that every epoch has about the same length.
         self.weights = weights
-        self._epoch_steps = max(1, int(round((self.windows * weights).sum())) // options.batch_size)
+        self._streams = options.batch_size * share[1]
+        self._rows = np.arange(options.batch_size) + options.batch_size * share[0]
+        self._epoch_steps = max(1, int(round((self.windows * weights).sum())) // self._streams)
         self._cached: tuple[int, _Epoch] | None = None
 
     @property
@@ -117,7 +121,7 @@ class BatchSource:
         order = rng.permutation(np.repeat(np.arange(count), times))
         piece = np.repeat(order, self.windows[order])
         window = np.concatenate([np.arange(self.windows[p]) for p in order])
-        wanted = self._epoch_steps * options.batch_size
+        wanted = self._epoch_steps * self._streams
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
@@ -152,14 +156,14 @@ class BatchSource:
         """Make the batch of a step, counted from 0 over all epochs."""
         number, place = divmod(step, self._epoch_steps)
         epoch = self._epoch(number)
-        index = np.arange(self.options.batch_size) * self._epoch_steps + place
+        index = self._rows * self._epoch_steps + place
         chosen, windows = epoch.piece[index], epoch.window[index]
         parts = [self._window(epoch, p, w) for p, w in zip(chosen, windows, strict=True)]
         stack = [{key: np.stack([part[i][key] for part in parts]) for key in parts[0][i]} for i in range(3)]
-        dropped = np.random.default_rng((self.seed, number, 2, place)).random(len(chosen)) < self.options.drop_state
+        dropped = np.random.default_rng((self.seed, number, 2, place)).random(self._streams)[self._rows]
         return Batch(
             stack[0], stack[1], stack[2], epoch.condition[chosen],
-            (windows == 0) | (place == 0) | dropped, [self.pieces[p].id for p in chosen],
+            (windows == 0) | (place == 0) | (dropped < self.options.drop_state), [self.pieces[p].id for p in chosen],
         )  # fmt: skip
 
     def _window(self, epoch: _Epoch, number: int, window: int) -> tuple[dict[str, NDArray], ...]:

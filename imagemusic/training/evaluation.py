@@ -57,8 +57,8 @@ def piece_nats(
                 to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]})
                 for k in range(3)
             )
-            hidden, state = decoder(before, condition, state)
-            for column, (name, score) in enumerate(decoder.logits(hidden, target).items()):
+            heads, state = decoder(before, condition, state)
+            for column, (name, score) in enumerate(decoder.logits(heads, target).items()):
                 log_probability = score.float().log_softmax(-1).gather(-1, target[name][..., None])[..., 0]
                 nats[:, column] -= (log_probability * weights[name]).sum(1).numpy()
                 right[:, column] += ((score.argmax(-1) == target[name]) * weights[name]).sum(1).numpy()

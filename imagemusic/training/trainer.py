@@ -65,6 +65,7 @@ class TrainOptions:
     precision: str = "32-true"  # or "bf16-mixed"
     accelerator: str = "auto"
     threads: int = 0  # 0: torch's choice
+    devices: int = 1  # processes, each with a batch of its own; on CPUs two of one thread beat one of two
     log_every: int = 20
     validate_every: int = 500
     validation_pieces: int = 48
@@ -165,16 +166,16 @@ class NoteTraining(lightning.LightningModule):
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         # Dropout must be a function of the step alone, or a resumed run would differ.
-        torch.manual_seed(self.options.seed * 1_000_003 + self.global_step)
+        torch.manual_seed((self.options.seed * 1_000_003 + self.global_step) * 64 + self.global_rank)
         before, target, weights, condition, fresh, _ = batch  # the loader has made tensors of the arrays
         first = self.decoder.initial_state(condition)
         state = first
         if self.carried is not None:
             fresh = fresh[None, :, None]  # (B,) -> (L, B, H)
             state = DecoderState(*(torch.where(fresh, new, old) for new, old in zip(first, self.carried, strict=True)))
-        hidden, after = self.decoder(before, condition, state)
+        heads, after = self.decoder(before, condition, state)
         self.carried = DecoderState(*(part.detach().float() for part in after))
-        nats, right = self.decoder.loss(hidden, target, weights)
+        nats, right = self.decoder.loss(heads, target, weights)
         counts = {name: weights[name].sum().clamp(min=1) for name in FIELDS}
         loss = torch.stack(list(nats.values())).sum() / counts["gap"]
         metrics = {f"train/loss/{name}": nats[name].detach() / counts[name] for name in FIELDS}
@@ -199,11 +200,14 @@ class NoteTraining(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["carried"] = tuple(self.carried) if self.carried is not None else None
+        # Every process comes here, and the first one writes for all: (processes, L, B, H)
+        parts = [] if self.carried is None else [self.all_gather(part) for part in self.carried]
+        shape = (self.trainer.world_size, self.decoder.config.layers, -1, self.decoder.config.hidden_size)
+        checkpoint["carried"] = [part.reshape(shape) for part in parts]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        carried = checkpoint["carried"]
-        self.carried = DecoderState(*(part.to(self.device) for part in carried)) if carried is not None else None
+        parts = [part[self.global_rank].to(self.device) for part in checkpoint["carried"]]
+        self.carried = DecoderState(*parts) if parts else None
 
 
 class _Recorder(Callback):
@@ -219,15 +223,17 @@ class _Recorder(Callback):
     def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
         step, options = trainer.global_step, self.options
         metrics: dict[str, float] = {}
-        if step % options.log_every == 0:
+        if trainer.is_global_zero and step % options.log_every == 0:
             metrics |= {name: float(value) for name, value in trainer.logged_metrics.items()}
-        if step % options.validate_every == 0 or step == options.steps:
+        if trainer.is_global_zero and (step % options.validate_every == 0 or step == options.steps):
             metrics |= self._validate(module.decoder)
             module.decoder.train()
         if metrics:
             _append(self.run / "metrics.csv", {"step": float(step)} | metrics)
         if step % options.save_every == 0 or step == options.steps:
             trainer.save_checkpoint(self.run / "next.ckpt")
+            if not trainer.is_global_zero:
+                return
             os.replace(self.run / "next.ckpt", self.run / "last.ckpt")
             draw_curves(self.run / "metrics.csv", self.run / "curves.png")
 
@@ -277,23 +283,29 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     pictures = Pictures.open(Path(options.pictures), "train")
     layout = layout_for(pictures.embeddings.shape[-1])
     pieces = tuple(p for p in prepared.select("train") if not options.corpora or p.corpus in options.corpora)
-    source = BatchSource(prepared, pieces, pictures, layout, config.batches, options.seed)
+    rank = int(os.environ.get("LOCAL_RANK", 0))  # lightning starts this same command for every further process
+    source = BatchSource(
+        prepared, pieces, pictures, layout, config.batches, options.seed, share=(rank, options.devices)
+    )
     module = NoteTraining(NoteDecoder(decoder_config(config.decoder, layout)), options)
 
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "config.toml").write_bytes(config_path.read_bytes())
+    if rank == 0:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "config.toml").write_bytes(config_path.read_bytes())
     last = run / "last.ckpt" if resume and (run / "last.ckpt").exists() else None
     first = int(torch.load(last, weights_only=True)["global_step"]) if last else 0
-    _forget_after(first, run / "metrics.csv")
+    if rank == 0:
+        _forget_after(first, run / "metrics.csv")
     trainer = lightning.Trainer(
-        accelerator=options.accelerator, devices=1, precision=options.precision, max_steps=options.steps,  # type: ignore[arg-type]
+        accelerator=options.accelerator, devices=options.devices, precision=options.precision, max_steps=options.steps,  # type: ignore[arg-type]
         gradient_clip_val=options.clip_norm, log_every_n_steps=options.log_every,
         logger=TensorBoardLogger(run, name="", version="tensorboard"), callbacks=[_Recorder(run, prepared, options)],
+        use_distributed_sampler=False, strategy="ddp" if options.devices > 1 else "auto",
         enable_checkpointing=False, enable_model_summary=False, default_root_dir=run,
     )  # fmt: skip
     if first < options.steps:
         trainer.fit(module, _Steps(source, first, options.steps), ckpt_path=last, weights_only=True)
-    if options.encoder:
+    if options.encoder and rank == 0:
         export_run(run, config, prepared, layout, pieces)
     return run
 

@@ -55,8 +55,8 @@ def test_a_piece_does_not_depend_on_its_neighbours_in_a_batch(decoder, condition
 def test_a_field_sees_only_the_fields_before_it(decoder, field, reaches):
     event = random_columns(TARGET)
     changed = event | {field: (event[field] + 1) % tiny.SIZES[field]}
-    hidden = torch.randn(2, 7, decoder.config.hidden_size)
-    before, after = decoder.logits(hidden, event), decoder.logits(hidden, changed)
+    heads = torch.randn(2, 7, len(FIELDS) * decoder.config.head_size)
+    before, after = decoder.logits(heads, event), decoder.logits(heads, changed)
     assert {name for name in FIELDS if not torch.equal(before[name], after[name])} == set(reaches)
 
 
@@ -69,8 +69,8 @@ def test_the_condition_reaches_every_layer_of_the_first_state(decoder):
 
 def test_the_reminder_can_be_switched_off(condition):
     silent = tiny.decoder(condition_every_step=False)
-    assert not silent.step_input(condition).any()
-    assert tiny.decoder().step_input(condition).any()
+    assert not any(told.any() for told in silent.reminders(condition))
+    assert all(told.any() for told in tiny.decoder().reminders(condition))
 
 
 def test_an_interval_is_counted_from_the_last_pitch_of_the_part(decoder):
@@ -87,15 +87,15 @@ def test_a_set_of_pitch_classes_is_spread_over_bits():
 
 def test_what_has_no_weight_costs_nothing(decoder):
     event = random_columns(TARGET)
-    hidden = torch.randn(2, 7, decoder.config.hidden_size)
+    heads = torch.randn(2, 7, len(FIELDS) * decoder.config.head_size)
     weights = {name: torch.ones(2, 7) for name in FIELDS}
-    whole, _ = decoder.loss(hidden, event, weights)
+    whole, _ = decoder.loss(heads, event, weights)
     halves = [
-        decoder.loss(hidden[i : i + 1], {name: c[i : i + 1] for name, c in event.items()}, {n: w[:1] for n, w in
+        decoder.loss(heads[i : i + 1], {name: c[i : i + 1] for name, c in event.items()}, {n: w[:1] for n, w in
                      weights.items()})[0]
         for i in range(2)
     ]  # fmt: skip
-    nothing, right = decoder.loss(hidden, event, {name: torch.zeros(2, 7) for name in FIELDS})
+    nothing, right = decoder.loss(heads, event, {name: torch.zeros(2, 7) for name in FIELDS})
     for name in FIELDS:
         torch.testing.assert_close(whole[name], halves[0][name] + halves[1][name])
         assert nothing[name] == right[name] == 0
