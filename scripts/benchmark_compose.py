@@ -24,6 +24,7 @@ from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions
+from imagemusic.model.decoder import NoteDecoder
 from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.restore import decoder_of
@@ -36,7 +37,8 @@ WINDOW = 100
 def timed_process(words: list[str]) -> tuple[float, int]:
     """Run a command; return its wall seconds and its peak memory in bytes."""
     started = time.perf_counter()
-    process = os.posix_spawn(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+    silence = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    process = os.posix_spawn(words[0], words, os.environ, file_actions=silence)
     _, status, usage = os.wait4(process, 0)
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed")
@@ -54,7 +56,7 @@ def seconds_each(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return float(np.median(taken))
 
 
-def window_seconds(decoder: nn.Module) -> float:
+def window_seconds(decoder: NoteDecoder) -> float:
     """Seconds a note when a window of 100 notes is fed again through the same net, on torch, for every note."""
     sizes = decoder.config.sizes | {"interval": 50}
     before = {name: torch.randint(0, sizes[name], (1, WINDOW)) for name in INPUTS if name != "interval"}
@@ -88,7 +90,7 @@ def step_seconds(model: ImageMusic) -> float:
     return seconds_each(note, 300)
 
 
-def training_ratio(decoder: nn.Module, batch: int = 32, window: int = 192) -> dict[str, float]:
+def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> dict[str, float]:
     """Notes a second of a training step, and of a plain nn.LSTM language model with as many parameters."""
     config = decoder.config
     sizes = config.sizes | {"interval": 50}
@@ -101,8 +103,9 @@ def training_ratio(decoder: nn.Module, batch: int = 32, window: int = 192) -> di
     vocabulary = sum(config.sizes[name] for name in FIELDS)
     # 16 H^2 of two LSTM layers and twice V x H of embedding and output
     hidden = int((-2 * vocabulary + (4 * vocabulary**2 + 64 * parameters) ** 0.5) / 32)
-    plain = nn.ModuleList([nn.Embedding(vocabulary, hidden), nn.LSTM(hidden, hidden, 2, batch_first=True),
-                           nn.Linear(hidden, vocabulary)])  # fmt: skip
+    embedding, lstm = nn.Embedding(vocabulary, hidden), nn.LSTM(hidden, hidden, 2, batch_first=True)
+    head = nn.Linear(hidden, vocabulary)
+    plain = nn.ModuleList([embedding, lstm, head])
     tokens = torch.randint(0, vocabulary, (batch, window))
 
     def our_loss() -> torch.Tensor:
@@ -111,7 +114,6 @@ def training_ratio(decoder: nn.Module, batch: int = 32, window: int = 192) -> di
         return torch.stack(list(nats.values())).sum()
 
     def plain_loss() -> torch.Tensor:
-        embedding, lstm, head = plain
         return nn.functional.cross_entropy(head(lstm(embedding(tokens))[0]).flatten(0, 1).float(), tokens.flatten())
 
     result = {"parameters": float(parameters), "plain_parameters": float(sum(p.numel() for p in plain.parameters()))}

@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, required=True, help="folder that holds a folder for each corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/prepared"))
-    parser.add_argument("--only", nargs="+", default=list(TRAINABLE), help="corpora to prepare (default: all open ones)")
+    parser.add_argument("--only", nargs="+", default=list(TRAINABLE), help="corpora (default: all open ones)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--result", type=Path, help="write speed, memory and losses there as JSON")
     arguments = parser.parse_args()

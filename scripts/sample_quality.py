@@ -56,7 +56,8 @@ def main() -> int:
     arguments = parser.parse_args()
     found = sorted(path for path in arguments.pictures.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if len(found) < arguments.count:
-        print(f"sample_quality: error: {arguments.pictures}: {len(found)} pictures, need {arguments.count}", file=sys.stderr)
+        lack = f"{arguments.pictures}: {len(found)} pictures, need {arguments.count}"
+        print(f"sample_quality: error: {lack}", file=sys.stderr)
         return 1
     chosen = [found[i] for i in np.random.default_rng(arguments.seed).permutation(len(found))[: arguments.count]]
     try:
@@ -84,7 +85,8 @@ def main() -> int:
         return 1
     for name in ("held_out", "guard_on", "guard_off"):
         print(name, figures[name])
-    write_result(arguments.out, figures, seed=arguments.seed, data=[f"{arguments.count} pictures", "held-out test split"])
+    data = [f"{arguments.count} pictures", "held-out test split"]
+    write_result(arguments.out, figures, seed=arguments.seed, data=data)
     return 0
 
 

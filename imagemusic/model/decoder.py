@@ -98,10 +98,10 @@ class NoteDecoder(nn.Module):
         return DecoderState(hidden, cell)
 
     def reminders(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn conditions (B, C) into what every step (B, H) and every head (B, 5K) is told; zeros when switched off."""
+        """Turn conditions (B, C) into what every step (B, H) and every head (B, 5K) is told; zeros when that is off."""
         if not self.config.condition_every_step:
-            width = len(FIELDS) * self.config.head_size
-            return condition.new_zeros(len(condition), self.config.hidden_size), condition.new_zeros(len(condition), width)
+            batch, width = len(condition), len(FIELDS) * self.config.head_size
+            return condition.new_zeros(batch, self.config.hidden_size), condition.new_zeros(batch, width)
         seen = self.condition(condition).relu()
         return self.to_input(seen), self.condition_to_heads(seen)
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.model.fields import CHROMA, FIELDS, INPUTS, STAGES
 
+CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
+
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
@@ -107,6 +109,9 @@ class Stepper:
         self.engine, self.weights = engine, weights
         self.hidden_size, self.layers, self.head_size = hidden_size, layers, head_size
         self.condition_every_step = condition_every_step
+        missing = [name for name in CONDITION_LAYERS for end in ("weight", "bias") if f"{name}.{end}" not in weights]
+        if missing:
+            raise KeyError(missing[0])
         self._first = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T)  # (H, 4H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
         tables = [_rows(weights[f"inputs.{name}.weight"], name) for name in INPUTS]

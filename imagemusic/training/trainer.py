@@ -6,11 +6,10 @@
     RUN/curves.png         the same, drawn
 """
 
-import csv
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,118 +19,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: two spinnin
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import default_convert
 
-from imagemusic.config import from_table, read_toml
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
-from imagemusic.errors import ConfigError
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.decoder import DecoderConfig, DecoderState, NoteDecoder
+from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.model.fields import FIELDS
-from imagemusic.music import codec, context
-from imagemusic.music.dials import DIALS, ENSEMBLES
-from imagemusic.training.batches import BatchOptions, BatchSource
+from imagemusic.training.batches import BatchSource
 from imagemusic.training.card import model_card
-from imagemusic.training.curves import draw_curves, last_values
-from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats
+from imagemusic.training.curves import last_values
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
-
-SIZES = (
-    dict(zip(codec.FIELDS, codec.SIZES, strict=True))
-    | dict(zip(context.CONTEXT, context.CONTEXT_SIZES, strict=True))
-    | {"remaining": context.REMAINING_SIZE}
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """The [training] table."""
-
-    prepared: str  # directory of scripts/prepare_corpora.py
-    pictures: str  # file of scripts/train_encoder.py
-    run: str  # directory to write
-    encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
-    corpora: tuple[str, ...] = ()  # empty: all that were prepared
-    steps: int = 5000
-    learning_rate: float = 2e-3
-    warmup_steps: int = 200
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    seed: int = 0
-    precision: str = "32-true"  # or "bf16-mixed"
-    accelerator: str = "auto"
-    threads: int = 0  # 0: torch's choice
-    devices: int = 1  # processes, each with a batch of its own; on CPUs two of one thread beat one of two
-    log_every: int = 20
-    validate_every: int = 500
-    validation_pieces: int = 48
-    save_every: int = 250
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.learning_rate <= 0 or self.save_every < 1:
-            raise ConfigError("steps, learning_rate and save_every must be above 0")
-        if self.precision not in ("32-true", "bf16-mixed"):
-            raise ConfigError(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecoderOptions:
-    """The [decoder] table: the shape that a person chooses."""
-
-    hidden_size: int = 512
-    layers: int = 2
-    head_size: int = 192
-    condition_hidden: int = 256
-    condition_every_step: bool = True
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
-            raise ConfigError("hidden_size, layers, head_size and condition_hidden must be above 0, dropout in 0..1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """A whole training file."""
-
-    training: TrainOptions
-    decoder: DecoderOptions = field(default_factory=DecoderOptions)
-    batches: BatchOptions = field(default_factory=BatchOptions)
-
-
-def read_config(path: Path) -> TrainConfig:
-    """Read a training file.
-
-    Raises:
-        ConfigError: an unknown table or setting, or a value out of range.
-    """
-    tables = read_toml(path)
-    kinds: dict[str, type] = {"training": TrainOptions, "decoder": DecoderOptions, "batches": BatchOptions}
-    if unknown := sorted(tables.keys() - kinds.keys()):
-        raise ConfigError(f"{path}: unknown table [{unknown[0]}]; choose from {', '.join(kinds)}")
-    parts: dict[str, Any] = {
-        name: from_table(kind, tables.get(name, {}), where=f"{path}: [{name}]") for name, kind in kinds.items()
-    }
-    return TrainConfig(**parts)
-
-
-def layout_for(embedding_size: int) -> ConditionLayout:
-    """Condition layout of every model of this version of the package."""
-    return ConditionLayout(embedding_size=embedding_size, dials=DIALS, ensembles=ENSEMBLES)
-
-
-def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
-    """Shape of the decoder for the codec of this version of the package."""
-    return DecoderConfig(
-        sizes=SIZES, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
-        hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
-        condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
-        dropout=options.dropout,
-    )  # fmt: skip
+from imagemusic.training.recorder import Recorder, forget_after
+from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
 class _Steps:
@@ -201,70 +103,13 @@ class NoteTraining(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Every process comes here, and the first one writes for all: (processes, L, B, H)
-        parts = [] if self.carried is None else [self.all_gather(part) for part in self.carried]
+        parts = [] if self.carried is None else [torch.as_tensor(self.all_gather(part)) for part in self.carried]
         shape = (self.trainer.world_size, self.decoder.config.layers, -1, self.decoder.config.hidden_size)
         checkpoint["carried"] = [part.reshape(shape) for part in parts]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         parts = [part[self.global_rank].to(self.device) for part in checkpoint["carried"]]
         self.carried = DecoderState(*parts) if parts else None
-
-
-class _Recorder(Callback):
-    """Validate, save and write curves at set steps."""
-
-    def __init__(self, run: Path, prepared: PreparedSet, options: TrainOptions) -> None:
-        self.run, self.prepared, self.options = run, prepared, options
-        pieces = sorted(prepared.select("validation"), key=lambda piece: piece.id)
-        keep = np.random.default_rng(0).permutation(len(pieces))[: options.validation_pieces]
-        self.pieces = [pieces[i] for i in keep if pieces[i].rows < 8192]
-        self.guesses = count_guesses(prepared, self.pieces)
-
-    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
-        step, options = trainer.global_step, self.options
-        metrics: dict[str, float] = {}
-        if trainer.is_global_zero and step % options.log_every == 0:
-            metrics |= {name: float(value) for name, value in trainer.logged_metrics.items()}
-        if trainer.is_global_zero and (step % options.validate_every == 0 or step == options.steps):
-            metrics |= self._validate(module.decoder)
-            module.decoder.train()
-        if metrics:
-            _append(self.run / "metrics.csv", {"step": float(step)} | metrics)
-        if step % options.save_every == 0 or step == options.steps:
-            trainer.save_checkpoint(self.run / "next.ckpt")
-            if not trainer.is_global_zero:
-                return
-            os.replace(self.run / "next.ckpt", self.run / "last.ckpt")
-            draw_curves(self.run / "metrics.csv", self.run / "curves.png")
-
-    def _validate(self, decoder: NoteDecoder) -> dict[str, float]:
-        results = list(piece_nats(decoder, self.prepared, self.pieces))
-        pieces = [piece for piece, _, _ in results]
-        bits = bits_per_note([nats for _, nats, _ in results], pieces)
-        metrics = {f"validation/bits/{name}": value for name, value in bits.items()}
-        return metrics | {
-            f"validation/accuracy/{name}": sum(right[name] for _, _, right in results) / max(self.guesses[name], 1)
-            for name in FIELDS
-        }
-
-
-def _append(path: Path, row: dict[str, float]) -> None:
-    """Add a row of (step, metric, value) lines."""
-    is_new = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["step", "metric", "value"])
-        writer.writerows([int(row["step"]), name, f"{value:.6g}"] for name, value in row.items() if name != "step")
-
-
-def _forget_after(step: int, path: Path) -> None:
-    """Drop the rows of later steps than `step`, which are trained again."""
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines[1:] if line.endswith("\n") and int(line.partition(",")[0]) <= step]
-    path.write_text("".join(lines[:1] + kept), encoding="utf-8")
 
 
 def train(config_path: Path, *, resume: bool = True) -> Path:
@@ -295,11 +140,12 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     last = run / "last.ckpt" if resume and (run / "last.ckpt").exists() else None
     first = int(torch.load(last, weights_only=True)["global_step"]) if last else 0
     if rank == 0:
-        _forget_after(first, run / "metrics.csv")
+        forget_after(first, run / "metrics.csv")
     trainer = lightning.Trainer(
-        accelerator=options.accelerator, devices=options.devices, precision=options.precision, max_steps=options.steps,  # type: ignore[arg-type]
+        accelerator=options.accelerator, devices=options.devices, max_steps=options.steps,
+        precision=options.precision,  # type: ignore[arg-type]
         gradient_clip_val=options.clip_norm, log_every_n_steps=options.log_every,
-        logger=TensorBoardLogger(run, name="", version="tensorboard"), callbacks=[_Recorder(run, prepared, options)],
+        logger=TensorBoardLogger(run, name="", version="tensorboard"), callbacks=[Recorder(run, prepared, options)],
         use_distributed_sampler=False, strategy="ddp" if options.devices > 1 else "auto",
         enable_checkpointing=False, enable_model_summary=False, default_root_dir=run,
     )  # fmt: skip

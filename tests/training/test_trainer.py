@@ -12,7 +12,8 @@ import torch
 
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.fields import FIELDS
-from imagemusic.training.trainer import DecoderOptions, decoder_config, layout_for, read_config, train
+from imagemusic.training.settings import DecoderOptions, decoder_config, layout_for, read_config
+from imagemusic.training.trainer import train
 from tests import tiny
 
 # lightning asks torch for a class that torch has begun to replace.

@@ -1,0 +1,73 @@
+"""Beside the training: validate, save and write curves at set steps."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch.callbacks import Callback
+
+from imagemusic.data.dataset import PreparedSet
+from imagemusic.model.decoder import NoteDecoder
+from imagemusic.model.fields import FIELDS
+from imagemusic.training.curves import draw_curves
+from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats
+from imagemusic.training.settings import TrainOptions
+
+
+class Recorder(Callback):
+    """Validate, save and write curves at set steps."""
+
+    def __init__(self, run: Path, prepared: PreparedSet, options: TrainOptions) -> None:
+        self.run, self.prepared, self.options = run, prepared, options
+        pieces = sorted(prepared.select("validation"), key=lambda piece: piece.id)
+        keep = np.random.default_rng(0).permutation(len(pieces))[: options.validation_pieces]
+        self.pieces = [pieces[i] for i in keep if pieces[i].rows < 8192]
+        self.guesses = count_guesses(prepared, self.pieces)
+
+    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+        step, options = trainer.global_step, self.options
+        metrics: dict[str, float] = {}
+        if trainer.is_global_zero and step % options.log_every == 0:
+            metrics |= {name: float(value) for name, value in trainer.logged_metrics.items()}
+        if trainer.is_global_zero and (step % options.validate_every == 0 or step == options.steps):
+            metrics |= self._validate(module.decoder)
+            module.decoder.train()
+        if metrics:
+            _append(self.run / "metrics.csv", {"step": float(step)} | metrics)
+        if step % options.save_every == 0 or step == options.steps:
+            trainer.save_checkpoint(self.run / "next.ckpt")
+            if not trainer.is_global_zero:
+                return
+            os.replace(self.run / "next.ckpt", self.run / "last.ckpt")
+            draw_curves(self.run / "metrics.csv", self.run / "curves.png")
+
+    def _validate(self, decoder: NoteDecoder) -> dict[str, float]:
+        results = list(piece_nats(decoder, self.prepared, self.pieces))
+        pieces = [piece for piece, _, _ in results]
+        bits = bits_per_note([nats for _, nats, _ in results], pieces)
+        metrics = {f"validation/bits/{name}": value for name, value in bits.items()}
+        return metrics | {
+            f"validation/accuracy/{name}": sum(right[name] for _, _, right in results) / max(self.guesses[name], 1)
+            for name in FIELDS
+        }
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    """Add a row of (step, metric, value) lines."""
+    is_new = not path.exists()
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if is_new:
+            writer.writerow(["step", "metric", "value"])
+        writer.writerows([int(row["step"]), name, f"{value:.6g}"] for name, value in row.items() if name != "step")
+
+
+def forget_after(step: int, path: Path) -> None:
+    """Drop the rows of later steps than `step`, which are trained again."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines[1:] if line.endswith("\n") and int(line.partition(",")[0]) <= step]
+    path.write_text("".join(lines[:1] + kept), encoding="utf-8")

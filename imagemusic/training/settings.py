@@ -1,0 +1,106 @@
+"""What a training file may say, and the shapes that follow from it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagemusic.config import from_table, read_toml
+from imagemusic.errors import ConfigError
+from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.model.decoder import DecoderConfig
+from imagemusic.music import codec, context
+from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.training.batches import BatchOptions
+
+SIZES = (
+    dict(zip(codec.FIELDS, codec.SIZES, strict=True))
+    | dict(zip(context.CONTEXT, context.CONTEXT_SIZES, strict=True))
+    | {"remaining": context.REMAINING_SIZE}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """The [training] table."""
+
+    prepared: str  # directory of scripts/prepare_corpora.py
+    pictures: str  # file of scripts/train_encoder.py
+    run: str  # directory to write
+    encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
+    corpora: tuple[str, ...] = ()  # empty: all that were prepared
+    steps: int = 5000
+    learning_rate: float = 2e-3
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    seed: int = 0
+    precision: str = "32-true"  # or "bf16-mixed"
+    accelerator: str = "auto"
+    threads: int = 0  # 0: torch's choice
+    devices: int = 1  # processes, each with a batch of its own; on CPUs two of one thread beat one of two
+    log_every: int = 20
+    validate_every: int = 500
+    validation_pieces: int = 48
+    save_every: int = 250
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.learning_rate <= 0 or self.save_every < 1:
+            raise ConfigError("steps, learning_rate and save_every must be above 0")
+        if self.precision not in ("32-true", "bf16-mixed"):
+            raise ConfigError(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderOptions:
+    """The [decoder] table: the shape that a person chooses."""
+
+    hidden_size: int = 512
+    layers: int = 2
+    head_size: int = 192
+    condition_hidden: int = 256
+    condition_every_step: bool = True
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
+            raise ConfigError("hidden_size, layers, head_size and condition_hidden must be above 0, dropout in 0..1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """A whole training file."""
+
+    training: TrainOptions
+    decoder: DecoderOptions = field(default_factory=DecoderOptions)
+    batches: BatchOptions = field(default_factory=BatchOptions)
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a training file.
+
+    Raises:
+        ConfigError: an unknown table or setting, or a value out of range.
+    """
+    tables = read_toml(path)
+    kinds: dict[str, type] = {"training": TrainOptions, "decoder": DecoderOptions, "batches": BatchOptions}
+    if unknown := sorted(tables.keys() - kinds.keys()):
+        raise ConfigError(f"{path}: unknown table [{unknown[0]}]; choose from {', '.join(kinds)}")
+    parts: dict[str, Any] = {
+        name: from_table(kind, tables.get(name, {}), where=f"{path}: [{name}]") for name, kind in kinds.items()
+    }
+    return TrainConfig(**parts)
+
+
+def layout_for(embedding_size: int) -> ConditionLayout:
+    """Condition layout of every model of this version of the package."""
+    return ConditionLayout(embedding_size=embedding_size, dials=DIALS, ensembles=ENSEMBLES)
+
+
+def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
+    """Shape of the decoder for the codec of this version of the package."""
+    return DecoderConfig(
+        sizes=SIZES, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
+        hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
+        condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
+        dropout=options.dropout,
+    )  # fmt: skip
