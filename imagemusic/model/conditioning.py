@@ -2,7 +2,7 @@
 
     vector  =  embedding x present | present | dials x present | present each | ensemble one-hot | present
 
-Whatever is not given is zero with its present flag at zero; all zeros is the null condition of guidance.
+Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero with its present flag at zero; all zeros is the null condition of guidance.
 numpy only: training and composing build the same vector.
 """
 
@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError
+
+# An embedding has a hundred numbers that say little each, an ensemble one that says a lot.  Unscaled, the many drown the
+# few: after 1,000 steps the decoder still paid no heed to the ensemble.
+EMBEDDING_SCALE, DIAL_SCALE, ENSEMBLE_SCALE = 0.25, 2.0, 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +50,11 @@ class ConditionLayout:
         given = ~np.isnan(dials)
         kinds = np.zeros((batch, len(self.ensembles) + 1))
         named = ensemble >= 0
-        kinds[np.flatnonzero(named), ensemble[named]] = 1
+        kinds[np.flatnonzero(named), ensemble[named]] = ENSEMBLE_SCALE
         kinds[:, -1] = named
-        parts = [np.where(seen, embedding, 0), seen, np.where(given, dials, 0), given, kinds]
+        parts = [
+            np.where(seen, EMBEDDING_SCALE * embedding, 0), seen, np.where(given, DIAL_SCALE * dials, 0), given, kinds,
+        ]  # fmt: skip
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
 
     def vector(
