@@ -24,6 +24,7 @@ from imagemusic.model.stepping import Stepper
 from imagemusic.music import codec
 from imagemusic.music.canonical import TICKS_PER_BEAT, nearest_tempo
 from imagemusic.music.context import bar_ticks
+from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.instruments import instrument_name
 from imagemusic.music.midi import midi_bytes
@@ -196,7 +197,7 @@ class ImageMusic:
             return Plan(
                 end=beats * TICKS_PER_BEAT, tempo=nearest_tempo(bpm), tempo_bpm=bpm,
                 ending_slack=max(0, int(slack * bpm / 60)) * TICKS_PER_BEAT,
-                drums_only=ensemble is not None and ensemble.value == "drums",
+                scoring=SCORINGS[str(ensemble.value)] if ensemble is not None else None,
                 longest_silence=SILENT_BARS * bar_ticks(meter or 0),
             )  # fmt: skip
 

@@ -32,7 +32,8 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from imagemusic.model.fields import FIELDS
     from imagemusic.model.graph import step_graph
     from imagemusic.music import codec
-    from imagemusic.music.dials import DIALS, ENSEMBLES, DialScale, measure
+    from imagemusic.music.dials import DIALS, DialScale, measure
+    from imagemusic.music.ensembles import ENSEMBLES
     from imagemusic.music.score import Note, Score, Tempo, Track
     from tests import tiny
 

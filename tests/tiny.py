@@ -8,7 +8,8 @@ import numpy as np
 from imagemusic.data.heldout import read_heldout
 from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec, context
-from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 

@@ -25,7 +25,8 @@ from imagemusic.errors import DataError
 from imagemusic.music import codec
 from imagemusic.music.canonical import UNKNOWN_VELOCITY, canonicalise
 from imagemusic.music.context import CONTEXT, context
-from imagemusic.music.dials import Cues, DialScale, ensemble_of, measure
+from imagemusic.music.dials import Cues, DialScale, measure
+from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY
 
 FORMAT_VERSION = 1

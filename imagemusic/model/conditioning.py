@@ -2,7 +2,8 @@
 
     vector  =  embedding x present | present | dials x present | present each | ensemble one-hot | present
 
-Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero with its present flag at zero; all zeros is the null condition of guidance.
+Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero with its present flag at
+zero; all zeros is the null condition of guidance.
 numpy only: training and composing build the same vector.
 """
 
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError
 
-# An embedding has a hundred numbers that say little each, an ensemble one that says a lot.  Unscaled, the many drown the
-# few: after 1,000 steps the decoder still paid no heed to the ensemble.
+# An embedding has a hundred numbers that say little each, an ensemble one that says a lot.  Unscaled, the many drown
+# the few: after 1,000 steps the decoder still paid no heed to the ensemble.
 EMBEDDING_SCALE, DIAL_SCALE, ENSEMBLE_SCALE = 0.25, 2.0, 3.0
 
 

@@ -21,7 +21,6 @@ from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, NoteArray, 
 Cues = dict[str, float | None]  # None: not known, or not measurable in this score
 
 DIALS = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
-ENSEMBLES = ("piano", "voice", "strings", "band", "orchestra", "drums", "other")
 
 VALENCE_WEIGHTS = {"mode": 0.4, "onset_rate": 0.3, "register": 0.2, "articulation": -0.1}
 AROUSAL_WEIGHTS = {"onset_rate": 0.5, "loudness": 1 / 3, "articulation": -1 / 6}
@@ -30,11 +29,6 @@ AROUSAL_WEIGHTS = {"onset_rate": 0.5, "loudness": 1 / 3, "articulation": -1 / 6}
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
-_PIANO = range(0, 8)
-_STRINGS = range(40, 52)
-_VOICES = range(52, 55)
-_WINDS = range(56, 80)
-_BAND = (*range(24, 40), *range(80, 104))
 
 
 def measure(score: Score, *, tempo_known: bool = True, velocity_known: bool = True) -> Cues:
@@ -98,27 +92,6 @@ def major_margin(notes: NoteArray) -> float:
     """Best correlation with a major key less the best with a minor key (Krumhansl's key-finding, 1990)."""
     major, minor = key_correlations(notes).max(axis=1)
     return float(major - minor)
-
-
-def ensemble_of(score: Score) -> str:
-    """Name the kind of ensemble that plays, by its programs; see ENSEMBLES."""
-    pitched = [track for track in score.tracks if not track.is_drum and len(track)]
-    programs = {track.program for track in pitched}
-    voiced = any(track.name == "voice" for track in pitched) or bool(programs & set(_VOICES))
-    has_drums = any(track.is_drum and len(track) for track in score.tracks)
-    if not pitched:
-        return "drums"
-    if has_drums or programs & set(_BAND) and not programs <= {24, 25}:
-        return "band"
-    if voiced and len(pitched) <= 6:
-        return "voice"
-    if programs <= set(_PIANO):
-        return "piano"
-    if programs <= set(_STRINGS):
-        return "strings" if len(pitched) <= 6 else "orchestra"
-    if programs & set(_STRINGS) and programs & set(_WINDS) or len(pitched) > 6:
-        return "orchestra"
-    return "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from imagemusic.music.codec import (
     START,
     TEMPO,
 )
+from imagemusic.music.ensembles import Scoring
 
 Mask = NDArray[np.bool_]
 LOWEST, HIGHEST = 21, 108  # the piano's compass, wide enough for every instrument
@@ -43,8 +44,13 @@ class Plan:
     tempo_bpm: float = 120.0  # ... the tempo in which the piece will be played
     meter: int | None = None  # index in the meter vocabulary; None lets the decoder choose a simple one
     ending_slack: int = 0  # ticks before `end` at which the piece may already close, on a beat
-    drums_only: bool = False
+    scoring: Scoring | None = None  # who may play; None leaves it to the decoder
     longest_silence: int = 2 * context.COMMON_BAR  # ticks in which nothing sounds
+
+    @property
+    def drums_only(self) -> bool:
+        """Tell whether nothing but drums may play."""
+        return self.scoring is not None and not self.scoring.first
 
 
 def _one(size: int, *values: int) -> Mask:
@@ -122,6 +128,8 @@ class Writer:
         return (self._gaps, self._parts, self._pitches, self._durations, self._velocities)[column]()
 
     def _gaps(self) -> Mask:
+        if self.in_header and not self._is_scored():
+            return _one(SIZES[codec.GAP], 0)
         mask = np.zeros(SIZES[codec.GAP], bool)
         tick = self.running.tick
         latest = self.plan.end - (DRUM_TICKS if self.plan.drums_only else 1)
@@ -173,11 +181,38 @@ class Writer:
         mask[: above + 1] = False
         return mask
 
+    def _is_scored(self) -> bool:
+        """Tell whether enough parts are declared for the music to begin."""
+        programs, scoring = self.running.programs, self.plan.scoring
+        if scoring is None:
+            return bool(programs)
+        return len(programs) >= scoring.least and (DRUMS in programs or not scoring.drums)
+
+    def _may_declare(self) -> bool:
+        """Tell whether another part may join; drums are the last."""
+        programs, scoring = self.running.programs, self.plan.scoring
+        return len(programs) < (scoring.most if scoring else SLOTS) and DRUMS not in programs
+
+    def _declarable(self) -> Mask:
+        """Programs of the next part."""
+        programs, scoring = self.running.programs, self.plan.scoring
+        mask = np.zeros(SIZES[codec.PITCH], bool)
+        if scoring is None:
+            mask[:DRUMS] = True
+            mask[DRUMS] = bool(programs)
+            return mask
+        last = len(programs) == scoring.most - 1
+        if not (scoring.drums and last):
+            mask[list(scoring.others if programs else scoring.first)] = True
+        # Drums close the header, so they wait until enough others play.
+        mask[DRUMS] = scoring.drums and len(programs) >= scoring.least - 1
+        return mask
+
     def _parts(self) -> Mask:
         gap = self._now[codec.GAP]
         if self.in_header:
-            mask = self._playable(self.tick)
-            mask[SLOT] = gap == 0 and len(self.running.programs) < SLOTS and DRUMS not in self.running.programs
+            mask = self._playable(self.tick) & self._is_scored()
+            mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
             mask = self._stackable(self.tick)
             mask[END] = self._may_end()
@@ -192,11 +227,7 @@ class Writer:
         if part == METER:
             return _one(size, *SIMPLE_METERS)
         if part == SLOT:
-            if self.plan.drums_only:
-                return _one(size, DRUMS)
-            mask = np.ones(size, bool)
-            mask[DRUMS] = bool(self.running.programs)
-            return mask
+            return self._declarable()
         _, last_part, last_pitch, _, _ = self.events[-1]
         if self._now[codec.GAP] == 0 and last_part == part:
             return self._open(part, self.tick, above=last_pitch)

@@ -20,7 +20,8 @@ from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music import codec, context
-from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")

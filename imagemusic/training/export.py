@@ -20,7 +20,8 @@ from imagemusic.model.decoder import DecoderConfig, NoteDecoder
 from imagemusic.model.fields import FIELDS
 from imagemusic.model.graph import step_graph
 from imagemusic.music.codec import CodecConfig
-from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 
 QUANTILES = 101
 

@@ -9,7 +9,8 @@ from imagemusic.errors import ConfigError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music import codec, context
-from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
 
 SIZES = (

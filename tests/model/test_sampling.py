@@ -7,6 +7,7 @@ from imagemusic.model.stepping import ENGINES
 from imagemusic.music.canonical import nearest_tempo
 from imagemusic.music.codec import METERS, decode, meter_index
 from imagemusic.music.context import context
+from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Meter
 from tests import tiny
@@ -133,7 +134,7 @@ def test_a_few_notes_are_no_loop():
         pytest.param({}, id="free"),
         pytest.param({"meter": meter_index(Meter(0, 3, 4))}, id="waltz"),
         pytest.param({"meter": METERS.index((12, 8)) + 1, "ending_slack": 24}, id="twelve eight"),
-        pytest.param({"drums_only": True}, id="drums"),
+        pytest.param({"scoring": SCORINGS["drums"]}, id="drums"),
     ],
 )
 def test_an_untrained_decoder_writes_a_valid_piece_that_ends_on_time(onnx_stepper, decoder, plan, seed):

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.music.dials import DIALS, ENSEMBLES, DialScale, ensemble_of, key_correlations, major_margin, measure
+from imagemusic.music.dials import DIALS, DialScale, key_correlations, major_margin, measure
+from imagemusic.music.ensembles import ENSEMBLES, ensemble_of
 from imagemusic.music.score import Note, Score, Tempo, Track
 from tests.tiny import tune
 

@@ -5,6 +5,7 @@ from imagemusic.music import codec
 from imagemusic.music.canonical import ROLES, nearest_tempo
 from imagemusic.music.codec import DRUMS, END, METER, REST, SLOT, TEMPO, decode, encode, meter_index
 from imagemusic.music.context import context
+from imagemusic.music.ensembles import SCORINGS, ensemble_of
 from imagemusic.music.grammar import SIMPLE_METERS, Plan, Writer
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.tiny import written
@@ -47,6 +48,12 @@ def fill(writer, choose, seed=0, most=5_000):
     return np.array(writer.events, np.int16)
 
 
+def declared(writer):
+    """A score in which every part of the header plays a note."""
+    programs = writer.running.programs
+    return Score([Track([Note(0, 60, 24)], program=p % 128, is_drum=p == DRUMS) for p in programs])
+
+
 @pytest.mark.parametrize("whim", WHIMS)
 @pytest.mark.parametrize(
     "changes",
@@ -56,7 +63,7 @@ def fill(writer, choose, seed=0, most=5_000):
         pytest.param({"end": 400 * 24}, id="long"),
         pytest.param({"ending_slack": 48}, id="with slack"),
         pytest.param({"meter": meter_index(Meter(0, 6, 8))}, id="in six eight"),
-        pytest.param({"drums_only": True}, id="drums alone"),
+        *(pytest.param({"scoring": scoring}, id=name) for name, scoring in SCORINGS.items()),
         pytest.param({"longest_silence": 48}, id="restless"),
     ],
 )
@@ -70,6 +77,8 @@ def test_whatever_is_preferred_a_valid_piece_is_written_that_ends_on_time(whim, 
         assert score.note_count
         if changes.get("meter"):
             assert list(score.meters) == [Meter(0, 6, 8)]
+        for name in ("piano", "voice", "strings", "band", "drums"):
+            assert changes.get("scoring") is not SCORINGS[name] or ensemble_of(declared(writer)) == name
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -130,7 +139,7 @@ def test_drums_come_last_and_not_alone():
 
 
 def test_a_piece_for_drums_has_no_other_part():
-    writer = writer_of(drums_only=True)
+    writer = writer_of(scoring=SCORINGS["drums"])
     for value in (0, SLOT):
         writer.put(value)
     assert np.flatnonzero(writer.allowed(codec.PITCH)).tolist() == [DRUMS]

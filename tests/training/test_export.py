@@ -8,7 +8,8 @@ from imagemusic.checkpoint import open_checkpoint
 from imagemusic.composition import ComposeOptions
 from imagemusic.config import from_table
 from imagemusic.errors import DataError
-from imagemusic.music.dials import DIALS, ENSEMBLES
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.export import Sources, export_checkpoint
