@@ -26,7 +26,6 @@ from imagemusic.music.canonical import TICKS_PER_BEAT, nearest_tempo
 from imagemusic.music.context import bar_ticks
 from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.grammar import Plan, Writer
-from imagemusic.music.instruments import instrument_name
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
 from imagemusic.vision.image import load_pixels, picture_hash
@@ -211,7 +210,7 @@ class ImageMusic:
         if not writer.finished:
             raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
         score = codec.decode(np.array(writer.events, np.int16))
-        tracks = [replace(t, name=f"{instrument_name(t.program, t.is_drum)} ({t.name})") for t in score.tracks]
+        tracks = [replace(track, name=track.name.capitalize()) for track in score.tracks]
         return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),))
 
     def replay(self, recorded: Composition) -> ReplayReport:

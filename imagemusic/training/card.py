@@ -79,7 +79,8 @@ of {hidden_size} x {layers} units writes the notes, one step a note.  It runs on
 
 ## Learned from
 
-No picture and no MIDI file is in this repository.  Music, {steps} steps of {batch_size} x {window} events, {precision}:
+No picture and no MIDI file is in this repository.  Music, {steps} steps of {processes} x {batch_size} x {window}
+events, {precision}.  {notes}
 
 | source | licence | pieces | notes |
 |---|---|---|---|

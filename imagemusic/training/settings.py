@@ -27,6 +27,7 @@ class TrainOptions:
     prepared: str  # directory of scripts/prepare_corpora.py
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
+    notes: str = ""  # what a reader of the model card should know of this run
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
     steps: int = 5000

@@ -162,7 +162,8 @@ def export_run(
     """Write RUN/checkpoint from RUN/last.ckpt."""
     options = config.training
     decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
-    facts = asdict(config.decoder) | asdict(config.batches) | {"precision": options.precision, "steps": step}
+    facts = asdict(config.decoder) | asdict(config.batches)
+    facts |= {"precision": options.precision, "steps": step, "processes": options.devices, "notes": options.notes}
     training = {
         "step": step,
         "config": json.loads(json.dumps(asdict(config))),
