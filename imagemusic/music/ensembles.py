@@ -10,6 +10,7 @@ _KEYBOARDS = range(0, 8)
 _STRINGS = range(40, 52)
 _VOICES = range(52, 55)
 _WINDS = range(56, 80)
+_AMPLIFIED = (*range(8, 24), *range(48, 52), *range(55, 80))  # what else plays in a band
 _BAND = (*range(24, 40), *range(80, 104))
 
 
@@ -28,8 +29,9 @@ SCORINGS = {
     "piano": Scoring(first=tuple(_KEYBOARDS), others=tuple(_KEYBOARDS), most=3),
     "voice": Scoring(first=tuple(_VOICES), others=(*_KEYBOARDS, *_VOICES), least=2, most=5),
     "strings": Scoring(first=tuple(_STRINGS), others=tuple(_STRINGS), least=2, most=5),
-    "band": Scoring(first=tuple(range(104)), others=tuple(range(104)), least=3, drums=True),
-    "orchestra": Scoring(first=(*_STRINGS, *_WINDS), others=(*_STRINGS, *_WINDS), least=4),
+    # No bowed solo strings, choir or piano: they make the decoder go on as in a quartet or a song.
+    "band": Scoring(first=(*_BAND, *_AMPLIFIED), others=(*_BAND, *_AMPLIFIED), least=4, drums=True),
+    "orchestra": Scoring(first=tuple(_WINDS), others=(*_STRINGS, *_WINDS), least=6),
     "drums": Scoring(first=(), others=(), drums=True),
     "other": Scoring(first=tuple(range(120)), others=tuple(range(120)), most=6),
 }
