@@ -9,7 +9,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.full-installed
 
-PICTURE := $(firstword $(sort $(wildcard data/examples/*.jpg data/examples/*.png data/examples/*.webp)))
+PICTURE := data/examples/meadow.jpg
 OUT := out/demo
 
 .PHONY: help demo app test lint clean

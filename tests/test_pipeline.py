@@ -184,7 +184,6 @@ def test_composing_needs_no_torch(tiny_checkpoint, piece, tmp_path):
     assert made.read_bytes() == midi_bytes(piece.score)
 
 
-@pytest.mark.skipif(not BUNDLED.is_dir(), reason="the model that ships is not in the tree yet")
 def test_the_bundled_model_composes():
     piece = ImageMusic.from_pretrained().compose(SUNSET, ComposeOptions(seconds=12))
     assert abs(piece.score.seconds - 12) < 1

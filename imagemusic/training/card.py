@@ -46,24 +46,13 @@ def _figures(results: Path) -> str:
             lines.append(f"| {name} | {values} |")
     if (path := results / "encoder.json").exists():
         measured = json.loads(path.read_text())
-        lines += ["", "Encoder, on held-out themes and songs: see docs/results/encoder.json.", ""]
-        lines += [f"- {key}: {value}" for key, value in _flat(measured.get("held_out", {}))]
+        lines += ["", "| dial of held-out pictures | r | 95 % interval | share of the truth inside the 80 % interval |"]
+        lines += ["|---|---|---|---|"]
+        for dial, found in measured["held_out"].items():
+            r, low, high = found["pearson"]
+            inside = found["coverage"]["80"]
+            lines.append(f"| {dial.replace('_', ' ')} | {r:.2f} | {low:.2f} to {high:.2f} | {inside:.2f} |")
     return "\n".join(lines) or "Not measured yet."
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key, value in table.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            found += _flat(value, f"{name} ")
-        elif isinstance(value, float):
-            found.append((name, f"{value:.3f}"))
-        elif isinstance(value, list):
-            found.append((name, ", ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in value)))
-        else:
-            found.append((name, str(value)))
-    return found
 
 
 CARD = """---
