@@ -49,7 +49,7 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("--seconds", "seconds", float, "length of a piece (default 60)"),
     ("--seed", "seed", int, "the same seed gives the same piece (default 0)"),
     ("--temperature", "temperature", float, "how freely notes are chosen: low is safe, high is strange (default 1)"),
-    ("--top-p", "top_p", float, "share of likely notes to choose among (default 0.95)"),
+    ("--top-p", "top_p", float, "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "how closely to follow the picture, 1 is off (default 1.5)"),
     ("--tempo", "tempo_bpm", float, "beats a minute (default: as the picture suggests)"),
     ("--size", "size", int, "side in pixels at which the picture is seen (default: as the model was trained)"),

@@ -10,6 +10,7 @@ docs/results when they are there.
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -36,13 +37,17 @@ WINDOW = 100
 
 def timed_process(words: list[str]) -> tuple[float, int]:
     """Run a command; return its wall seconds and its peak memory in bytes."""
-    started = time.perf_counter()
-    silence = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
-    process = os.posix_spawn(words[0], words, os.environ, file_actions=silence)
-    _, status, usage = os.wait4(process, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed")
-    return time.perf_counter() - started, usage.ru_maxrss * 1024
+    # A child inherits the high-water mark of whoever starts it, and torch is large: a small process starts it.
+    code = (
+        "import resource, subprocess, sys, time; t = time.perf_counter(); "
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+        "print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed: {done.stderr.strip()}")
+    seconds, peak = done.stdout.split()
+    return float(seconds), int(peak)
 
 
 def seconds_each(work: Callable[[], object], repeats: int = REPEATS) -> float:

@@ -25,7 +25,7 @@ class SamplingOptions:
     """The knobs of chance."""
 
     temperature: float = 1.0  # above 0; lower is safer, higher is stranger
-    top_p: float = 0.95  # keep the likeliest values that hold this share of probability
+    top_p: float = 0.9  # keep the likeliest values that hold this share of probability
     guidance_scale: float = 1.5  # 1 is off; higher follows the picture more closely
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
 
