@@ -9,6 +9,8 @@ Everything heavy is imported inside the commands, so that `--help` answers at on
 
 import argparse
 import dataclasses
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +19,7 @@ from imagemusic import __version__
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
 
+PIPE_CLOSED = 141  # 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 EXAMPLES = {
@@ -272,6 +275,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImageMusicError as error:
         print_error(error)
         return 1
+    except BrokenPipeError:  # whoever reads, `head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         notice("interrupted")
         return INTERRUPTED

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagemusic.checkpoint import BUNDLED
 from imagemusic.composition import ComposeOptions, load_record
 from imagemusic.errors import ConfigError, ImageError
 from imagemusic.music.midi import midi_bytes

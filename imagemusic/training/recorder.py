@@ -32,7 +32,9 @@ class Recorder(Callback):
         if trainer.is_global_zero and step % options.log_every == 0:
             metrics |= {name: float(value) for name, value in trainer.logged_metrics.items()}
         if trainer.is_global_zero and (step % options.validate_every == 0 or step == options.steps):
-            metrics |= self._validate(module.decoder)
+            found = self._validate(module.decoder)
+            trainer.logger.log_metrics(found, step)  # to TensorBoard; the training figures go there by themselves
+            metrics |= found
             module.decoder.train()
         if metrics:
             _append(self.run / "metrics.csv", {"step": float(step)} | metrics)
