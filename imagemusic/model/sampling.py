@@ -154,5 +154,5 @@ def write_piece(
             writer.put(value)
             if column < len(FIELDS) - 1:
                 heads.tell(column, writer.known(column))
-        if progress and len(writer.events) % 64 == 0:
+        if progress and len(writer.events) % 16 == 0:
             progress(len(writer.events))
