@@ -179,7 +179,7 @@ def test_progress_counts_events(onnx_stepper, decoder):
     write_piece(
         onnx_stepper, conditions(decoder), writer, SamplingOptions(), np.random.default_rng(0), progress=heard.append
     )
-    assert heard == list(range(64, len(writer.events) + 1, 64))
+    assert heard == list(range(16, len(writer.events) + 1, 16))
     assert heard
 
 
