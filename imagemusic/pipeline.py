@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
+from imagemusic import __version__
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
@@ -228,11 +229,4 @@ class ImageMusic:
 
 def library_versions() -> dict[str, str]:
     """Versions of what decides which notes are written."""
-    return {name: version(name) for name in ("numpy", "onnxruntime", "pillow")} | {"imagemusic": package_version()}
-
-
-def package_version() -> str:
-    """Version of this package."""
-    from imagemusic import __version__
-
-    return __version__
+    return {name: version(name) for name in ("numpy", "onnxruntime", "pillow")} | {"imagemusic": __version__}

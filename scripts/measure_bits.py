@@ -16,7 +16,6 @@ from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec
-from imagemusic.music.context import CONTEXT
 from imagemusic.training.baselines import Baseline, Columns, with_previous
 from imagemusic.training.evaluation import bits_per_note, piece_nats
 from imagemusic.training.restore import decoder_of
@@ -27,7 +26,7 @@ def columns_of(prepared: PreparedSet, pieces: list[PreparedPiece]) -> Columns:
     made = []
     for piece in pieces:
         rows = prepared.rows[piece.start : piece.start + piece.rows]
-        made.append(with_previous(prepared.events(piece), rows[CONTEXT[3]]))
+        made.append(with_previous(prepared.events(piece), rows["program"]))
     return {name: np.concatenate([columns[name] for columns in made]) for name in made[0]}
 
 

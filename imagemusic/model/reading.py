@@ -52,7 +52,7 @@ class Prior:
         self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
 
     def spread(self, mean: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Rank predicted dials (3,) among those of the training pictures, so that they span -1..1 as music's do.
+        """Rank predicted dials (3,) among those of pictures not trained on, so that they span -1..1 as music's do.
 
         A regression shrinks what it predicts towards the middle; its ranks are what is matched between the two sides.
         """

@@ -23,8 +23,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import default_convert
 
+from imagemusic.data.corpus import CORPORA
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
+from imagemusic.errors import ConfigError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.model.fields import FIELDS
@@ -126,6 +128,8 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     lightning.seed_everything(options.seed, verbose=False)
     prepared = PreparedSet.open(Path(options.prepared))
     pictures = Pictures.open(Path(options.pictures), "train")
+    if unknown := sorted({*options.corpora, *config.batches.corpus_weights} - CORPORA.keys()):
+        raise ConfigError(f"{config_path}: unknown corpus {unknown[0]!r}; choose from {', '.join(CORPORA)}")
     layout = layout_for(pictures.embeddings.shape[-1])
     pieces = tuple(p for p in prepared.select("train") if not options.corpora or p.corpus in options.corpora)
     rank = int(os.environ.get("LOCAL_RANK", 0))  # lightning starts this same command for every further process

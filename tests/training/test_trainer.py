@@ -168,6 +168,14 @@ def test_a_corpus_without_pieces_is_refused(files, tmp_path):
         train(config)
 
 
+def test_a_corpus_that_nobody_knows_is_refused(files, tmp_path):
+    config = tiny.write_config(
+        tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrams"]', **files
+    )
+    with pytest.raises(ConfigError, match="unknown corpus 'simutrams'; choose from"):
+        train(config)
+
+
 @pytest.mark.parametrize("change", [{"hidden_size": 0}, {"layers": -1}, {"dropout": 1.0}])
 def test_a_decoder_of_an_impossible_shape_is_refused(change):
     with pytest.raises(ConfigError, match="must be above 0, dropout in 0..1"):
