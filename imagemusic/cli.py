@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from imagemusic import __version__
+from imagemusic.commands import Commands
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
+
+# Commands in files of their own, in the order of the help.
+REGISTERED: tuple[Callable[[Commands], None], ...] = ()
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -77,14 +81,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagemusic {__version__}")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
 
-    def add_command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(
+    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:{EXAMPLES[name]}",
+            epilog=f"examples:{examples}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def add_command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        command = add(name, summary, EXAMPLES[name])
         command.set_defaults(run=run)
         return command
 
@@ -117,6 +124,8 @@ def build_parser() -> argparse.ArgumentParser:
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     app.add_argument("--port", type=int, default=7860, help="port to listen on (default 7860)")
     add_checkpoint(app)
+    for register in REGISTERED:
+        register(add)
     return parser
 
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition"},
     "terminal": BASE,
 }
-FRONT_ENDS = {"__init__", "__main__", "cli", "batch", "web"}
+FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "web"}
 
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
@@ -39,7 +39,7 @@ DOORS = {
     "spotipy": {"data/sources/spotify.py"},
     "PIL": {"vision", "audio", "web"},
 }
-WITHOUT_TORCH = {"music", "audio", "composition", "terminal", "cli", "batch", "web", "__init__", "__main__"}
+WITHOUT_TORCH = {"music", "audio", "composition", "terminal", "cli", "commands", "batch", "web", "__init__", "__main__"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
