@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.model.sampling import SamplingOptions
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Meter, Score, Tempo, Track
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class ComposeOptions(SamplingOptions):
     seconds: float = 60.0
     seed: int = 0
     variation: int = 1  # other music for the same picture and seed
+    dials: Mapping[str, float] = field(default_factory=dict)  # set by hand, -1..1: they win over the picture
+    ensemble: str | None = None  # who plays; None leaves it to the picture
     tempo_bpm: float | None = None  # kept exactly; None takes the picture's, moved by up to 3 % to fit whole bars
     size: int | None = None  # side of the picture as the encoder sees it, in pixels; None: as it was trained
 
@@ -43,6 +47,12 @@ class ComposeOptions(SamplingOptions):
         # slots make a new class, so the zero-argument super() would not find it.
         SamplingOptions.__post_init__(self)
         _check("seconds", self.seconds, *SECONDS)
+        for name, value in self.dials.items():
+            if name not in DIALS:
+                raise ConfigError(f"unknown dial {name!r}; choose from {', '.join(DIALS)}")
+            _check(f"dial {name}", value, -1, 1)
+        if self.ensemble is not None and self.ensemble not in ENSEMBLES:
+            raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
         if self.tempo_bpm is not None:
             _check("tempo", self.tempo_bpm, *TEMPO_BPM)
         if self.size is not None:

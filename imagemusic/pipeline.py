@@ -1,9 +1,9 @@
 """All the steps in order: picture -> embedding and dials -> condition -> events -> score.
 
-    model = ImageMusic.from_pretrained()
-    piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
-    piece.score.save("cover.mid")
-    piece.render().save("cover.wav")
+model = ImageMusic.from_pretrained()
+piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
+piece.score.save("cover.mid")
+piece.render().save("cover.wav")
 """
 
 import time
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from imagemusic import __version__
+from imagemusic.brief import composing_condition, settle
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
@@ -23,12 +24,10 @@ from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.model.sampling import write_piece
 from imagemusic.model.stepping import Stepper
 from imagemusic.music import codec
-from imagemusic.music.canonical import TICKS_PER_BEAT, nearest_tempo
-from imagemusic.music.context import bar_ticks
-from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
+from imagemusic.planning import plan_piece
 from imagemusic.vision.image import load_pixels, picture_hash
 
 if TYPE_CHECKING:
@@ -37,29 +36,6 @@ if TYPE_CHECKING:
 Picture: TypeAlias = "str | Path | bytes | Image.Image"
 Pictures: TypeAlias = "list[Picture] | tuple[Picture, ...]"
 Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
-
-FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
-TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars
-SILENT_BARS = 2  # longest rest of all parts together
-CLOSE_ENOUGH_SECONDS = 0.9  # the last note may end this much before the time asked for
-
-
-def plan_length(seconds: float, bpm: float, *, exact: bool, bar_beats: float = 4.0) -> tuple[float, int]:
-    """Choose how many beats to play in `seconds`: whole bars where they fit; return the tempo and the beats.
-
-    A tempo that may move (`exact` False) moves by at most 3 % and fits the time exactly; one that was set stays, and
-    the length is off by at most half a beat.
-    """
-    wanted = seconds * bpm / 60
-    bars = max(1, round(wanted / bar_beats)) * bar_beats
-    beats = max(1, round(wanted))
-    if exact:
-        in_bars = bars == round(bars) and abs(bars - wanted) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
-        return bpm, round(bars) if in_bars else beats
-    for total in (bars, beats):
-        if total == round(total) and abs(total / wanted - 1) <= TEMPO_PLAY:
-            return total * 60 / seconds, round(total)
-    return bpm, beats
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +125,8 @@ class ImageMusic:
     ) -> Composition:
         """Compose a piece for a picture that was seen already."""
         started = time.perf_counter()
-        rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-        dials = self._dials(reading, options, rng)
-        score = self._write(reading, dials, options, rng, progress)
+        dials = settle(self.checkpoint, self.prior, reading, options)
+        score = self._write(reading, dials, options, progress)
         if progress:
             progress(1.0, "composed")
         return Composition(
@@ -160,46 +135,16 @@ class ImageMusic:
             compose_seconds=time.perf_counter() - started,
         )  # fmt: skip
 
-    def _dials(self, reading: PictureReading, options: ComposeOptions, rng: np.random.Generator) -> dict[str, Dial]:
-        """Settle the dials: the picture's, those that music with these dials has, and what the person set."""
-        seen = self.prior.spread(reading.dial_mean, self.checkpoint.config["pictures"])
-        implied = self.prior.draw(seen, reading.dial_sd, rng)
-        dials = {name: Dial(value, "implied") for name, value in implied.items()}
-        dials |= {name: Dial(seen[name], "picture") for name in ("valence", "arousal")}
-        if options.tempo_bpm is not None:
-            set_tempo = self.checkpoint.scale.signed("tempo", options.tempo_bpm)
-            assert set_tempo is not None
-            dials["tempo"] = Dial(set_tempo, "you")
-        return dials
-
     def _write(
-        self,
-        reading: PictureReading,
-        dials: dict[str, Dial],
-        options: ComposeOptions,
-        rng: np.random.Generator,
-        progress: Progress | None,
+        self, reading: PictureReading, dials: dict[str, Dial], options: ComposeOptions, progress: Progress | None
     ) -> Score:
-        checkpoint, exact = self.checkpoint, options.tempo_bpm is not None
-        values = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
-        ensemble = dials.get("ensemble")
-        condition = checkpoint.layout.vector(
-            reading.embedding, values, str(ensemble.value) if ensemble is not None else None
-        )
+        condition = composing_condition(self.checkpoint, reading, dials)
         rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        pictured = np.clip(checkpoint.scale.unsigned("tempo", values["tempo"]), *FREE_TEMPO_BPM)
-        wished = options.tempo_bpm or float(pictured)
+        pictured_bpm = self.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
+        ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
 
         def plan(meter: int | None) -> Plan:
-            beats_in_bar = bar_ticks(meter or 0) / TICKS_PER_BEAT
-            bpm, beats = plan_length(options.seconds, wished, exact=exact, bar_beats=beats_in_bar)
-            slack = CLOSE_ENOUGH_SECONDS - (options.seconds - beats * 60 / bpm)
-            return Plan(
-                end=beats * TICKS_PER_BEAT, tempo=nearest_tempo(bpm), tempo_bpm=bpm,
-                ending_slack=max(0, int(slack * bpm / 60)) * TICKS_PER_BEAT,
-                scoring=SCORINGS[str(ensemble.value)] if ensemble is not None else None,
-                longest_silence=SILENT_BARS * bar_ticks(meter or 0),
-            )  # fmt: skip
+            return plan_piece(options, pictured_bpm, ensemble, meter)
 
         writer = Writer(plan(None), replan=plan)
 
@@ -207,6 +152,7 @@ class ImageMusic:
             if progress:
                 progress(min(writer.tick / writer.plan.end, 1.0), "composing")
 
+        rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
         write_piece(self.stepper, np.stack(rows), writer, options, rng, progress=report)
         if not writer.finished:
             raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")

@@ -21,7 +21,9 @@ MAY_IMPORT = {
     "checkpoint": BASE | {"music", "model", "vision"},
     "composition": BASE | {"music", "model", "audio"},
     "training": BASE | {"music", "model", "vision", "data", "checkpoint"},
-    "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition"},
+    "brief": BASE | {"model", "checkpoint", "composition"},
+    "planning": BASE | {"music", "composition"},
+    "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition", "brief", "planning"},
     "terminal": BASE,
 }
 FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "web"}

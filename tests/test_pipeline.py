@@ -8,7 +8,8 @@ from PIL import Image
 from imagemusic.composition import ComposeOptions, load_record
 from imagemusic.errors import ConfigError, ImageError
 from imagemusic.music.midi import midi_bytes
-from imagemusic.pipeline import FREE_TEMPO_BPM, ImageMusic, plan_length
+from imagemusic.pipeline import ImageMusic
+from imagemusic.planning import FREE_TEMPO_BPM, plan_length
 
 SHORT = ComposeOptions(seconds=8, seed=5)
 

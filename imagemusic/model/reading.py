@@ -1,7 +1,7 @@
 """What a picture says, and what music with such dials is like.
 
-    pixels ──► encoder.onnx ──► embedding, dial means and deviations (valence, arousal, tempo)
-    those ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
+pixels ──► encoder.onnx ──► embedding, dial means and deviations (valence, arousal, tempo)
+those ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from imagemusic.errors import CheckpointError
 from imagemusic.model.conditioning import ConditionLayout
 
 SEEN = ("valence", "arousal", "tempo")  # the dials that an encoder predicts
-BANDWIDTH = 0.2  # of a dial: how near is alike
+BANDWIDTH = 0.15  # of a dial: how near is alike
+UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
 
 
 class PictureReader:
@@ -63,17 +64,33 @@ class Prior:
         return result
 
     def draw(
-        self, seen: Mapping[str, float], deviation: NDArray[np.floating], rng: np.random.Generator
+        self,
+        pictured: Mapping[str, float],
+        deviation: NDArray[np.floating],
+        rng: np.random.Generator,
+        *,
+        given: Mapping[str, float] | None = None,
+        ensemble: str | None = None,
     ) -> dict[str, Any]:
         """Draw a training piece with like dials; return its dials, and its ensemble, as what is implied.
 
-        A dial that the picture leaves unsure, (3,) deviations in ranks, counts for less.
+        A dial that the picture leaves unsure, (3,) deviations in ranks, counts for less; one that a person has given
+        counts for more, and `ensemble` leaves only the pieces that it plays.
         """
-        wanted = np.array([seen[name] for name in SEEN])
-        width = np.hypot(BANDWIDTH, np.maximum(deviation - deviation.min(), 0))
+        unsure = np.hypot(BANDWIDTH, np.maximum(deviation - deviation.min(), 0))
+        widths = dict(zip(SEEN, unsure.tolist(), strict=True)) | dict.fromkeys(given or {}, BANDWIDTH)
+        wanted = dict(pictured) | dict(given or {})
         rows = np.flatnonzero(self._complete)
-        distance = (((self.dials[rows][:, self._seen] - wanted) / width) ** 2).sum(axis=1)
-        row = rows[int(np.argmax(-distance / 2 + rng.gumbel(size=len(rows))))]
+        if ensemble is not None:
+            played = np.flatnonzero(self.ensembles == self.layout.ensembles.index(ensemble))
+            rows = played if len(played) else rows
+        distance = np.zeros(len(rows))
+        for name, value in wanted.items():
+            gap = (self.dials[rows, self.layout.dials.index(name)] - value) / widths[name]
+            distance += np.where(np.isnan(gap), UNKNOWN_GAP, gap) ** 2
+        # A piece has the same noise in every draw, so that turning a dial changes only what it must.
+        noise = rng.gumbel(size=len(self.dials))[rows]
+        row = rows[int(np.argmax(noise - distance / 2))]
         implied: dict[str, Any] = {
             name: float(value)
             for name, value in zip(self.layout.dials, self.dials[row], strict=True)

@@ -1,0 +1,55 @@
+"""What a piece shall be like: the picture's dials, those that music with such dials has, and what the person set.
+
+picture ──► valence, arousal, tempo ─┐
+person  ──► any dial, the ensemble  ─┴─► a training piece with like dials, drawn ──► the other dials, as implied
+all of them ──► the condition of the decoder
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.checkpoint import Checkpoint
+from imagemusic.composition import ComposeOptions, Dial, PictureReading
+from imagemusic.model.reading import SEEN, Prior
+
+# Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
+SUMMED = ("valence", "arousal")
+
+
+def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, options: ComposeOptions) -> dict[str, Dial]:
+    """Settle every dial and the ensemble of a piece."""
+    given = dict(options.dials)
+    if options.tempo_bpm is not None:
+        tempo = checkpoint.scale.signed("tempo", options.tempo_bpm)
+        assert tempo is not None
+        given["tempo"] = tempo
+    pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
+    drawn = prior.draw(pictured, reading.dial_sd, rng, given=given, ensemble=options.ensemble)
+    dials = {name: Dial(value, "implied") for name, value in drawn.items()}
+    dials |= {name: Dial(pictured[name], "picture") for name in SUMMED}
+    dials |= {name: Dial(value, "you") for name, value in given.items()}
+    if options.ensemble is not None:
+        dials["ensemble"] = Dial(options.ensemble, "you")
+    return dials
+
+
+def composing_condition(
+    checkpoint: Checkpoint, reading: PictureReading, dials: Mapping[str, Dial]
+) -> NDArray[np.float32]:
+    """Lay out the condition (C,) from which a piece with these dials is composed."""
+    values = {
+        name: float(dial.value)
+        for name, dial in dials.items()
+        if not isinstance(dial.value, str) and name not in SUMMED
+    }
+    ensemble = dials.get("ensemble")
+    return checkpoint.layout.vector(reading.embedding, values, str(ensemble.value) if ensemble else None)
+
+
+def picture_condition(checkpoint: Checkpoint, prior: Prior, reading: PictureReading) -> NDArray[np.float32]:
+    """Lay out the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo."""
+    pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    return checkpoint.layout.vector(reading.embedding, {name: pictured[name] for name in SEEN}, None)
