@@ -10,6 +10,7 @@ ImageMusicError
 ├── OutputError         a result cannot be written where it was asked for
 ├── DependencyError     an optional part is not installed
 └── DataError           a corpus, manifest, download or data set is not usable
+    └── GatheringStopped    a catalogue cannot be asked any further now: credentials, quota, disk
 """
 
 
@@ -51,3 +52,7 @@ class DependencyError(ImageMusicError):
 
 class DataError(ImageMusicError):
     """A corpus, manifest, download or data set is not usable."""
+
+
+class GatheringStopped(DataError):
+    """A catalogue cannot be asked any further now: credentials, quota, disk."""

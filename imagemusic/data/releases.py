@@ -1,0 +1,123 @@
+"""A piece of music and the releases it may have come out on, as every catalogue of them tells it.
+
+Query ──> Source.find ──> [Release, ...] ── matching ──> one of them ──> Source.fetch ──> a picture's bytes
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
+
+from imagemusic.errors import DataError
+
+KINDS = ("album", "single", "ep", "compilation", "other")
+
+# What may be written down of a release whose terms forbid a copy of the catalogue: what names it, nothing it says.
+IDS = ("source", "id", "track_id", "isrc", "terms")
+IDS_ONLY = ("spotify",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is known of a MIDI file before anybody is asked."""
+
+    key: str  # path of the file in its folder, with forward slashes
+    artist: str
+    title: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artwork:
+    """One size of a cover; 0 where a side is not told."""
+
+    url: str
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A track on a release, or, where a whole album is meant, the release."""
+
+    source: str  # musicbrainz, spotify, folder
+    id: str  # of the release in its source; tracks of one album share it
+    track_id: str = ""
+    artist: str = ""
+    title: str = ""  # of the track
+    album: str = ""  # title of the release
+    kind: str = "other"  # one of KINDS
+    seconds: float | None = None
+    isrc: str | None = None
+    release_date: str | None = None  # 1999, 1999-12 or 1999-12-31
+    artworks: tuple[Artwork, ...] = ()  # widest first
+    terms: str = ""  # whose terms bind what is kept: musicbrainz, spotify, own
+    licence: str = ""  # of the cover, as far as it is known
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise DataError(f"{self.source} {self.id}: unknown kind {self.kind!r}; choose from {', '.join(KINDS)}")
+
+    def artwork(self, width: int) -> Artwork | None:
+        """Choose the smallest artwork of at least `width` pixels, else the widest; None when there is none."""
+        by_width = sorted(self.artworks, key=lambda artwork: artwork.width)
+        wide = [artwork for artwork in by_width if artwork.width >= width]
+        return wide[0] if wide else by_width[-1] if by_width else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write down what the terms allow; artworks can be asked for again by id."""
+        kept = IDS if self.terms in IDS_ONLY else [field.name for field in fields(self) if field.name != "artworks"]
+        return {name: getattr(self, name) for name in kept}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Release":
+        """Read what `to_json` wrote, whatever else stands beside it."""
+        known = {field.name for field in fields(cls)} - {"artworks"}
+        return cls(**{name: value for name, value in row.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlbumTrack:
+    """A line of a track list."""
+
+    number: int
+    title: str
+    disc: int = 1
+    seconds: float | None = None
+    isrc: str | None = None
+    id: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Spell every field."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """A release with its track list."""
+
+    release: Release
+    tracks: tuple[AlbumTrack, ...]
+
+
+class Source(Protocol):
+    """A catalogue of releases.
+
+    Its methods raise DataError for what concerns one release alone, and GatheringStopped when there is no use in going
+    on: wrong credentials, a quota that is used up, a disk that is full.
+    """
+
+    name: str
+    terms: str
+    exact: bool  # what it finds belongs to the file because a person put it there: nothing is left to be matched
+
+    def find(self, query: Query) -> list[Release]:
+        """List the releases that may hold the piece, likely ones first; none when the catalogue knows none."""
+        ...
+
+    def album(self, wanted: str) -> Album:
+        """Look up an album by its id, its address, or words."""
+        ...
+
+    def fetch(self, release: Release, width: int) -> bytes:
+        """Fetch the cover of a release, at least `width` pixels wide where there is such a one."""
+        ...
