@@ -8,7 +8,6 @@ Everything heavy is imported inside the commands, so that `--help` answers at on
 """
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands
+from imagemusic.commands import Commands, compose
+from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
 
@@ -30,10 +30,6 @@ EXAMPLES = {
     "imagemusic": """
   imagemusic compose cover.jpg --out music
   imagemusic app""",
-    "compose": """
-  imagemusic compose cover.jpg --out music
-  imagemusic compose covers/ 'more/**/*.png' --out music --seconds 90 --format mid,mp3
-  imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2""",
     "replay": """
   imagemusic replay music/cover.json
   imagemusic replay music/cover.json --out again""",
@@ -50,17 +46,6 @@ EXAMPLES = {
   imagemusic app
   imagemusic app --host 0.0.0.0 --port 8080""",
 }
-
-# An option for a field of `ComposeOptions`.  A default is said here for people to read; a test compares it.
-COMPOSE_OPTIONS: tuple[tuple[str, str, type, str], ...] = (
-    ("--seconds", "seconds", float, "length of a piece (default 60)"),
-    ("--seed", "seed", int, "the same seed gives the same piece (default 0)"),
-    ("--temperature", "temperature", float, "how freely notes are chosen: low is safe, high is strange (default 1)"),
-    ("--top-p", "top_p", float, "share of likely notes to choose among (default 0.9)"),
-    ("--guidance", "guidance_scale", float, "how closely to follow the picture, 1 is off (default 1.5)"),
-    ("--tempo", "tempo_bpm", float, "beats a minute (default: as the picture suggests)"),
-    ("--size", "size", int, "side in pixels at which the picture is seen (default: as the model was trained)"),
-)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -95,13 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    compose = add_command("compose", run_compose, "compose music for pictures: MIDI, sound, a record")
-    compose.add_argument("pictures", metavar="COVER", nargs="+", help="a picture, a folder of pictures, or a glob")
-    compose.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    compose.add_argument("--variations", type=int, default=1, metavar="N", help="pieces for each picture (default 1)")
-    add_compose_options(compose)
-    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg")
-    add_checkpoint(compose)
+    compose.register(add)
 
     replay = add_command("replay", run_replay, "compose again from a record, and tell whether it is the same")
     replay.add_argument("record", type=Path, metavar="RECORD", help="the .json file beside a piece")
@@ -127,74 +106,6 @@ def build_parser() -> argparse.ArgumentParser:
     for register in REGISTERED:
         register(add)
     return parser
-
-
-def add_compose_options(command: argparse.ArgumentParser) -> None:
-    """Add an option for each row of COMPOSE_OPTIONS; one that is not given keeps the default of `ComposeOptions`."""
-    for flag, field, kind, meaning in COMPOSE_OPTIONS:
-        command.add_argument(flag, dest=field, type=kind, metavar="N", default=argparse.SUPPRESS, help=meaning)
-
-
-def add_sound_options(command: argparse.ArgumentParser, *, default: str, choices: str) -> None:
-    """Add what the sound is made with."""
-    command.add_argument(
-        "--format", type=comma_list, metavar="LIST", help=f"files to write, of {choices} (default {default})"
-    )
-    command.add_argument("--soundfont", type=Path, metavar="FILE", help="SoundFont to play with, .sf2")
-    command.add_argument("--engine", default="auto", metavar="NAME", help="auto, fluidsynth or tinysoundfont")
-
-
-def add_checkpoint(command: argparse.ArgumentParser) -> None:
-    """Add the choice of a model."""
-    command.add_argument("--checkpoint", metavar="DIR", help="the model (default: the one that ships)")
-
-
-def comma_list(text: str) -> tuple[str, ...]:
-    """Split `mid,wav` at its commas, each word once."""
-    return tuple(dict.fromkeys(word.strip().lower().lstrip(".") for word in text.split(",") if word.strip()))
-
-
-def run_compose(arguments: argparse.Namespace) -> int:
-    from imagemusic import batch
-    from imagemusic.composition import ComposeOptions
-    from imagemusic.pipeline import ImageMusic
-
-    names = {field.name for field in dataclasses.fields(ComposeOptions)}
-    options = ComposeOptions(**{name: value for name, value in vars(arguments).items() if name in names})
-    outputs = batch.OutputOptions(
-        variations=arguments.variations,
-        formats=arguments.format or default_formats(arguments.engine),
-        engine=arguments.engine,
-        soundfont=arguments.soundfont,
-    )
-    pictures, failures = batch.find_pictures(arguments.pictures)
-    composed = 0
-    if pictures:
-        folder = batch.make_folder(arguments.out)
-        model = ImageMusic.from_pretrained(arguments.checkpoint)
-        with progress_bar() as (progress, say):
-            for outcome in batch.compose_batch(model, pictures, folder, options, outputs, progress=progress):
-                if outcome.error:
-                    failures.append(outcome)
-                else:
-                    composed += 1
-                    say(f"{outcome.picture} -> {' '.join(map(str, outcome.files))}")
-    for failure in failures:
-        print_error(failure.error, where=str(failure.picture))
-    if failures and composed + len(failures) > 1:
-        failed = ", ".join(str(failure.picture) for failure in failures)
-        notice(f"{composed} of {composed + len(failures)} pictures composed; failed: {failed}")
-    return 1 if failures else 0
-
-
-def default_formats(engine: str) -> tuple[str, ...]:
-    """MIDI and WAV; where nothing can play, and nobody asked for an engine, MIDI alone and a line that says so."""
-    from imagemusic.batch import has_sound
-
-    if engine != "auto" or has_sound():
-        return ("mid", "wav")
-    notice("no synthesizer is installed, so MIDI alone; for sound run: pip install --no-deps tinysoundfont")
-    return ("mid",)
 
 
 def run_replay(arguments: argparse.Namespace) -> int:

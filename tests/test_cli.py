@@ -7,8 +7,12 @@ from PIL import Image
 
 from imagemusic import batch, cli
 from imagemusic.audio.synthesis import SYNTHESIZERS
+from imagemusic.commands import compose
+from imagemusic.commands.options import comma_list
 from imagemusic.composition import ComposeOptions
 from imagemusic.errors import ConfigError
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Note, Score, Track
 
 needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
@@ -39,7 +43,7 @@ def test_help_loads_nothing_heavy():
 
 def test_the_defaults_in_the_help_are_those_of_the_options():
     defaults = {field.name: field.default for field in dataclasses.fields(ComposeOptions)}
-    for flag, field, _, meaning in cli.COMPOSE_OPTIONS:
+    for flag, field, _, _, meaning in compose.COMPOSE_OPTIONS:
         if defaults[field] is not None:
             assert f"(default {defaults[field]:g})" in meaning, flag
 
@@ -48,6 +52,19 @@ def test_help_names_every_format_and_engine(capsys):
     text = help_of("compose", capsys)
     assert f"of {', '.join(batch.FORMATS)} (default" in text
     assert all(name in text for name in ("auto", *SYNTHESIZERS))
+
+
+def test_the_dials_and_ensembles_in_the_help_are_those_there_are():
+    assert compose.DIAL_NAMES == DIALS
+    meaning = next(row[-1] for row in compose.COMPOSE_OPTIONS if row[0] == "--ensemble")
+    assert meaning.startswith(f"{', '.join(ENSEMBLES[:-1])} or {ENSEMBLES[-1]} (")
+
+
+def test_dials_are_names_and_numbers():
+    arguments = cli.build_parser().parse_args(
+        ["compose", "a.jpg", "--out", "o", "--dial", "arousal=0.8", "--dial", "mode=-1"]
+    )
+    assert arguments.dials == [("arousal", 0.8), ("mode", -1.0)]
 
 
 def test_an_option_that_is_not_given_is_left_to_the_library():
@@ -81,6 +98,9 @@ def test_an_interruption_is_quiet_and_has_the_shell_s_status(monkeypatch, capsys
         (["compose"], "required: COVER, --out"),
         (["compose", "a.jpg", "--out", "o", "--seconds", "long"], "--seconds: invalid float value: 'long'"),
         (["sing"], "invalid choice: 'sing'"),
+        (["compose", "a.jpg", "--out", "o", "--dial", "arousal"], "'arousal' is not a dial and a number in -1..1"),
+        (["compose", "a.jpg", "--out", "o", "--dial", "arousal=high"], "'arousal=high' is not a dial and a number"),
+        (["compose", "a.jpg", "--out", "o", "--dial", "=1"], "'=1' is not a dial and a number"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys):
@@ -102,6 +122,10 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--soundfont", "none.sf2"], "none.sf2: cannot read the SoundFont"),
         (["--checkpoint", "no/such/model"], "no/such/model"),
         (["--variations", "0"], "variations must be"),
+        (["--dial", "sparkle=0.5"], "unknown dial 'sparkle'; choose from valence"),
+        (["--dial", "arousal=1.5"], "dial arousal must be in -1..1, got 1.5"),
+        (["--dial", "arousal=nan"], "dial arousal must be in -1..1, got nan"),
+        (["--ensemble", "kazoos"], "unknown ensemble 'kazoos'; choose from piano"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_before_anything_is_written(arguments, message, tmp_path, capsys):
@@ -115,7 +139,7 @@ def test_a_setting_out_of_range_is_refused_before_anything_is_written(arguments,
 
 
 def test_a_list_of_formats_is_split_at_its_commas():
-    assert cli.comma_list("mid, .WAV,,mid") == ("mid", "wav")
+    assert comma_list("mid, .WAV,,mid") == ("mid", "wav")
 
 
 def test_a_nested_table_is_spelled_line_by_line():

@@ -56,6 +56,13 @@ def test_options_reach_the_piece(compose, picture, tmp_path):
     assert [options[name] for name in ("seed", "guidance_scale", "tempo_bpm", "size")] == [7, 2, 90, 64]
 
 
+def test_dials_and_the_ensemble_reach_the_piece(compose, picture, tmp_path):
+    compose(picture, "--dial", "arousal=0.8", "--dial", "mode=-1", "--ensemble", "piano")
+    dials = json.loads((tmp_path / "out" / "sea.json").read_text())["dials"]
+    set_by_hand = {name: dial["value"] for name, dial in dials.items() if dial["source"] == "you"}
+    assert set_by_hand == {"arousal": 0.8, "mode": -1.0, "ensemble": "piano"}
+
+
 def test_in_a_batch_the_others_still_finish_and_the_summary_names_what_failed(compose, picture, tmp_path, capsys):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")

@@ -1,0 +1,113 @@
+"""`imagemusic compose`: pictures to MIDI, sound and records."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from imagemusic.commands import Commands
+from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.terminal import notice, print_error, progress_bar
+
+EXAMPLES = """
+  imagemusic compose cover.jpg --out music
+  imagemusic compose covers/ 'more/**/*.png' --out music --seconds 90 --format mid,mp3
+  imagemusic compose cover.jpg --out music --dial arousal=0.8 --dial density=0.5 --ensemble strings
+  imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
+
+# An option for a field of `ComposeOptions`: flag, field, type, what stands for its value, meaning.  Defaults and
+# choices are said here for people to read, as this file is light to import; a test compares them.
+COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
+    ("--seconds", "seconds", float, "N", "length of a piece (default 60)"),
+    ("--seed", "seed", int, "N", "the same seed gives the same piece (default 0)"),
+    (
+        "--temperature",
+        "temperature",
+        float,
+        "N",
+        "how freely notes are chosen: low is safe, high is strange (default 1)",
+    ),
+    ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
+    ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 1.5)"),
+    ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
+    ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
+    ("--size", "size", int, "N", "side in pixels at which the picture is seen (default: as the model was trained)"),
+)
+DIAL_NAMES = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
+
+
+def register(commands: Commands) -> None:
+    """Add `compose`."""
+    compose = commands("compose", "compose music for pictures: MIDI, sound, a record", EXAMPLES)
+    compose.add_argument("pictures", metavar="COVER", nargs="+", help="a picture, a folder of pictures, or a glob")
+    compose.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    compose.add_argument("--variations", type=int, default=1, metavar="N", help="pieces for each picture (default 1)")
+    add_compose_options(compose)
+    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg")
+    add_checkpoint(compose)
+    compose.set_defaults(run=run_compose)
+
+
+def add_compose_options(command: argparse.ArgumentParser) -> None:
+    """Add `--dial` and the rows of COMPOSE_OPTIONS; one that is not given keeps the default of `ComposeOptions`."""
+    for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS:
+        command.add_argument(flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
+    command.add_argument(
+        "--dial", dest="dials", type=dial_setting, action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
+        help=f"set a dial, -1..1, over what the picture says; may be repeated: {', '.join(DIAL_NAMES)}",
+    )  # fmt: skip
+
+
+def dial_setting(text: str) -> tuple[str, float]:
+    """Split `arousal=0.8` into a name and a number."""
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = None
+    if not equals or not name.strip() or number is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a dial and a number in -1..1, such as arousal=0.8")
+    return name.strip(), number
+
+
+def run_compose(arguments: argparse.Namespace) -> int:
+    from imagemusic import batch
+    from imagemusic.composition import ComposeOptions
+    from imagemusic.pipeline import ImageMusic
+
+    names = {field.name for field in dataclasses.fields(ComposeOptions)}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    options = ComposeOptions(**given | {"dials": dict(given.get("dials", ()))})
+    outputs = batch.OutputOptions(
+        variations=arguments.variations,
+        formats=arguments.format or default_formats(arguments.engine),
+        engine=arguments.engine,
+        soundfont=arguments.soundfont,
+    )
+    pictures, failures = batch.find_pictures(arguments.pictures)
+    composed = 0
+    if pictures:
+        folder = batch.make_folder(arguments.out)
+        model = ImageMusic.from_pretrained(arguments.checkpoint)
+        with progress_bar() as (progress, say):
+            for outcome in batch.compose_batch(model, pictures, folder, options, outputs, progress=progress):
+                if outcome.error:
+                    failures.append(outcome)
+                else:
+                    composed += 1
+                    say(f"{outcome.picture} -> {' '.join(map(str, outcome.files))}")
+    for failure in failures:
+        print_error(failure.error, where=str(failure.picture))
+    if failures and composed + len(failures) > 1:
+        failed = ", ".join(str(failure.picture) for failure in failures)
+        notice(f"{composed} of {composed + len(failures)} pictures composed; failed: {failed}")
+    return 1 if failures else 0
+
+
+def default_formats(engine: str) -> tuple[str, ...]:
+    """MIDI and WAV; where nothing can play, and nobody asked for an engine, MIDI alone and a line that says so."""
+    from imagemusic.batch import has_sound
+
+    if engine != "auto" or has_sound():
+        return ("mid", "wav")
+    notice("no synthesizer is installed, so MIDI alone; for sound run: pip install --no-deps tinysoundfont")
+    return ("mid",)
