@@ -9,19 +9,12 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from imagemusic.data.beats import find_tempo, on_seconds
-from imagemusic.data.grid import TICKS_PER_BEAT, all_onsets, grid_cost, on_grid
-from imagemusic.data.piece import Piece, make_piece
+from imagemusic.data.piece import Piece
+from imagemusic.data.sources.own import piece_on_its_beat
 from imagemusic.music.midi import read_midi
-from imagemusic.music.score import Score
 
 BSD = "BSD-3-Clause"
-PLAYED = 0.25  # share of onsets off the grid from which on they were played by hand, or on no beat at all
-BEATLESS = 0.9  # ticks, as mean cost of an onset; of 84 played tracks 55 cost 0.2 to 0.75, the others 1.0 and more
 
 SLOT = re.compile(r"^(E\dM\d|MAP\d\d|DM\d\d):\s*(.*)$")
 SLOT_FILES = {  # CREDITS-MUSIC heads these with a phase of the game
@@ -43,7 +36,7 @@ def read_freedoom(folder: Path, key: str) -> list[Piece]:
     slot = Path(key).stem.removeprefix("d_").lower()
     title = freedoom_titles(folder).get(slot, slot)
     score = read_midi(folder / key)
-    return _band_piece(score, corpus="freedoom", key=key, group=_group(title, slot), title=title, licence=BSD)
+    return piece_on_its_beat(score, corpus="freedoom", path=key, group=_group(title, slot), title=title, licence=BSD)
 
 
 def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
@@ -51,10 +44,10 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
     name = Path(key).stem.partition("_")[2]
     slot = name.removeprefix("d_").lower()
     title = freedoom_titles(folder.parent / "freedoom").get(slot, name)
-    pieces = _band_piece(
+    pieces = piece_on_its_beat(
         read_midi(folder / key),
         corpus="freedoom-history",
-        key=key,
+        path=key,
         group=_group(title, slot),
         title=name,
         licence=BSD,
@@ -66,32 +59,8 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
 def read_blasphemer(folder: Path, key: str) -> list[Piece]:
     """Read mus_SLOT.mid; each is a composition of its own."""
     name, score = Path(key).stem, read_midi(folder / key)
-    return _band_piece(score, corpus="blasphemer", key=key, group=name, title=name.removeprefix("mus_"), licence=BSD)
-
-
-def _band_piece(
-    score: Score, *, corpus: str, key: str, group: str, title: str, licence: str, **more: Any
-) -> list[Piece]:
-    """Make a piece, and find the beat where the file's own is none: MUS knows 140 ticks a second and no beats.
-
-    Converters then leave a tempo of 120, which is the music's own in some; the notes tell.
-    """
-    played = on_grid(score)[1] > PLAYED
-    on_beat = not played or float(grid_cost(all_onsets(score) * (TICKS_PER_BEAT / score.ticks_per_beat))) < BEATLESS
-    bpm = None
-    if not on_beat:
-        bpm = find_tempo(score.seconds_at(all_onsets(score).astype(np.int64)))
-        score = on_seconds(score, bpm)
-    return make_piece(
-        score,
-        corpus=corpus,
-        path=key,
-        group=group,
-        title=title,
-        licence=licence,
-        metrical=on_beat or bpm is not None,
-        by_hand=played and (on_beat or bpm is not None),
-        **more,
+    return piece_on_its_beat(
+        score, corpus="blasphemer", path=key, group=name, title=name.removeprefix("mus_"), licence=BSD
     )
 
 
@@ -99,10 +68,10 @@ def read_simutrans(folder: Path, key: str) -> list[Piece]:
     """Read NUMBER-TITLE.mid; title and composer, who is the group, stand in CREDITS.txt."""
     number = Path(key).name[:2]
     title, composer = _simutrans_credits(folder).get(number, (Path(key).stem, "unknown"))
-    return _band_piece(
+    return piece_on_its_beat(
         read_midi(folder / key),
         corpus="simutrans",
-        key=key,
+        path=key,
         group=composer,
         title=title,
         licence="Artistic-1.0",
