@@ -6,7 +6,7 @@ composed again.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,22 @@ class ComposeOptions(SamplingOptions):
             raise ConfigError(f"seed must be 0 or more and below 2**63, got {self.seed}")
         if self.variation < 1:
             raise ConfigError(f"variation must be 1 or more, got {self.variation}")
+
+
+def parse_dials(settings: Iterable[str]) -> dict[str, float]:
+    """Read dials that are written as `arousal=0.8`; the last one counts where a dial is set twice.
+
+    Raises:
+        ConfigError: one is not a name and a number.
+    """
+    dials = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            dials[name.strip()] = float(value)
+        except ValueError as error:
+            raise ConfigError(f"dial {setting!r} is not a name and a number, such as arousal=0.8") from error
+    return dials
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

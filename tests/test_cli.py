@@ -60,13 +60,6 @@ def test_the_dials_and_ensembles_in_the_help_are_those_there_are():
     assert meaning.startswith(f"{', '.join(ENSEMBLES[:-1])} or {ENSEMBLES[-1]} (")
 
 
-def test_dials_are_names_and_numbers():
-    arguments = cli.build_parser().parse_args(
-        ["compose", "a.jpg", "--out", "o", "--dial", "arousal=0.8", "--dial", "mode=-1"]
-    )
-    assert arguments.dials == [("arousal", 0.8), ("mode", -1.0)]
-
-
 def test_an_option_that_is_not_given_is_left_to_the_library():
     arguments = cli.build_parser().parse_args(["compose", "a.jpg", "--out", "o", "--seconds", "5"])
     assert arguments.seconds == 5
@@ -98,9 +91,6 @@ def test_an_interruption_is_quiet_and_has_the_shell_s_status(monkeypatch, capsys
         (["compose"], "required: COVER, --out"),
         (["compose", "a.jpg", "--out", "o", "--seconds", "long"], "--seconds: invalid float value: 'long'"),
         (["sing"], "invalid choice: 'sing'"),
-        (["compose", "a.jpg", "--out", "o", "--dial", "arousal"], "'arousal' is not a dial and a number in -1..1"),
-        (["compose", "a.jpg", "--out", "o", "--dial", "arousal=high"], "'arousal=high' is not a dial and a number"),
-        (["compose", "a.jpg", "--out", "o", "--dial", "=1"], "'=1' is not a dial and a number"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys):
@@ -125,6 +115,9 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--dial", "sparkle=0.5"], "unknown dial 'sparkle'; choose from valence"),
         (["--dial", "arousal=1.5"], "dial arousal must be in -1..1, got 1.5"),
         (["--dial", "arousal=nan"], "dial arousal must be in -1..1, got nan"),
+        (["--dial", "arousal"], "dial 'arousal' is not a name and a number, such as arousal=0.8"),
+        (["--dial", "arousal=high"], "dial 'arousal=high' is not a name and a number"),
+        (["--dial", "=1"], "unknown dial ''"),
         (["--ensemble", "kazoos"], "unknown ensemble 'kazoos'; choose from piano"),
     ],
 )

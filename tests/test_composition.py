@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading, load_record
+from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading, load_record, parse_dials
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
@@ -136,3 +136,14 @@ def test_the_ends_of_a_range_are_in_it(seconds):
 def test_an_option_out_of_range_is_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         ComposeOptions(**change)
+
+
+def test_dials_are_read_as_names_and_numbers():
+    assert parse_dials(["arousal=0.8", " mode = -1", "arousal=.5"]) == {"arousal": 0.5, "mode": -1.0}
+    assert parse_dials([]) == {}
+
+
+@pytest.mark.parametrize("setting", ["arousal", "arousal=", "arousal=high", "0.5"])
+def test_what_is_no_dial_and_number_is_refused(setting):
+    with pytest.raises(ConfigError, match=f"dial '{setting}' is not a name and a number, such as arousal=0.8"):
+        parse_dials([setting])

@@ -52,31 +52,19 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
     for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS:
         command.add_argument(flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
     command.add_argument(
-        "--dial", dest="dials", type=dial_setting, action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
+        "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
         help=f"set a dial, -1..1, over what the picture says; may be repeated: {', '.join(DIAL_NAMES)}",
     )  # fmt: skip
 
 
-def dial_setting(text: str) -> tuple[str, float]:
-    """Split `arousal=0.8` into a name and a number."""
-    name, equals, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError:
-        number = None
-    if not equals or not name.strip() or number is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a dial and a number in -1..1, such as arousal=0.8")
-    return name.strip(), number
-
-
 def run_compose(arguments: argparse.Namespace) -> int:
     from imagemusic import batch
-    from imagemusic.composition import ComposeOptions
+    from imagemusic.composition import ComposeOptions, parse_dials
     from imagemusic.pipeline import ImageMusic
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
-    options = ComposeOptions(**given | {"dials": dict(given.get("dials", ()))})
+    options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
     outputs = batch.OutputOptions(
         variations=arguments.variations,
         formats=arguments.format or default_formats(arguments.engine),

@@ -21,6 +21,7 @@ from imagemusic.composition import ComposeOptions, Composition
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.pipeline import ImageMusic
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
+from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.readout import dials_html
 from imagemusic.web.style import CSS, theme
 
@@ -65,6 +66,8 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         temperature: float,
         guidance_scale: float,
         recent: list[Piece],
+        ensemble: str,
+        dials: list[str],
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (how gradio finds it)
     ) -> Iterator[tuple[Any, ...]]:
         if picture is None:
@@ -72,8 +75,9 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         path = Path(picture)
         try:
             options = ComposeOptions(
-                seconds=seconds, seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale
-            )
+                seconds=seconds, seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale,
+                **dial_options(ensemble, dials),
+            )  # fmt: skip
             composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
             piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
             recent = [piece, *recent][:RECENT]
@@ -121,6 +125,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
                 guidance = gr.Slider(
                     *GUIDANCE, defaults.guidance_scale, step=0.1, label="Guidance", info="How closely to follow it"
                 )
+                controls = add_dials()
                 button = gr.Button("Compose", variant="primary", size="lg")
             with gr.Column(scale=6, min_width=320):
                 audio = gr.Audio(label="Music", interactive=False, type="filepath", buttons=[], elem_id="music")
@@ -147,10 +152,11 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
 
         results = [audio, roll, midi, sound, record, readout]
         picture.upload(check_picture, picture, picture, api_visibility="private")
+        follow_picture(controls, model, picture, seed)
         dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", api_visibility="private")
         button.click(
             compose,
-            [picture, seconds, seed, temperature, guidance, recent],
+            [picture, seconds, seed, temperature, guidance, recent, controls.ensemble, controls.by_hand],
             [*results, recent, gallery, details, strip],
             api_name="compose",
             concurrency_id="model",

@@ -5,7 +5,7 @@ from html import escape
 
 from imagemusic.composition import Dial
 
-# What the two ends of a dial mean; one that is not here goes from low to high.
+# Of the dials that do not go from low to high.
 ENDS = {
     "valence": ("sad", "happy"),
     "arousal": ("calm", "excited"),
@@ -24,6 +24,11 @@ HEADINGS = {
 }
 
 
+def ends_of(name: str) -> tuple[str, str]:
+    """Say what the two ends of a dial mean."""
+    return ENDS.get(name, ("low", "high"))
+
+
 def dials_html(dials: Mapping[str, Dial]) -> str:
     """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for where it comes from."""
     parts = []
@@ -37,7 +42,7 @@ def _row(name: str, value: float | str) -> str:
     label = f'<span class="name">{escape(name)}</span>'
     if isinstance(value, str):
         return f'<div class="dial">{label}<span class="name">{escape(value)}</span></div>'
-    low, high = ENDS.get(name, ("low", "high"))
+    low, high = ends_of(name)
     middle, end = 50.0, 50 + 50 * min(max(value, -1.0), 1.0)
     left, width = min(middle, end), max(abs(end - middle), 1.5)  # a dial in the middle still shows
     return (

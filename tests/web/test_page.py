@@ -1,5 +1,6 @@
 """The page, and a server of it that is really asked."""
 
+import json
 import os
 import signal
 import socket
@@ -53,8 +54,8 @@ def sky(tmp_path):
     return path
 
 
-def compose(client, path, seconds=10, seed=3):
-    return client.predict(gradio_client.handle_file(path), seconds, seed, 1.0, 1.5, api_name="/compose")
+def compose(client, path, seconds=10, seed=3, **more):
+    return client.predict(gradio_client.handle_file(path), seconds, seed, 1.0, 1.5, **more, api_name="/compose")
 
 
 def test_a_picture_that_is_sent_comes_back_as_music(client, sky):
@@ -78,6 +79,17 @@ def test_the_same_seed_gives_the_same_piece_on_the_page(client, sky):
 def test_an_empty_seed_counts_as_zero(client, sky):
     without, zero = (Path(compose(client, sky, seed=seed)[2]).read_bytes() for seed in (None, 0))
     assert without == zero
+
+
+def test_dials_and_who_plays_can_be_set(client, sky):
+    record = json.loads(Path(compose(client, sky, dials=["arousal=0.8"], ensemble="piano")[4]).read_text())
+    assert record["dials"]["arousal"] == {"value": 0.8, "source": "you"}
+    assert record["dials"]["ensemble"] == {"value": "piano", "source": "you"}
+
+
+def test_a_dial_that_there_is_not_is_refused(client, sky):
+    with pytest.raises(gradio_client.exceptions.AppError, match="unknown dial 'sparkle'; choose from valence"):
+        compose(client, sky, dials=["sparkle=1"])
 
 
 def test_a_file_that_is_no_picture_is_refused_by_its_own_name(client, tmp_path):

@@ -1,0 +1,97 @@
+"""The dials on the page: sliders that follow the picture until somebody moves one.
+
+    slider moved ──> "arousal=0.8" among those set by hand ──> ComposeOptions.dials
+    picture, or what is set by hand, changed ──> the other sliders show what the picture now says
+
+What is set by hand is one list of words, as on the command line, so that who calls the page's interface writes them
+too, and a dial is let go by removing its word.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imagemusic.brief import settle
+from imagemusic.composition import ComposeOptions, Dial, parse_dials
+from imagemusic.errors import ImageMusicError
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.pipeline import ImageMusic
+from imagemusic.web.readout import ends_of
+
+FROM_PICTURE = "from the picture"
+
+# Puts the word of a slider that was moved in place of its last one.
+SET_BY_HAND = "(words, value) => [...(words || []).filter((word) => !word.startsWith('{name}=')), '{name}=' + value]"
+
+
+@dataclass(frozen=True, slots=True)
+class DialControls:
+    """The components that set dials and show them."""
+
+    ensemble: gr.Dropdown
+    by_hand: gr.Dropdown  # words such as arousal=0.8
+    sliders: dict[str, gr.Slider]  # by the name of the dial
+
+
+def add_dials() -> DialControls:
+    """Lay out the dials where the page is being built, closed at first."""
+    with gr.Accordion("Dials", open=False, elem_id="dials"):
+        ensemble = gr.Dropdown([FROM_PICTURE, *ENSEMBLES], value=FROM_PICTURE, label="Who plays")
+        by_hand = gr.Dropdown(
+            [], value=[], multiselect=True, allow_custom_value=True, label="Set by you", elem_id="by-hand",
+            info="All follow the picture; move a slider to set one",
+        )  # fmt: skip
+        with gr.Row(elem_id="sliders"):
+            sliders = {
+                name: gr.Slider(
+                    -1, 1, 0, step=0.05, precision=2, label=name.capitalize(), info=" … ".join(ends_of(name)),
+                    min_width=130, buttons=[], elem_id=f"dial-{name}",
+                )
+                for name in DIALS
+            }  # fmt: skip
+        reset = gr.Button("All from the picture", size="sm", elem_id="reset-dials")
+    for name, slider in sliders.items():
+        move = SET_BY_HAND.replace("{name}", name)
+        slider.input(None, [by_hand, slider], by_hand, js=move, api_visibility="private")
+    reset.click(None, None, [by_hand, ensemble], js=f"() => [[], '{FROM_PICTURE}']", api_visibility="private")
+    return DialControls(ensemble, by_hand, sliders)
+
+
+def follow_picture(controls: DialControls, model: ImageMusic, picture: gr.Image, seed: gr.Number) -> None:
+    """Let the sliders show what the picture says whenever it, or what is set by hand, changes."""
+
+    def read(path: str | None, seed: int | None, ensemble: str, by_hand: list[str]) -> list[Any]:
+        try:
+            options = ComposeOptions(seed=seed or 0, **dial_options(ensemble, by_hand))
+            dials = {} if path is None else settle(model.checkpoint, model.prior, model.look(Path(path)), options)
+        except ImageMusicError:  # said when it is uploaded, or when a piece is composed
+            dials = {}
+        return show_dials(dials, by_hand)
+
+    gr.on(
+        [picture.change, seed.change, controls.by_hand.change, controls.ensemble.change],
+        read,
+        [picture, seed, controls.ensemble, controls.by_hand],
+        list(controls.sliders.values()),
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def dial_options(ensemble: str, by_hand: list[str] | None) -> dict[str, Any]:
+    """Turn what the controls hold into fields of `ComposeOptions`.
+
+    Raises:
+        ConfigError: a word is not a dial and a number.
+    """
+    return {"ensemble": None if ensemble == FROM_PICTURE else ensemble, "dials": parse_dials(by_hand or [])}
+
+
+def show_dials(dials: dict[str, Dial], by_hand: list[str] | None) -> list[Any]:
+    """Tell each slider its dial; those that are set by hand stay, as somebody may be moving them."""
+    kept = {word.partition("=")[0] for word in by_hand or []}
+    return [gr.skip() if name in kept or name not in dials else round(float(dials[name].value), 2) for name in DIALS]
