@@ -23,8 +23,8 @@ from imagemusic.web.readout import ends_of
 
 FROM_PICTURE = "from the picture"
 
-# Puts the word of a slider that was moved in place of its last one.
-SET_BY_HAND = "(words, value) => [...(words || []).filter((word) => !word.startsWith('{name}=')), '{name}=' + value]"
+# Puts the word of a slider that was moved in place of its last one.  The outer list is of the outputs: there is one.
+SET_BY_HAND = "(words, value) => [[...(words || []).filter((word) => !word.startsWith('NAME=')), 'NAME=' + value]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,17 @@ def add_dials() -> DialControls:
             [], value=[], multiselect=True, allow_custom_value=True, label="Set by you", elem_id="by-hand",
             info="All follow the picture; move a slider to set one",
         )  # fmt: skip
-        with gr.Row(elem_id="sliders"):
-            sliders = {
-                name: gr.Slider(
-                    -1, 1, 0, step=0.05, precision=2, label=name.capitalize(), info=" … ".join(ends_of(name)),
-                    min_width=130, buttons=[], elem_id=f"dial-{name}",
-                )
-                for name in DIALS
-            }  # fmt: skip
+        sliders = {
+            name: gr.Slider(
+                -1, 1, 0, step=0.05, precision=2, label=name.capitalize(), info=" … ".join(ends_of(name)),
+                buttons=[], elem_id=f"dial-{name}",
+            )
+            for name in DIALS
+        }  # fmt: skip
         reset = gr.Button("All from the picture", size="sm", elem_id="reset-dials")
     for name, slider in sliders.items():
-        move = SET_BY_HAND.replace("{name}", name)
-        slider.input(None, [by_hand, slider], by_hand, js=move, api_visibility="private")
+        moved = SET_BY_HAND.replace("NAME", name)
+        slider.input(None, [by_hand, slider], by_hand, js=moved, api_visibility="private")
     reset.click(None, None, [by_hand, ensemble], js=f"() => [[], '{FROM_PICTURE}']", api_visibility="private")
     return DialControls(ensemble, by_hand, sliders)
 

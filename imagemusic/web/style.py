@@ -16,7 +16,6 @@ CSS = """
 #music .error { display: none; } /* the message beside it says more */
 #seed { align-items: stretch; flex-wrap: nowrap; }
 #dice { min-width: 4rem; max-width: 4rem; font-size: 1.8rem; line-height: 1; }
-#sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
 #recent .grid-wrap { min-height: 0; height: auto; padding: 0; overflow: visible; }
 #recent .grid-container { grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)) !important; padding: 0; }
 #recent .thumbnail-item { aspect-ratio: 3; }
