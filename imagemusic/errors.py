@@ -10,6 +10,7 @@ ImageMusicError
 ├── OutputError         a result cannot be written where it was asked for
 ├── DependencyError     an optional part is not installed
 └── DataError           a corpus, manifest, download or data set is not usable
+    ├── NotThere            a catalogue has not what it was asked for
     └── GatheringStopped    a catalogue cannot be asked any further now: credentials, quota, disk
 """
 
@@ -52,6 +53,10 @@ class DependencyError(ImageMusicError):
 
 class DataError(ImageMusicError):
     """A corpus, manifest, download or data set is not usable."""
+
+
+class NotThere(DataError):
+    """A catalogue has not what it was asked for."""
 
 
 class GatheringStopped(DataError):

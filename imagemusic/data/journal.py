@@ -119,7 +119,7 @@ def read_rows(folder: Path) -> Iterator[Row]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         return
-    with path.open(encoding="utf-8", newline="\n", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             if line.endswith("\n"):
                 yield number, line
@@ -166,7 +166,7 @@ class Journal:
         Raises:
             GatheringStopped: the disk is full or broken.
         """
-        line = (json.dumps({"key": row["key"]} | row, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+        line = _spell(row)
         try:
             written = 0
             while written < len(line):
@@ -184,6 +184,14 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _spell(row: Row) -> bytes:
+    row = {"key": row["key"]} | row
+    try:
+        return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a file name that is no Unicode
+        return json.dumps(row).encode() + b"\n"
 
 
 def _whole_lines(file: RawIOBase) -> int:

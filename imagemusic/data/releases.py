@@ -14,6 +14,11 @@ KINDS = ("album", "single", "ep", "compilation", "other")
 # What may be written down of a release whose terms forbid a copy of the catalogue: what names it, nothing it says.
 IDS = ("source", "id", "track_id", "isrc", "terms")
 IDS_ONLY = ("spotify",)
+COVER_LICENCE = "not known; the cover belongs to its owner"
+PAGES = {
+    "musicbrainz": "https://musicbrainz.org/release-group/{}",
+    "spotify": "https://open.spotify.com/album/{}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,11 @@ class Release:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise DataError(f"{self.source} {self.id}: unknown kind {self.kind!r}; choose from {', '.join(KINDS)}")
+
+    @property
+    def page(self) -> str:
+        """Where a person finds the release; for a folder the path of the cover."""
+        return PAGES.get(self.source, "{}").format(self.id)
 
     def artwork(self, width: int) -> Artwork | None:
         """Choose the smallest artwork of at least `width` pixels, else the widest; None when there is none."""
@@ -102,8 +112,8 @@ class Album:
 class Source(Protocol):
     """A catalogue of releases.
 
-    Its methods raise DataError for what concerns one release alone, and GatheringStopped when there is no use in going
-    on: wrong credentials, a quota that is used up, a disk that is full.
+    Its methods raise NotThere for what the catalogue has not, DataError for what went wrong with one release alone,
+    and GatheringStopped when there is no use in going on: wrong credentials, a quota that is used up.
     """
 
     name: str

@@ -18,7 +18,7 @@ import tenacity
 
 from imagemusic import __version__
 from imagemusic.data.download import BUSY, Patience
-from imagemusic.errors import DataError, GatheringStopped
+from imagemusic.errors import DataError, GatheringStopped, NotThere
 
 BLOCK_BYTES = 1 << 12  # small, so that a body that drips is noticed
 MOST_BYTES = 40_000_000  # of one answer
@@ -192,7 +192,8 @@ class Web:
         """Ask for JSON.
 
         Raises:
-            DataError: the server refused, gave up, or sent something else.
+            NotThere: the server has it not.
+            DataError: it refused, gave up, or sent something else.
             GatheringStopped: see `ask`.
         """
         answer = self._get(url, parameters)
@@ -205,7 +206,7 @@ class Web:
         """Ask for bytes.
 
         Raises:
-            DataError, GatheringStopped: as for `json`.
+            NotThere, DataError, GatheringStopped: as for `json`.
         """
         return bytes(self._get(url, {}).content)
 
@@ -215,7 +216,7 @@ class Web:
         except requests.RequestException as error:
             raise DataError(f"{url}: cannot be asked ({type(error).__name__})") from error
         if answer.status_code in (404, 410):
-            raise DataError(f"{url}: not there (HTTP {answer.status_code})")
+            raise NotThere(f"{url}: not there (HTTP {answer.status_code})")
         if not answer.ok:
             raise DataError(f"{url}: the server answered HTTP {answer.status_code} {answer.reason}")
         return answer

@@ -1,0 +1,32 @@
+"""`imagemusic data`: covers for MIDI files, and data sets of both."""
+
+import argparse
+from collections.abc import Callable
+
+from imagemusic.commands import Commands, data_match
+
+EXAMPLES = """
+  imagemusic data match midi/ --out dataset --contact me@example.org
+  imagemusic data match midi/ --source folder --out dataset
+  imagemusic data album 'Kind of Blue' --out kind-of-blue"""
+
+# What registers the commands of the group, in the order of the help.
+PARTS: tuple[Callable[[Commands], None], ...] = (data_match.register,)
+
+
+def register(commands: Commands) -> None:
+    """Add `data` with its commands."""
+    data = commands("data", "find covers for MIDI files, and make a data set of both", EXAMPLES)
+    parts = data.add_subparsers(required=True, dest="part", metavar="COMMAND", title="commands")
+
+    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+        return parts.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"examples:{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    for register_part in PARTS:
+        register_part(add)
