@@ -72,6 +72,22 @@ def near_duplicates(fingerprints: Sequence[NDArray[np.uint64]], groups: Sequence
     hashes = np.concatenate([*fingerprints, np.zeros(0, np.uint64)])
     group_of = np.unique(np.array(groups), return_inverse=True)[1] if len(groups) else np.zeros(0, np.int64)
 
+    codes, shared = np.unique(shared_pairs(hashes, owners, group_of), return_counts=True)
+    first, second = np.divmod(codes, max(len(sizes), 1))
+    share = shared / np.minimum(sizes[first], sizes[second])
+    alike = is_enough(shared, share)
+    columns = (first[alike], second[alike], shared[alike], share[alike])
+    matches = [Match(int(a), int(b), int(n), float(s)) for a, b, n, s in zip(*columns, strict=True)]
+    return sorted(matches, key=lambda match: (-match.share, match.first, match.second))
+
+
+def shared_pairs(
+    hashes: NDArray[np.uint64], owners: NDArray[np.int64], group_of: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """List the pairs of owners of different groups that share a hash, as often as they do.
+
+    hashes and owners (H,) go together; group_of (N,) is by owner.  A pair is first * N + second, first below second.
+    """
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
     starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])) if len(hashes) else np.zeros(0, np.int64)
@@ -84,16 +100,16 @@ def near_duplicates(fingerprints: Sequence[NDArray[np.uint64]], groups: Sequence
         for one, two in zip(*np.triu_indices(length, 1), strict=True):
             first, second = rows[:, one], rows[:, two]
             apart = group_of[first] != group_of[second]
-            pairs.append(first[apart] * len(sizes) + second[apart])
-    codes, shared = np.unique(np.concatenate(pairs), return_counts=True)
-    first, second = np.divmod(codes, max(len(sizes), 1))
-    share = shared / np.minimum(sizes[first], sizes[second])
-    alike = np.zeros(len(codes), bool)
+            pairs.append(first[apart] * len(group_of) + second[apart])
+    return np.concatenate(pairs)
+
+
+def is_enough(shared: NDArray[np.integer], share: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell, by the hashes that two pieces share and their share of the smaller one, whether they are the same music."""
+    alike = np.zeros(len(shared), bool)
     for fewest, least in ENOUGH:
         alike |= (shared >= fewest) & (share >= least)
-    columns = (first[alike], second[alike], shared[alike], share[alike])
-    matches = [Match(int(a), int(b), int(n), float(s)) for a, b, n, s in zip(*columns, strict=True)]
-    return sorted(matches, key=lambda match: (-match.share, match.first, match.second))
+    return alike
 
 
 def join(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
