@@ -1,7 +1,9 @@
 """Who plays: kinds of ensemble, how to tell one from a score, and what a piece for one may be scored for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imagemusic.music.instruments import DRUM_KIT
 from imagemusic.music.score import Score
 
 ENSEMBLES = ("piano", "voice", "strings", "band", "orchestra", "drums", "other")
@@ -23,6 +25,7 @@ class Scoring:
     least: int = 1  # parts, drums included
     most: int = 16
     drums: bool = False  # whether drums play too
+    exactly: tuple[int, ...] = ()  # where given: these programs and no others, each of them heard
 
 
 SCORINGS = {
@@ -37,17 +40,31 @@ SCORINGS = {
 }
 
 
+def scoring_for(programs: Sequence[int]) -> Scoring:
+    """Score a piece for exactly these programs, DRUM_KIT for drums; one that is named twice plays two parts."""
+    pitched = tuple(program for program in programs if program != DRUM_KIT)
+    size = len(programs)
+    return Scoring(
+        first=pitched, others=pitched, least=size, most=size, drums=DRUM_KIT in programs, exactly=tuple(programs)
+    )
+
+
 def ensemble_of(score: Score) -> str:
     """Name the kind of ensemble that plays, by its programs; see ENSEMBLES."""
-    pitched = [track for track in score.tracks if not track.is_drum and len(track)]
-    programs = {track.program for track in pitched}
-    voiced = any(track.name == "voice" for track in pitched) or bool(programs & set(_VOICES))
-    has_drums = any(track.is_drum and len(track) for track in score.tracks)
+    playing = [track for track in score.tracks if len(track)]
+    voiced = any(track.name == "voice" for track in playing if not track.is_drum)
+    return ensemble_for([DRUM_KIT if track.is_drum else track.program for track in playing], voiced=voiced)
+
+
+def ensemble_for(parts: Sequence[int], *, voiced: bool = False) -> str:
+    """Name the kind of ensemble that these programs make, DRUM_KIT for drums; `voiced`: one of them is sung."""
+    pitched = [program for program in parts if program != DRUM_KIT]
+    programs = set(pitched)
     if not pitched:
         return "drums"
-    if has_drums or programs & set(_BAND) and not programs <= {24, 25}:
+    if DRUM_KIT in parts or programs & set(_BAND) and not programs <= {24, 25}:
         return "band"
-    if voiced and len(pitched) <= 6:
+    if (voiced or programs & set(_VOICES)) and len(pitched) <= 6:
         return "voice"
     if programs <= set(_KEYBOARDS):
         return "piano"

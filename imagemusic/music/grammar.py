@@ -5,18 +5,17 @@ whatever a decoder prefers, what is written decodes to a score that keeps them, 
 was planned to end.  It also keeps the context that the decoder is fed.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imagemusic.music import codec, context
 from imagemusic.music.canonical import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.music.codec import (
     DRUMS,
     END,
-    HOLD,
     MAX_DURATION,
     MAX_GAP,
     METER,
@@ -27,36 +26,18 @@ from imagemusic.music.codec import (
     START,
     TEMPO,
 )
-from imagemusic.music.ensembles import Scoring
-
-Mask = NDArray[np.bool_]
-LOWEST, HIGHEST = 21, 108  # the piano's compass, wide enough for every instrument
-LOWEST_DRUM, HIGHEST_DRUM = 27, 87  # the General MIDI drum map with its GS ends
-SIMPLE_METERS = tuple(i + 1 for i, (n, d) in enumerate(codec.METERS) if d in (2, 4, 8) and n in (2, 3, 4, 6, 9, 12))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is settled before the first note."""
-
-    end: int  # tick at which the last note shall end
-    tempo: int  # index in the tempo vocabulary, nearest to ...
-    tempo_bpm: float = 120.0  # ... the tempo in which the piece will be played
-    meter: int | None = None  # index in the meter vocabulary; None lets the decoder choose a simple one
-    ending_slack: int = 0  # ticks before `end` at which the piece may already close, on a beat
-    scoring: Scoring | None = None  # who may play; None leaves it to the decoder
-    longest_silence: int = 2 * context.COMMON_BAR  # ticks in which nothing sounds
-
-    @property
-    def drums_only(self) -> bool:
-        """Tell whether nothing but drums may play."""
-        return self.scoring is not None and not self.scoring.first
+from imagemusic.music.limits import Mask, Plan, Stage
 
 
 def _one(size: int, *values: int) -> Mask:
     mask = np.zeros(size, bool)
     mask[list(values)] = True
     return mask
+
+
+_PITCHED_ROLES = _one(SIZES[codec.DURATION], *(i for i, role in enumerate(ROLES) if role != "drums"))
+_LOUDNESS = _one(SIZES[codec.VELOCITY], *range(1, SIZES[codec.VELOCITY]))
+_ANY_LENGTH = np.ones(SIZES[codec.DURATION], bool)
 
 
 @dataclass(slots=True)
@@ -68,22 +49,17 @@ class Writer:
     events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
+    _stage: Stage = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
-    _ends: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset
-    _last_offset: int = 0
     _before: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        self._stage = Stage(self.plan, self.running)
         start = (0, START, 0, 0, 0)
         self._before = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
 
     def _remaining(self, tick: int) -> int:
         return int(context.remaining_index(np.array(self.plan.end - tick)))
-
-    @property
-    def _patience(self) -> int:
-        """Ticks that may pass in silence: less than a bar before the first note."""
-        return self.plan.longest_silence if self._ends else min(self.running.bar - 1, self.plan.longest_silence)
 
     @property
     def before(self) -> tuple[int, ...]:
@@ -128,58 +104,39 @@ class Writer:
         return (self._gaps, self._parts, self._pitches, self._durations, self._velocities)[column]()
 
     def _gaps(self) -> Mask:
-        if self.in_header and not self._is_scored():
-            return _one(SIZES[codec.GAP], 0)
         mask = np.zeros(SIZES[codec.GAP], bool)
-        tick = self.running.tick
-        latest = self.plan.end - (DRUM_TICKS if self.plan.drums_only else 1)
-        reach = min(latest, self._last_offset + self._patience) - tick
-        mask[: max(reach, 0) + 1] = True
-        mask[0] = self.in_header or self._may_end() or self._may_stack() or reach <= 0
+        if self.in_header and not self._is_scored():
+            mask[0] = True
+            return mask
+        stage, tick = self._stage, self.running.tick
+        reach = stage.latest - tick
+        if reach > 0:
+            wait = max(stage.first_start(tick) - tick, 1)
+            mask[wait : reach + 1] = True
+            if wait > 1:  # nobody can start before, but drums can, and rests pass the time
+                mask[1 : max(min(stage.latest_drums - tick, reach), 0) + 1] = True
+                if reach >= MAX_GAP:
+                    mask[MAX_GAP] = True
+        mask[0] = self.in_header or reach <= 0 or self._may_end() or self._may_stack()
         return mask
 
     def _may_end(self) -> bool:
-        if self.in_header:
+        stage = self._stage
+        if self.in_header or stage.waiting:
             return False
-        early = self.plan.end - self._last_offset
-        on_beat = (self._last_offset - self.running.origin) % TICKS_PER_BEAT == 0
+        early = self.plan.end - stage.last_offset
+        on_beat = (stage.last_offset - self.running.origin) % TICKS_PER_BEAT == 0
         if early == 0 or early <= self.plan.ending_slack and on_beat:
             return True
         return self.running.tick >= self.plan.end - 1 and not self._may_stack()  # nothing else is left to write
 
     def _may_stack(self) -> bool:
-        """Tell whether another note may start with the last one: rows of a tick go by part, then by pitch."""
-        return bool(self._stackable(self.running.tick).any())
+        """Tell whether another note may start with the last one."""
+        return bool(self._stackable().any())
 
-    def _stackable(self, tick: int) -> Mask:
-        """Parts that may play at `tick` after the event before, when no time has passed since it."""
-        mask = self._playable(tick)
+    def _stackable(self) -> Mask:
         _, part, pitch, _, _ = self.events[-1]
-        if part < SLOTS:
-            mask[:part] = False
-            mask[part] &= self._open(part, tick, above=pitch).any()
-        return mask
-
-    def _playable(self, tick: int) -> Mask:
-        """Parts that may start a note at `tick`; a drum stroke must fit before the end, and breaks no silence."""
-        mask = np.zeros(SIZES[codec.PART], bool)
-        programs = self.running.programs
-        mask[: len(programs)] = True
-        if programs and programs[-1] == DRUMS:
-            silent = not self.plan.drums_only and tick - self._last_offset >= self._patience
-            mask[len(programs) - 1] = tick + DRUM_TICKS <= self.plan.end and not silent
-        return mask
-
-    def _open(self, part: int, tick: int, above: int = -1) -> Mask:
-        """Pitches above another that a part may strike at `tick`: those of its compass that it does not hold."""
-        mask = np.zeros(SIZES[codec.PITCH], bool)
-        if self.running.program(part) == DRUMS:
-            mask[LOWEST_DRUM : HIGHEST_DRUM + 1] = True
-        else:
-            mask[LOWEST : HIGHEST + 1] = True
-            mask[[pitch for (other, pitch), end in self._ends.items() if other == part and end > tick]] = False
-        mask[: above + 1] = False
-        return mask
+        return self._stage.stackable(self.running.tick, part, pitch)
 
     def _is_scored(self) -> bool:
         """Tell whether enough parts are declared for the music to begin."""
@@ -197,6 +154,10 @@ class Writer:
         """Programs of the next part."""
         programs, scoring = self.running.programs, self.plan.scoring
         mask = np.zeros(SIZES[codec.PITCH], bool)
+        if scoring is not None and scoring.exactly:
+            missing = Counter(scoring.exactly) - Counter(programs)
+            mask[list(missing.keys() - {DRUMS} or {DRUMS})] = True  # drums are the last to join
+            return mask
         if scoring is None:
             mask[:DRUMS] = True
             mask[DRUMS] = bool(programs)
@@ -209,45 +170,42 @@ class Writer:
         return mask
 
     def _parts(self) -> Mask:
-        gap = self._now[codec.GAP]
+        gap, tick, stage = self._now[codec.GAP], self.tick, self._stage
         if self.in_header:
-            mask = self._playable(self.tick) & self._is_scored()
+            mask = stage.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
-            mask = self._stackable(self.tick)
+            mask = self._stackable()
             mask[END] = self._may_end()
         else:
-            mask = self._playable(self.tick)
-        mask[REST] = gap == MAX_GAP and self.tick - self._last_offset < self._patience
+            mask = stage.playable(tick)
+        if gap == MAX_GAP:
+            mask[REST] = tick - stage.last_offset < stage.patience and not stage.is_due(tick)
         return mask
 
     def _pitches(self) -> Mask:
         part = self._now[codec.PART]
-        size = SIZES[codec.PITCH]
         if part == METER:
-            return _one(size, *SIMPLE_METERS)
+            return _one(SIZES[codec.PITCH], *self.plan.meters)
         if part == SLOT:
             return self._declarable()
         _, last_part, last_pitch, _, _ = self.events[-1]
-        if self._now[codec.GAP] == 0 and last_part == part:
-            return self._open(part, self.tick, above=last_pitch)
-        mask = self._open(part, self.tick)
-        return mask if mask.any() else self._open(part, self.plan.end)  # a part that holds all its keys strikes again
+        stacked = self._now[codec.GAP] == 0 and last_part == part
+        return self._stage.open(part, self.tick, above=last_pitch if stacked else -1)
 
     def _durations(self) -> Mask:
-        size = SIZES[codec.DURATION]
-        if self._now[codec.PART] == SLOT:
-            return _one(size, *(i for i, role in enumerate(ROLES) if role != "drums"))
-        mask = np.zeros(size, bool)
-        room = self.plan.end - self.tick
-        mask[: min(room, MAX_DURATION)] = True
-        mask[HOLD] = room > MAX_DURATION
+        part = self._now[codec.PART]
+        if part == SLOT:
+            return _PITCHED_ROLES
+        room = self._stage.longest(part, self.tick)
+        if room > MAX_DURATION:
+            return _ANY_LENGTH
+        mask = np.zeros(SIZES[codec.DURATION], bool)
+        mask[:room] = True
         return mask
 
     def _velocities(self) -> Mask:
-        mask = np.ones(SIZES[codec.VELOCITY], bool)
-        mask[0] = False
-        return mask
+        return _LOUDNESS
 
     def guarded_part(self) -> int | None:
         """Part of the note in the making where repetition can be held back; None for drums and rows of the header."""
@@ -276,6 +234,7 @@ class Writer:
         gap, part, pitch, duration, velocity = event = tuple(self._now)
         if part == METER and self.replan is not None:
             self.plan = self.replan(pitch)
+            self._stage.follow(self.plan)
         tick, running = self.tick, self.running
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
@@ -285,10 +244,9 @@ class Writer:
             interval = max(-24, min(24, pitch - last_pitch)) + 25
         self._before = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         if part < SLOTS:
-            offset = tick + min(duration + 1, MAX_DURATION)
-            self._ends[part, pitch] = offset
-            if program != DRUMS or self.plan.drums_only:
-                self._last_offset = max(self._last_offset, offset)
+            self._stage.hear(part, pitch, tick, duration)
+        elif part == SLOT:
+            self._stage.declare(len(running.programs))
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []

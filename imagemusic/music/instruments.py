@@ -1,7 +1,12 @@
-"""General MIDI: what the program numbers and the drum keys are called.
+"""General MIDI: what the program numbers and the drum keys are called, and whom a person means by a name.
 
 Names from the General MIDI 1 sound set, MIDI Manufacturers Association 1991.
 """
+
+import difflib
+import re
+
+from imagemusic.errors import ConfigError
 
 GM_PROGRAMS = tuple(
     name.strip()
@@ -29,6 +34,26 @@ GM_PROGRAMS = tuple(
 )
 
 BASS_PROGRAMS = range(32, 40)
+DRUM_KIT = 128  # in a list of programs; also how the codec spells a part of drums
+
+# What else people call them: names of the standard where it writes them otherwise, and everyday ones.
+_ALIASES = {
+    0: "piano, grand piano, acoustic piano", 1: "bright piano", 2: "electric grand", 3: "honky tonk, honkytonk",
+    4: "electric piano, e-piano, epiano, rhodes", 6: "cembalo", 7: "clavi", 9: "bells", 11: "vibes",
+    14: "tubular bell, chimes", 16: "organ, hammond, hammond organ, electric organ", 19: "pipe organ",
+    23: "bandoneon", 24: "guitar, acoustic guitar, classical guitar, acoustic guitar nylon",
+    25: "acoustic guitar steel", 26: "electric guitar jazz", 27: "electric guitar, electric guitar clean",
+    28: "electric guitar muted, palm muted guitar", 29: "overdrive guitar", 30: "distorted guitar",
+    32: "upright bass, bass acoustic", 33: "bass, bass guitar, electric bass, electric bass finger, finger bass",
+    34: "electric bass pick, pick bass", 38: "synth bass", 42: "violoncello", 43: "double bass", 45: "pizzicato",
+    46: "harp", 47: "timpani drum, kettledrum", 48: "strings, string ensemble, string section", 50: "synth strings",
+    52: "choir, chorus, choir aah", 53: "voice, voice ooh, vocal", 54: "synth choir", 60: "horn", 61: "brass",
+    62: "synth brass", 65: "sax, saxophone, alto saxophone", 64: "soprano saxophone", 66: "tenor saxophone",
+    67: "baritone saxophone", 69: "cor anglais", 73: "transverse flute", 75: "panpipe, panflute",
+    80: "synth, synthesizer, lead, square wave", 81: "saw lead, sawtooth wave", 87: "lead 8 bass lead, bass lead",
+    88: "pad", 103: "fx 8 sci fi", 109: "bagpipe", 114: "steel drum", 116: "taiko", 119: "reverse cymbals",
+    DRUM_KIT: "drums, drum kit, drum set, percussion, kit",
+}  # fmt: skip
 
 FIRST_DRUM = 35  # pitch of the first name below
 GM_DRUMS = tuple(
@@ -46,6 +71,42 @@ GM_DRUMS = tuple(
 def instrument_name(program: int, is_drum: bool = False) -> str:
     """Name what a track plays."""
     return "Drums" if is_drum else GM_PROGRAMS[program]
+
+
+def find_program(name: str | int) -> int:
+    """Find the program, 0..127, that a name or a number means; DRUM_KIT for drums.
+
+    Raises:
+        ConfigError: nobody is called that.
+    """
+    if re.fullmatch(r"\s*-?\d+\s*", str(name)):
+        if 0 <= int(name) < len(GM_PROGRAMS):
+            return int(name)
+        raise ConfigError(f"instruments: a program is 0..127, got {int(name)}")
+    word, programs = _plain(str(name)), _programs()
+    for spelling in (word, word.removesuffix("s")):
+        if spelling in programs:
+            return programs[spelling]
+    near = difflib.get_close_matches(word, programs, n=1)
+    hint = f"did you mean {instrument_name(programs[near[0]] % 128, programs[near[0]] == DRUM_KIT)}?" if near else ""
+    raise ConfigError(
+        f"instruments: unknown instrument {str(name).strip()!r}; " + (hint or "say General MIDI names, such as piano")
+    )
+
+
+def _programs() -> dict[str, int]:
+    """Every spelling -> program."""
+    found = {}
+    for first, kind in ((80, "Lead"), (88, "Pad"), (96, "FX")):  # the standard says "Lead 2 (sawtooth)"
+        for number in range(8):
+            own = GM_PROGRAMS[first + number].replace(f" {kind}", "")
+            found[_plain(f"{kind} {number + 1} {own}")] = first + number
+    found |= {_plain(alias): program for program, aliases in _ALIASES.items() for alias in aliases.split(",")}
+    return found | {_plain(name): program for program, name in enumerate(GM_PROGRAMS)}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def drum_name(pitch: int) -> str:

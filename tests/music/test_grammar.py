@@ -6,7 +6,8 @@ from imagemusic.music.canonical import ROLES, nearest_tempo
 from imagemusic.music.codec import DRUMS, END, METER, REST, SLOT, TEMPO, decode, encode, meter_index
 from imagemusic.music.context import context
 from imagemusic.music.ensembles import SCORINGS, ensemble_of
-from imagemusic.music.grammar import SIMPLE_METERS, Plan, Writer
+from imagemusic.music.grammar import Plan, Writer
+from imagemusic.music.limits import SIMPLE_METERS
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.tiny import written
 
