@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
@@ -23,6 +24,9 @@ from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputEr
 from imagemusic.music.score import Score
 from imagemusic.pipeline import ImageMusic, Progress
 from imagemusic.vision.image import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("mid", *AUDIO_FORMATS)
 MAX_VARIATIONS = 1000
@@ -164,9 +168,18 @@ def write_piano_roll(score: Score, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
+    write_png(draw_piano_roll(score), path)
+
+
+def write_png(image: "Image.Image", path: Path) -> None:
+    """Write a picture into a PNG file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        draw_piano_roll(score).save(waiting, format="PNG", optimize=True)
+        image.save(waiting, format="PNG", optimize=True)
         os.replace(waiting, path)
     except OSError as error:
         waiting.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
     compose   pictures -> MIDI, sound and records        train   a settings file -> a model
     replay    a record -> the same MIDI again            info    what a checkpoint is
     render    MIDI -> sound and a piano roll             app     the page, in the browser
+    look      what pictures say of the music             data    covers and MIDI files -> a data set
 
 Everything heavy is imported inside the commands, so that `--help` answers at once.
 """
@@ -15,13 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands, compose, data
+from imagemusic.commands import Commands, compose, data, look
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
 
 # Commands in files of their own, in the order of the help.
-REGISTERED: tuple[Callable[[Commands], None], ...] = (data.register,)
+REGISTERED: tuple[Callable[[Commands], None], ...] = (look.register, data.register)
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

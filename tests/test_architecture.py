@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition", "brief", "planning"},
     "terminal": BASE,
 }
-FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "web"}
+FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "web"}
 
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
@@ -39,9 +39,24 @@ DOORS = {
     "lightning": {"training"},
     "matplotlib": {"training"},
     "spotipy": {"data/sources/spotify.py"},
+    "mutagen": {"data/sources/folder.py"},
+    "requests": {"data/web.py"},
+    "tenacity": {"data/web.py"},
     "PIL": {"vision", "audio", "web"},
 }
-WITHOUT_TORCH = {"music", "audio", "composition", "terminal", "cli", "commands", "batch", "web", "__init__", "__main__"}
+WITHOUT_TORCH = {
+    "music",
+    "audio",
+    "composition",
+    "terminal",
+    "cli",
+    "commands",
+    "batch",
+    "looking",
+    "web",
+    "__init__",
+    "__main__",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -4,11 +4,12 @@ k-means in CIELAB, where distances are about those that people see.  It is writt
 pixels once it is small, and composing should not need scikit-learn.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from imagemusic.errors import ConfigError
 
@@ -54,6 +55,21 @@ def dominant_colours(image: Image.Image, count: int = 5) -> list[Colour]:
         for (red, green, blue), size in zip(means, sizes, strict=True)
     ]
     return sorted(found, key=lambda colour: -colour.share)
+
+
+def draw_palette(colours: Sequence[Colour], *, width: int = 640, height: int = 96) -> Image.Image:
+    """Draw colours as a strip, each as wide as its share, its name in it where there is room."""
+    strip = Image.new("RGB", (width, height))
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(15)
+    edges = np.rint(np.cumsum([0.0, *(colour.share for colour in colours)]) * width).astype(int).tolist()
+    for colour, left, right in zip(colours, edges, edges[1:], strict=False):
+        rgb = colour[:3]
+        draw.rectangle((left, 0, right - 1, height), rgb)
+        name = f"{colour.hex}\n{colour.share:.0%}"
+        if draw.multiline_textbbox((0, 0), name, font)[2] + 10 <= right - left:
+            lightness = to_lab(np.array([rgb], np.float64))[0, 0]
+            draw.multiline_text((left + 6, 6), name, "black" if lightness > 55 else "white", font)
+    return strip
 
 
 def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,10 +16,10 @@ import gradio as gr
 from imagemusic.brief import settle
 from imagemusic.composition import ComposeOptions, Dial, parse_dials
 from imagemusic.errors import ImageMusicError
+from imagemusic.looking import ends_of
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.pipeline import ImageMusic
-from imagemusic.web.readout import ends_of
 
 FROM_PICTURE = "from the picture"
 

@@ -4,29 +4,13 @@ from collections.abc import Mapping
 from html import escape
 
 from imagemusic.composition import Dial
-
-# Of the dials that do not go from low to high.
-ENDS = {
-    "valence": ("sad", "happy"),
-    "arousal": ("calm", "excited"),
-    "tempo": ("slow", "fast"),
-    "density": ("sparse", "busy"),
-    "loudness": ("soft", "loud"),
-    "articulation": ("short", "long"),
-    "mode": ("minor", "major"),
-    "polyphony": ("thin", "full"),
-}
+from imagemusic.looking import ends_of
 
 HEADINGS = {
     "picture": "What it saw",
     "implied": "What such music is like",
     "you": "What you set",
 }
-
-
-def ends_of(name: str) -> tuple[str, str]:
-    """Say what the two ends of a dial mean."""
-    return ENDS.get(name, ("low", "high"))
 
 
 def dials_html(dials: Mapping[str, Dial]) -> str:

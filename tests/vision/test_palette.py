@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imagemusic.errors import ConfigError
-from imagemusic.vision.palette import Colour, dominant_colours, to_lab
+from imagemusic.vision.palette import Colour, dominant_colours, draw_palette, to_lab
 
 
 def striped(*colours):
@@ -47,3 +47,8 @@ def test_lab_of_white_black_and_red_by_the_book():
 def test_an_impossible_count_is_refused(count):
     with pytest.raises(ConfigError, match=rf"count of colours must be in 1\.\.16, got {count}"):
         dominant_colours(Image.new("RGB", (8, 8)), count)
+
+
+def test_a_strip_gives_each_colour_its_share():
+    strip = draw_palette([Colour(255, 0, 0, 0.75), Colour(0, 0, 255, 0.25)], width=200, height=40)
+    assert [strip.getpixel((x, 39)) for x in (0, 149, 150, 199)] == [(255, 0, 0)] * 2 + [(0, 0, 255)] * 2

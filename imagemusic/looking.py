@@ -1,0 +1,124 @@
+"""What a picture says of the music: its dials, what those imply, its colours, and which parts of it say so.
+
+picture ──► encoder ──► valence, arousal, tempo, each with how unsure that is   (and by occlusion: which parts)
+those ──► many draws of a training piece with like dials ──► the other dials and the ensemble, as implied
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.brief import settle
+from imagemusic.composition import ComposeOptions
+from imagemusic.model.reading import SEEN
+from imagemusic.pipeline import ImageMusic, Picture
+from imagemusic.vision.image import load_image, load_pixels
+from imagemusic.vision.palette import Colour, dominant_colours
+from imagemusic.vision.saliency import occlude
+
+# What the two ends of a dial mean, of the dials that do not go from low to high.
+ENDS = {
+    "valence": ("sad", "happy"),
+    "arousal": ("calm", "excited"),
+    "tempo": ("slow", "fast"),
+    "density": ("sparse", "busy"),
+    "loudness": ("soft", "loud"),
+    "articulation": ("short", "long"),
+    "mode": ("minor", "major"),
+    "polyphony": ("thin", "full"),
+}
+
+DRAWS = 100
+MOST = 0.8  # share of the draws that the range of an implied dial holds
+KNOWING_NOTHING = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
+CERTAINTY = ((0.5, "fairly sure"), (0.25, "unsure"), (-np.inf, "hardly more than a guess"))  # by variance explained
+EXTENT = ((0.2, "neither {low} nor {high}"), (0.6, "rather {end}"), (np.inf, "very {end}"))  # by distance from 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A dial that the encoder reads from a picture."""
+
+    value: float  # -1..1: where the prediction stands among those for other pictures; this steers the music
+    predicted: float  # where people would put the picture, -1..1, as far as the encoder can tell
+    deviation: float  # standard deviation of that
+
+
+@dataclass(frozen=True, slots=True)
+class Implied:
+    """A dial that follows from those that were seen, over many draws."""
+
+    mean: float
+    low: float  # 80 % of the draws lie between
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that a picture says."""
+
+    hash: str
+    seen: Mapping[str, Seen]
+    implied: Mapping[str, Implied]
+    ensembles: Mapping[str, float]  # shares of the draws, largest first
+    tempo_bpm: float  # what the tempo dial stands for
+    palette: tuple[Colour, ...]
+
+
+def look_closely(model: ImageMusic, picture: Picture, size: int | None = None) -> Look:
+    """See what a picture says.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    reading = model.look(picture, size)
+    values = model.prior.spread(reading.dial_mean, model.checkpoint.config["pictures"])
+    predictions = zip(SEEN, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
+    drawn = [settle(model.checkpoint, model.prior, reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
+    implied: dict[str, list[float]] = {}
+    for dials in drawn:
+        for name, dial in dials.items():
+            if name not in SEEN and not isinstance(dial.value, str):
+                implied.setdefault(name, []).append(dial.value)
+    edges = (0.5 - MOST / 2, 0.5 + MOST / 2)
+    players = Counter(str(dials["ensemble"].value) for dials in drawn)
+    return Look(
+        hash=reading.hash,
+        seen={name: Seen(values[name], mean, deviation) for name, mean, deviation in predictions},
+        implied={name: Implied(float(np.mean(all_)), *np.quantile(all_, edges)) for name, all_ in implied.items()},
+        ensembles={name: count / DRAWS for name, count in players.most_common()},
+        tempo_bpm=model.checkpoint.scale.unsigned("tempo", values["tempo"]),
+        palette=tuple(dominant_colours(load_image(picture))),
+    )
+
+
+def find_causes(model: ImageMusic, picture: Picture, size: int | None = None) -> dict[str, NDArray[np.float64]]:
+    """Tell which parts of a picture raise and lower each dial that is seen: cells (N, N), from the top left.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    pixels = load_pixels(picture, size or model.reader.size)
+    cells = occlude(lambda hidden: model.reader.read(hidden)[1], pixels)
+    return dict(zip(SEEN, cells, strict=True))
+
+
+def ends_of(dial: str) -> tuple[str, str]:
+    """Say what the two ends of a dial mean."""
+    return ENDS.get(dial, ("low", "high"))
+
+
+def describe(dial: str, value: float) -> str:
+    """Put a dial's value into words: "rather happy"."""
+    low, high = ends_of(dial)
+    words = next(words for most, words in EXTENT if abs(value) < most)
+    return words.format(low=low, high=high, end=high if value > 0 else low)
+
+
+def how_sure(deviation: float) -> str:
+    """Put the standard deviation of a dial, -1..1, into words."""
+    explained = 1 - (deviation / KNOWING_NOTHING) ** 2
+    return next(words for least, words in CERTAINTY if explained >= least)
