@@ -8,6 +8,7 @@ from typing import Any
 
 from imagemusic.commands import Commands
 from imagemusic.data.release_sources import RELEASE_SOURCES, SourceOptions, make_source
+from imagemusic.errors import DependencyError
 from imagemusic.terminal import notice, progress_bar
 
 MATCH_EXAMPLES = """
@@ -64,10 +65,13 @@ def add_source(command: argparse.ArgumentParser) -> None:
 
 
 def run_match(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.covers import sweep
-    from imagemusic.data.gathering import GatherOptions, Lookup, find_midi, gather
-    from imagemusic.data.journal import Header, Journal, begin, read_rows
-    from imagemusic.data.reviewing import REVIEW, read_choices, settle, write_review
+    try:
+        from imagemusic.data.covers import sweep
+        from imagemusic.data.gathering import GatherOptions, Lookup, find_midi, gather
+        from imagemusic.data.journal import Header, Journal, begin, read_rows
+        from imagemusic.data.reviewing import REVIEW, read_choices, settle, write_review
+    except ModuleNotFoundError as error:
+        raise DependencyError(f"data match needs {error.name}; run: pip install 'imagemusic[gather]'") from error
 
     options = GatherOptions(size=arguments.size, workers=arguments.workers, retry_failed=arguments.retry_failed)
     midi_dir, folder = arguments.midi_dir, arguments.out

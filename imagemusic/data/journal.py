@@ -87,7 +87,7 @@ def begin(folder: Path, header: Header) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file and its folder to disk, whole or not at all."""
+    """Write a file to disk, whole or not at all; its name is there when the folder is next written to disk."""
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with waiting.open("wb") as file:
@@ -98,7 +98,6 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError:
         waiting.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
 
 
 def read_rows(folder: Path) -> Iterator[Row]:
@@ -217,14 +216,3 @@ def _lock(file: RawIOBase, folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise DataError(f"{folder}: another process is gathering into it; wait for it, or stop it") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a new name to disk."""
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)

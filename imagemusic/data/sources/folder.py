@@ -67,7 +67,9 @@ class Folder:
                 )
                 for pair in self._pairs.get(_plain(midi), ())
             ]
-        return [self._release(path, query.artist, query.title) for path in islice(self._beside(midi), 1)]
+        return [
+            self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
+        ]
 
     def album(self, wanted: str) -> Album:
         """Take a folder for an album: its cover, and its MIDI files as the track list."""
@@ -79,8 +81,8 @@ class Folder:
         if cover is None:
             raise DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
         tracks = [AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1)]
-        release = self._release(cover, folder.resolve().parent.name, "")
-        return Album(release=replace(release, album=folder.resolve().name, kind="album"), tracks=tuple(tracks))
+        release = self._release(cover, folder.resolve().parent.name, "", folder.resolve().name)
+        return Album(release=replace(release, kind="album"), tracks=tuple(tracks))
 
     def fetch(self, release: Release, width: int) -> bytes:
         """Read the cover, whatever its width."""
@@ -95,14 +97,14 @@ class Folder:
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
-    def _release(self, path: Path, artist: str, title: str, album: str = "", licence: str = "") -> Release:
+    def _release(self, path: Path, artist: str, title: str, album: str, licence: str = "") -> Release:
         """Name a release by its cover's path, so that tracks with one cover are of one album."""
         return Release(
             source=self.name,
             id=Path(os.path.relpath(path, self._root)).as_posix(),
             artist=artist,
             title=title,
-            album=album or path.parent.name,
+            album=album,
             terms=self.terms,
             licence=licence or LICENCE,
         )
