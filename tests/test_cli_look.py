@@ -28,8 +28,8 @@ def test_a_picture_is_told_in_words(look, sea, capsys):
     assert lines[0] == str(sea)
     assert any(line.startswith("  valence") and "sad" in line for line in lines)
     assert any(line.startswith("  tempo") and "bpm" in line for line in lines)
-    assert any(line.startswith("  played by   piano 100%") for line in lines)
-    assert any(line.startswith("  colours     #000080 75%, #ffffff 25%") for line in lines)
+    assert any(line.startswith("  played by     piano 100%") for line in lines)
+    assert any(line.startswith("  colours       #000080 75%, #ffffff 25%") for line in lines)
     assert "raised" not in "".join(lines)
 
 

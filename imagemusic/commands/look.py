@@ -20,7 +20,7 @@ EXAMPLES = """
   imagemusic look covers/ --out seen
   imagemusic look cover.jpg --json"""
 
-INDENT = 14  # columns before a value
+INDENT = 16  # columns before a value
 
 
 def register(commands: Commands) -> None:
