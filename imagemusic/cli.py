@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands, compose, data, look
+from imagemusic.commands import Commands, compose, data, evaluate, look
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar
 
 # Commands in files of their own, in the order of the help.
-REGISTERED: tuple[Callable[[Commands], None], ...] = (look.register, data.register)
+REGISTERED: tuple[Callable[[Commands], None], ...] = (look.register, data.register, evaluate.register)
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

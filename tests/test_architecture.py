@@ -19,14 +19,18 @@ MAY_IMPORT = {
     "audio": BASE | {"music"},
     "data": BASE | {"music", "vision"},
     "checkpoint": BASE | {"music", "model", "vision"},
-    "composition": BASE | {"music", "model", "audio"},
+    "controls": BASE | {"music", "model"},
+    "composition": BASE | {"music", "model", "audio", "controls"},
     "training": BASE | {"music", "model", "vision", "data", "checkpoint"},
     "brief": BASE | {"model", "checkpoint", "composition"},
     "planning": BASE | {"music", "composition"},
     "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition", "brief", "planning"},
+    "steering": BASE
+    | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "composition", "brief", "planning"}
+    | {"pipeline"},
     "terminal": BASE,
 }
-FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "web"}
+FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "listening", "web"}
 
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
@@ -47,12 +51,14 @@ DOORS = {
 WITHOUT_TORCH = {
     "music",
     "audio",
+    "controls",
     "composition",
     "terminal",
     "cli",
     "commands",
     "batch",
     "looking",
+    "listening",
     "web",
     "__init__",
     "__main__",

@@ -10,14 +10,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.model.fields import FIELDS
-from imagemusic.training.batches import field_weights, window_columns
+from imagemusic.music import codec
+from imagemusic.training.batches import HEADER, field_weights, window_columns
 
 Totals = dict[str, float]
+Columns = dict[str, NDArray[np.float32]]
 
 
 def to_tensors(columns: dict[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
@@ -26,17 +29,18 @@ def to_tensors(columns: dict[str, np.ndarray], device: torch.device | str = "cpu
 
 
 @torch.no_grad()
-def piece_nats(
+def _scored(
     decoder: NoteDecoder,
     prepared: PreparedSet,
     pieces: Sequence[PreparedPiece],
+    conditions: Tensor | None,
     *,
-    conditions: Tensor | None = None,
-    give_remaining: bool = False,
-    batch_size: int = 32,
-    window: int = 256,
-) -> Iterator[tuple[PreparedPiece, Totals, Totals]]:
-    """Yield every piece with its nats and its right guesses by field; conditions (P, C) go with the pieces."""
+    give_remaining: bool,
+    batch_size: int,
+    window: int,
+) -> Iterator[tuple[list[int], int, Columns, Columns]]:
+    """Read pieces in batches, window by window; yield which pieces, the first row, and by field the nats of every
+    event and whether its likeliest value was right, (B, T) each, zero where there is nothing to guess."""
     decoder.eval()
     order = sorted(range(len(pieces)), key=lambda i: pieces[i].rows)
     for start in range(0, len(order), batch_size):
@@ -45,8 +49,6 @@ def piece_nats(
         if conditions is not None:
             condition = conditions[chosen]
         state = decoder.initial_state(condition)
-        nats = np.zeros((len(chosen), len(FIELDS)))
-        right = np.zeros_like(nats)
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
             for i in chosen:
@@ -58,12 +60,71 @@ def piece_nats(
                 for k in range(3)
             )
             heads, state = decoder(before, condition, state)
-            for column, (name, score) in enumerate(decoder.logits(heads, target).items()):
+            nats, right = {}, {}
+            for name, score in decoder.logits(heads, target).items():
                 log_probability = score.float().log_softmax(-1).gather(-1, target[name][..., None])[..., 0]
-                nats[:, column] -= (log_probability * weights[name]).sum(1).numpy()
-                right[:, column] += ((score.argmax(-1) == target[name]) * weights[name]).sum(1).numpy()
+                nats[name] = -(log_probability * weights[name]).numpy()
+                right[name] = ((score.argmax(-1) == target[name]) * weights[name]).numpy()
+            yield chosen, number * window, nats, right
+
+
+def piece_nats(
+    decoder: NoteDecoder,
+    prepared: PreparedSet,
+    pieces: Sequence[PreparedPiece],
+    *,
+    conditions: Tensor | None = None,
+    give_remaining: bool = False,
+    batch_size: int = 32,
+    window: int = 256,
+) -> Iterator[tuple[PreparedPiece, Totals, Totals]]:
+    """Yield every piece with its nats and its right guesses by field; conditions (P, C) go with the pieces."""
+    sums = np.zeros((2, len(pieces), len(FIELDS)))
+    batches = _scored(
+        decoder, prepared, pieces, conditions, give_remaining=give_remaining, batch_size=batch_size, window=window
+    )
+    for chosen, first, *both in batches:
+        for total, by_field in zip(sums, both, strict=True):
+            total[chosen] += np.stack([by_field[name].sum(1) for name in FIELDS], axis=1)
+        if first + window >= pieces[chosen[-1]].rows:
+            for i in chosen:
+                nats, right = (dict(zip(FIELDS, total[i].tolist(), strict=True)) for total in sums)
+                yield pieces[i], nats, right
+
+
+def banded_nats(
+    decoder: NoteDecoder,
+    prepared: PreparedSet,
+    pieces: Sequence[PreparedPiece],
+    bands: Sequence[int],
+    *,
+    conditions: Tensor | None = None,
+    batch_size: int = 32,
+    window: int = 256,
+) -> NDArray[np.float64]:
+    """Sum the nats of every piece by band of its notes, velocity left out: (P, 1 + bands).
+
+    The first column is the header's.  Band b holds the notes numbered after bands[b - 1] and up to bands[b], counted
+    from 1, and the rests before them; what comes after the last band is not counted.
+    """
+    result = np.zeros((len(pieces), 1 + len(bands)))
+    batches = _scored(decoder, prepared, pieces, conditions, give_remaining=False, batch_size=batch_size, window=window)
+    for chosen, first, nats, _ in batches:
+        total = np.sum([nats[name] for name in FIELDS if name != "velocity"], axis=0)
         for row, i in enumerate(chosen):
-            yield pieces[i], dict(zip(FIELDS, nats[row], strict=True)), dict(zip(FIELDS, right[row], strict=True))
+            band = note_bands(prepared, pieces[i], bands)[first : first + window]
+            counted = np.bincount(band, weights=total[row, : len(band)], minlength=len(bands) + 2)
+            result[i] += counted[:-1]
+    return result
+
+
+def note_bands(prepared: PreparedSet, piece: PreparedPiece, bands: Sequence[int]) -> NDArray[np.int64]:
+    """Say for every row of a piece (N,) which band it counts to: 0 the header, then 1, 2 ...; see `banded_nats`."""
+    part = prepared.rows[piece.start : piece.start + piece.rows]["part"].astype(np.int64)
+    is_note = part < codec.SLOTS
+    number = np.cumsum(is_note) + ~is_note  # a rest counts to the note that it leads to
+    header = np.cumsum(~np.isin(part, HEADER)) == 0
+    return np.where(header, 0, 1 + np.searchsorted(bands, number, side="left"))
 
 
 def count_guesses(prepared: PreparedSet, pieces: Sequence[PreparedPiece]) -> Totals:

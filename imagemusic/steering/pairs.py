@@ -1,0 +1,180 @@
+"""Pictures, and the music that goes with each where there is any: read, checked, ready to be measured.
+
+    CSV: image, midi; album, artist, genre, valence, arousal, tempo_bpm where known ─┐
+    a folder of pictures ────────────────────────────────────────────────────────────┴─> Pair, Pair, ...
+
+Paths are relative to the CSV.  What people rated or a fact says of a pair stands in valence, arousal (on any scale, as
+only ranks count) and tempo_bpm.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagemusic.composition import PictureReading
+from imagemusic.data.dataset import PreparedPiece, PreparedSet, prepare_piece
+from imagemusic.data.piece import Piece
+from imagemusic.data.sources.own import own_piece
+from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.music.dials import DialScale
+from imagemusic.music.midi import read_midi
+from imagemusic.vision.image import IMAGE_SUFFIXES
+
+RATED = ("valence", "arousal", "tempo_bpm")
+SHOWN_PROBLEMS = 5
+
+Look = Callable[[Path], PictureReading]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A picture and what goes with it."""
+
+    name: str  # row 3 of the CSV, or the picture's file name
+    image: Path
+    reading: PictureReading
+    piece: Piece | None = None
+    album: str = ""
+    artist: str = ""
+    genre: str = ""
+    valence: float = float("nan")
+    arousal: float = float("nan")
+    tempo_bpm: float = float("nan")
+
+    @property
+    def group(self) -> str:
+        """What is drawn again in a bootstrap: the album, else the artist, else the pair itself."""
+        if self.album:
+            return f"album {self.artist} / {self.album}"
+        return f"artist {self.artist}" if self.artist else f"pair {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PairList:
+    """The pairs of a list that can be used, and why others cannot."""
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[str, ...]
+
+    def checked(self, where: str, *, skip_bad: bool) -> "PairList":
+        """Return the list if it may be used.
+
+        Raises:
+            DataError: a row is no use and `skip_bad` is not asked for, or no row is left.
+        """
+        if self.problems and not skip_bad:
+            more = f"; and {len(self.problems) - SHOWN_PROBLEMS} more" if len(self.problems) > SHOWN_PROBLEMS else ""
+            named = "; ".join(self.problems[:SHOWN_PROBLEMS])
+            raise DataError(f"{where}: {named}{more}; --skip-bad goes on without them")
+        if not self.pairs:
+            named = f" ({self.problems[0]})" if self.problems else ""
+            raise DataError(f"{where}: no pair can be used{named}")
+        return self
+
+
+def read_pairs(path: Path, look: Look, *, music: bool = True) -> PairList:
+    """Read the pairs of a CSV, or its pictures alone where `music` is off; a row that is no use becomes a problem.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column.
+    """
+    needed = ("image", "midi") if music else ("image",)
+    pairs, problems = [], []
+    for number, row in _rows(path, needed):
+        try:
+            pairs.append(_pair(number, row, path.parent, look, music))
+        except ImageMusicError as error:
+            problems.append(f"row {number}: {error}")
+    return PairList(tuple(pairs), tuple(problems))
+
+
+def read_folder(folder: Path, look: Look) -> PairList:
+    """Read the pictures of a folder and of those below it.
+
+    Raises:
+        DataError: it is no folder, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not found:
+        raise DataError(f"{folder}: no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    pairs, problems = [], []
+    for path in found:
+        try:
+            name = path.relative_to(folder).as_posix()
+            pairs.append(Pair(name=name, image=path, reading=look(path)))
+        except ImageMusicError as error:
+            problems.append(str(error))
+    return PairList(tuple(pairs), tuple(problems))
+
+
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a CSV with their numbers, the header being row 1."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            names = [name.strip().lower() for name in reader.fieldnames or ()]
+            if missing := [name for name in needed if name not in names]:
+                raise DataError(f"{path}: no column {missing[0]!r}; needs {', '.join(needed)}")
+            reader.fieldnames = names
+            yield from enumerate(reader, start=2)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+def _pair(number: int, row: dict[str, str], folder: Path, look: Look, music: bool) -> Pair:
+    # A row with more cells than the header has them under None.
+    cells = {name: text.strip() for name, text in row.items() if name is not None}
+    for column in ("image", "midi") if music else ("image",):
+        if not cells[column]:
+            raise DataError(f"no {column}")
+    image = folder / cells["image"]
+    piece = None
+    reading = look(image)
+    if music:
+        midi = folder / cells["midi"]
+        piece = own_piece(read_midi(midi), key=cells["midi"], title=midi.stem, licence="")
+        if piece is None:
+            raise DataError(f"{midi}: no notes")
+    rated = {column: _number(cells.get(column, ""), column) for column in RATED}
+    about = {column: cells.get(column, "") for column in ("album", "artist", "genre")}
+    return Pair(name=f"row {number}", image=image, reading=reading, piece=piece, **about, **rated)  # type: ignore[arg-type]
+
+
+def _number(text: str, column: str) -> float:
+    try:
+        value = float(text) if text else float("nan")
+    except ValueError as error:
+        raise DataError(f"{column} must be a number, got {text!r}") from error
+    if text and not np.isfinite(value):
+        raise DataError(f"{column} must be a finite number, got {text!r}")
+    return value
+
+
+def prepare_pairs(pairs: Sequence[Pair], scale: DialScale) -> tuple[PreparedSet, list[int]]:
+    """Spell the music of pairs as events; return the set, and for each of its pieces which pair it is of."""
+    rows, stretches, pieces, owners = [], [], [], []
+    start = stretch = 0
+    for number, pair in enumerate(pairs):
+        made = prepare_piece(pair.piece) if pair.piece is not None else None
+        if made is None:
+            continue
+        events, cues, piece = made
+        fields = {name: getattr(piece, name) for name in PreparedPiece.__dataclass_fields__}
+        pieces.append(PreparedPiece(**fields | {"id": pair.name, "start": start, "stretch": stretch}))
+        owners.append(number)
+        rows.append(events)
+        stretches.append(cues)
+        start, stretch = start + len(events), stretch + len(cues)
+    if not pieces:
+        raise DataError("no pair has music with notes")
+    prepared = PreparedSet(
+        rows=np.concatenate(rows), stretches=np.concatenate(stretches), pieces=tuple(pieces), scale=scale
+    )
+    return prepared, owners

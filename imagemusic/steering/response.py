@@ -1,0 +1,162 @@
+"""Figure 2: turn a dial, measure the music; and the same through pictures alone.
+
+level -1 .. 1 of a dial, with a picture that says the opposite ──> pieces ──> the same dial, measured ──> rho, slope
+pictures that people rated ──> pieces ──> arousal and valence, judged ──> rho
+
+Valence and arousal are judged by a model of people's ratings (judge.py), where its corpora are given; otherwise by our
+own formula, and the report says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.composition import ComposeOptions
+from imagemusic.model.reading import SEEN
+from imagemusic.music.dials import DIALS
+from imagemusic.pipeline import ImageMusic
+from imagemusic.steering.composing import Composer, Job
+from imagemusic.steering.intervals import bootstrap, plain, spearman
+from imagemusic.steering.judge import FELT, Judge
+from imagemusic.steering.measures import Measured, table
+from imagemusic.steering.pairs import Pair
+from imagemusic.steering.settings import SteeringOptions
+
+TURNED = ("density", "register", "loudness", "articulation", "mode", "polyphony", "arousal", "valence")
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """Tells the dials of pieces: valence and arousal by a judge where there is one."""
+
+    judge: Judge | None
+
+    def hear(self, pieces: Sequence[Measured], dial: str) -> NDArray[np.float64]:
+        """Tell a dial of pieces (N,)."""
+        if self.judge is not None and dial in FELT:
+            return self.judge.rate(table(list(pieces), "felt"))[:, FELT.index(dial)]
+        return np.array([piece.dial(dial) for piece in pieces])
+
+    def name(self, dial: str) -> str:
+        """Say who tells it."""
+        return "a model of people's ratings" if self.judge is not None and dial in FELT else "measured in the score"
+
+
+def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """Say what each picture suggests of a dial (P,): as seen, or what music with like seen dials has on average."""
+    seen = np.array([[_seen(model, pair)[name] for name in SEEN] for pair in pairs])
+    if dial in SEEN:
+        return seen[:, SEEN.index(dial)]
+    known = model.prior.dials[:, [DIALS.index(name) for name in (*SEEN, dial)]]
+    known = known[~np.isnan(known).any(axis=1)]
+    slopes = np.linalg.lstsq(np.column_stack([known[:, :3], np.ones(len(known))]), known[:, 3], rcond=None)[0]
+    return seen @ slopes[:3] + slopes[3]
+
+
+def _seen(model: ImageMusic, pair: Pair) -> dict[str, float]:
+    return model.prior.spread(pair.reading.dial_mean, model.checkpoint.config["pictures"])
+
+
+def dose_jobs(
+    model: ImageMusic, dial: str, pairs: Sequence[Pair], options: SteeringOptions, base: ComposeOptions, *, masked: bool
+) -> tuple[list[Job], NDArray[np.float64], list[str]]:
+    """Plan the pieces for all levels of a dial: jobs, their levels and their pictures."""
+    order = np.argsort(implied(model, dial, pairs), kind="stable")
+    count = min(options.dose_pictures, max(1, len(order) // 2))
+    low, high = order[:count], order[::-1][:count]
+    jobs, levels, names = [], [], []
+    for number, level in enumerate(np.linspace(-1, 1, options.levels).tolist()):
+        contrary = low if level > 0 else high
+        if abs(level) < 1e-9:
+            contrary = np.concatenate([low[::2], high[1::2]]) if count > 1 else low
+        for place, index in enumerate(contrary):
+            seed = (number + place) % options.seeds
+            changed = replace(base, seed=seed, dials={dial: round(level, 6)}, seconds=options.seconds)
+            jobs.append(Job(pairs[index].reading, changed, masked=masked))
+            levels.append(level)
+            names.append(pairs[index].name)
+    return jobs, np.array(levels), names
+
+
+def dose_response(
+    model: ImageMusic, composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions
+) -> dict[str, Any]:
+    """Turn each dial against the picture: with the masks off, then as shipped."""
+    result: dict[str, Any] = {"judged_by": {dial: ear.name(dial) for dial in TURNED}}
+    for name, masked in (("masks_off", False), ("as_shipped", True)):
+        result[name] = {}
+        for dial in TURNED:
+            jobs, levels, pictures = dose_jobs(model, dial, pairs, options, ComposeOptions(), masked=masked)
+            heard = ear.hear(composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}"), dial)
+            result[name][dial] = response(levels, heard, pictures)
+    return result
+
+
+def response(levels: NDArray[np.float64], heard: NDArray[np.float64], pictures: Sequence[str]) -> dict[str, Any]:
+    """Sum up what was heard (N,) at levels (N,): rank correlation, slope, and the quartiles at every level."""
+    known = ~np.isnan(heard)
+    levels, heard, names = levels[known], heard[known], [p for p, k in zip(pictures, known, strict=True) if k]
+
+    def slope(rows: NDArray[np.int64]) -> float:
+        centred = levels[rows] - levels[rows].mean()
+        scale = float(centred @ centred)
+        return float(centred @ heard[rows]) / scale if scale else float("nan")
+
+    steps = np.unique(levels)
+    middles = [np.quantile(heard[levels == step], [0.25, 0.5, 0.75]) for step in steps]
+    of_means = spearman(steps, np.array([heard[levels == step].mean() for step in steps]))
+    return {
+        "rho": bootstrap(lambda rows: spearman(levels[rows], heard[rows]), names).to_json(),
+        "slope": bootstrap(slope, names).to_json(),
+        "rho_of_level_means": plain(of_means),
+        "levels": steps.tolist(),
+        "quartiles": [[plain(value) for value in row] for row in middles],
+    }
+
+
+def picture_response(composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions) -> dict[str, Any]:
+    """Hold people's ratings of pictures against what the pictures yield, a piece at a time and over the seeds."""
+    result: dict[str, Any] = {}
+    for dial in FELT:
+        rated = [pair for pair in _one_each(pairs) if not np.isnan(getattr(pair, dial))][: options.rated_pictures]
+        if len(rated) < 3:
+            result[dial] = None
+            continue
+        jobs = [
+            Job(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
+            for pair in rated
+            for seed in range(options.seeds)
+        ]
+        heard = ear.hear(composer.measure(jobs, "rated pictures"), dial).reshape(len(rated), options.seeds)
+        ratings = np.array([getattr(pair, dial) for pair in rated])
+        result[dial] = _against_ratings(ratings, heard, [pair.group for pair in rated]) | {"judged_by": ear.name(dial)}
+    return result
+
+
+def _against_ratings(ratings: NDArray[np.float64], heard: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
+    """Correlate ratings (P,) with what was heard (P, S): each seed's piece, and their mean."""
+
+    def of_pieces(rows: NDArray[np.int64]) -> float:
+        each = []
+        for column in heard[rows].T:
+            known = ~np.isnan(column)
+            each.append(spearman(ratings[rows][known], column[known]))
+        return float(np.mean(each))
+
+    means = np.array([row[~np.isnan(row)].mean() if (~np.isnan(row)).any() else np.nan for row in heard])
+    known = np.flatnonzero(~np.isnan(means))
+    kept = [groups[i] for i in known.tolist()]
+    return {
+        "rho": bootstrap(of_pieces, groups).to_json(),
+        "rho_of_means": bootstrap(lambda rows: spearman(ratings[known][rows], means[known][rows]), kept).to_json(),
+        "ratings": ratings[known].round(4).tolist(),
+        "heard": means[known].round(4).tolist(),
+    }
+
+
+def _one_each(pairs: Sequence[Pair]) -> list[Pair]:
+    """Keep the first pair of each picture."""
+    return list({pair.reading.hash: pair for pair in reversed(pairs)}.values())[::-1]

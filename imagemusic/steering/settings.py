@@ -1,0 +1,38 @@
+"""How much is measured: enough for intervals in ten minutes on two cores, or a quick look."""
+
+from dataclasses import dataclass
+
+from imagemusic.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringOptions:
+    """Sizes of the experiments."""
+
+    seeds: int = 3  # of sampling, and of the draw of wrong pictures
+    notes: int = 512  # of a piece, from its start, that are scored
+    pictures: int = 100  # that pieces are composed for
+    pieces: int = 8  # for each of them
+    rated_pictures: int = 150  # whose ratings are held against what they yield
+    seconds: float = 20.0  # length of a composed piece
+    levels: int = 9  # of a dial that is turned
+    dose_pictures: int = 12  # that contradict it, at each level
+    edited_pictures: int = 16  # whose null edits are composed for
+    corner_pieces: int = 12  # at each corner of the dials
+    copied_pieces: int = 60  # searched for in the training set
+    gallery: int = 6
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        limits = {"seeds": 1, "notes": 1, "pictures": 2, "pieces": 2, "levels": 2, "dose_pictures": 1, "workers": 1}
+        for name, least in limits.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} must be {least} or more, got {getattr(self, name)}")
+
+    @classmethod
+    def quick(cls, *, seeds: int = 3, workers: int = 1) -> "SteeringOptions":
+        """Sizes to see whether all works; its intervals are wide."""
+        return cls(
+            seeds=seeds, notes=128, pictures=12, pieces=3, rated_pictures=12, seconds=8.0, levels=3, dose_pictures=2,
+            edited_pictures=2, corner_pieces=1, copied_pieces=4, gallery=2, workers=workers,
+        )  # fmt: skip
