@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.controls import ExactOptions, check
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.model.sampling import SamplingOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.music.score import Meter, Score, Tempo, Track
+from imagemusic.music.score import Key, Meter, Score, Tempo, Track
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,41 +26,44 @@ if TYPE_CHECKING:
     from imagemusic.audio.waveform import Waveform
 
 RECORD_VERSION = 1
-SECONDS = (4.0, 600.0)  # how short and how long a piece may be
-TEMPO_BPM = (30.0, 300.0)
 PICTURE_SIZE = (32, 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComposeOptions(SamplingOptions):
+class ComposeOptions(ExactOptions):
     """What a person may ask for; every front end builds one of these."""
 
-    seconds: float = 60.0
     seed: int = 0
     variation: int = 1  # other music for the same picture and seed
     dials: Mapping[str, float] = field(default_factory=dict)  # set by hand, -1..1: they win over the picture
-    ensemble: str | None = None  # who plays; None leaves it to the picture
-    tempo_bpm: float | None = None  # kept exactly; None takes the picture's, moved by up to 3 % to fit whole bars
+    ensemble: str | None = None  # who plays; None leaves it to the instruments, or else to the picture
     size: int | None = None  # side of the picture as the encoder sees it, in pixels; None: as it was trained
 
     def __post_init__(self) -> None:
         # slots make a new class, so the zero-argument super() would not find it.
-        SamplingOptions.__post_init__(self)
-        _check("seconds", self.seconds, *SECONDS)
+        ExactOptions.__post_init__(self)
         for name, value in self.dials.items():
             if name not in DIALS:
                 raise ConfigError(f"unknown dial {name!r}; choose from {', '.join(DIALS)}")
-            _check(f"dial {name}", value, -1, 1)
+            check(f"dial {name}", value, -1, 1)
         if self.ensemble is not None and self.ensemble not in ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
-        if self.tempo_bpm is not None:
-            _check("tempo", self.tempo_bpm, *TEMPO_BPM)
+        if self.ensemble is not None and self.made_ensemble not in (None, self.ensemble):
+            raise ConfigError(
+                f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make {self.made_ensemble}; "
+                "leave out one of the two"
+            )
         if self.size is not None:
-            _check("size", self.size, *PICTURE_SIZE)
+            check("size", self.size, *PICTURE_SIZE)
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed must be 0 or more and below 2**63, got {self.seed}")
         if self.variation < 1:
             raise ConfigError(f"variation must be 1 or more, got {self.variation}")
+
+    @property
+    def playing(self) -> str | None:
+        """The ensemble that was asked for, by its name or by its instruments."""
+        return self.ensemble or self.made_ensemble
 
 
 def parse_dials(settings: Iterable[str]) -> dict[str, float]:
@@ -77,11 +80,6 @@ def parse_dials(settings: Iterable[str]) -> dict[str, float]:
         except ValueError as error:
             raise ConfigError(f"dial {setting!r} is not a name and a number, such as arousal=0.8") from error
     return dials
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name} must be in {low:g}..{high:g}, got {value:g}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +151,7 @@ class Composition:
                 "ticks_per_beat": self.score.ticks_per_beat,
                 "tempos": [[t.tick, t.bpm] for t in self.score.tempos],
                 "meters": [[m.tick, m.numerator, m.denominator] for m in self.score.meters],
+                "keys": [[k.tick, k.fifths, k.minor] for k in self.score.keys],
                 "tracks": [
                     {"name": t.name, "program": t.program, "is_drum": t.is_drum, "notes": t.notes.tolist()}
                     for t in self.score.tracks
@@ -212,6 +211,7 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             tracks,
             [Tempo(*change) for change in score["tempos"]],
             [Meter(*change) for change in score["meters"]],
+            [Key(*change) for change in score.get("keys", ())],
             ticks_per_beat=score["ticks_per_beat"],
         ),
         dials={name: Dial(**dial) for name, dial in table["dials"].items()},

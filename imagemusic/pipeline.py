@@ -158,7 +158,7 @@ class ImageMusic:
             raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
         score = codec.decode(np.array(writer.events, np.int16))
         tracks = [replace(track, name=track.name.capitalize()) for track in score.tracks]
-        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),))
+        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),), keys=options.keys)
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""

@@ -6,18 +6,22 @@ from pathlib import Path
 
 from imagemusic.commands import Commands
 from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.errors import ConfigError
 from imagemusic.terminal import notice, print_error, progress_bar
 
 EXAMPLES = """
   imagemusic compose cover.jpg --out music
   imagemusic compose covers/ 'more/**/*.png' --out music --seconds 90 --format mid,mp3
   imagemusic compose cover.jpg --out music --dial arousal=0.8 --dial density=0.5 --ensemble strings
+  imagemusic compose cover.jpg --out music --key 'D dorian' --meter 3/4 --bars 16 --instruments piano,cello,drums
+  imagemusic compose cover.jpg --out music --range C3-C6 --polyphony 4 --tempo 96
   imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
 
 # An option for a field of `ComposeOptions`: flag, field, type, what stands for its value, meaning.  Defaults and
 # choices are said here for people to read, as this file is light to import; a test compares them.
 COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--seconds", "seconds", float, "N", "length of a piece (default 60)"),
+    ("--bars", "bars", int, "N", "length of a piece in bars, instead of seconds"),
     ("--seed", "seed", int, "N", "the same seed gives the same piece (default 0)"),
     (
         "--temperature",
@@ -29,6 +33,11 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 1.5)"),
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
+    ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
+    ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
+    ("--instruments", "instruments", str, "LIST", "who plays, all of them and nobody else: piano,cello,drums"),
+    ("--range", "pitch_range", str, "LOW-HIGH", "lowest and highest note, such as C3-C6; C4 is middle C, 60"),
+    ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),
     ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
     ("--size", "size", int, "N", "side in pixels at which the picture is seen (default: as the model was trained)"),
 )
@@ -64,6 +73,8 @@ def run_compose(arguments: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
+    if {"bars", "seconds"} <= given.keys():
+        raise ConfigError("bars and seconds both say how long: leave out --bars or --seconds")
     options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
     outputs = batch.OutputOptions(
         variations=arguments.variations,

@@ -1,0 +1,152 @@
+"""What is asked for exactly: words to numbers, and what cannot be met together.
+
+    key, range          ──► pitches that may be played          instruments ──► programs, each of them heard
+    meter, tempo, bars  ──► ticks and seconds                   polyphony   ──► notes that may sound at once
+
+Everything here is kept while composing, by the masks of music/grammar.py; drums have no key, range or polyphony.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagemusic.errors import ConfigError
+from imagemusic.model.sampling import SamplingOptions
+from imagemusic.music.canonical import PITCHED_SLOTS, TICKS_PER_BEAT
+from imagemusic.music.codec import DRUMS, meter_index
+from imagemusic.music.context import bar_ticks
+from imagemusic.music.ensembles import ensemble_for
+from imagemusic.music.instruments import find_program, instrument_name
+from imagemusic.music.limits import COMPASS, SIMPLE_METERS
+from imagemusic.music.score import Key, Meter
+from imagemusic.music.theory import Scale, parse_meter, parse_range, parse_scale, pitch_name
+
+SECONDS = (4.0, 600.0)  # how short and how long a piece may be
+TEMPO_BPM = (30.0, 300.0)
+POLYPHONY = (1, 64)
+DEFAULT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactOptions(SamplingOptions):
+    """What is kept exactly; None leaves it to the decoder.  Words are kept as the standard spells them."""
+
+    seconds: float = DEFAULT_SECONDS  # kept to a second; not used where `bars` says how long
+    bars: int | None = None
+    key: str | None = None  # like "D dorian"
+    meter: str | None = None  # like "3/4"
+    tempo_bpm: float | None = None  # None takes the picture's, moved by up to 3 % to fit whole bars
+    instruments: str | Sequence[str | int] | None = None  # like "piano,cello,drums", or a list of names and programs
+    pitch_range: str | Sequence[str | int] | None = None  # like "C3-C6", or its two ends; both included
+    polyphony: int | None = None  # notes that sound at once
+
+    def __post_init__(self) -> None:
+        # slots make a new class, so the zero-argument super() would not find it.
+        SamplingOptions.__post_init__(self)
+        check("seconds", self.seconds, *SECONDS)
+        if self.tempo_bpm is not None:
+            check("tempo", self.tempo_bpm, *TEMPO_BPM)
+        if self.polyphony is not None:
+            check_whole("polyphony", self.polyphony)
+            check("polyphony", self.polyphony, *POLYPHONY)
+        self._spell()
+        if not self.pitches:
+            raise ConfigError(f"range {self.pitch_range} has no note of {self.key}; widen it or choose another key")
+        self._check_bars()
+
+    def _spell(self) -> None:
+        """Write words as the standard does, so that equal wishes are equal, also after a record was read."""
+        if self.key is not None:
+            object.__setattr__(self, "key", str(parse_scale(self.key)))
+        if self.meter is not None:
+            object.__setattr__(self, "meter", "/".join(map(str, parse_meter(self.meter))))
+        if self.pitch_range is not None:
+            text = self.pitch_range if isinstance(self.pitch_range, str) else "..".join(map(str, self.pitch_range))
+            object.__setattr__(self, "pitch_range", "-".join(map(pitch_name, parse_range(text))))
+        if self.instruments is not None:
+            wished = self.instruments.split(",") if isinstance(self.instruments, str) else self.instruments
+            programs = [find_program(name) for name in wished]
+            pitched = [program for program in programs if program != DRUMS]
+            if not programs or len(pitched) > PITCHED_SLOTS or len(programs) - len(pitched) > 1:
+                raise ConfigError(
+                    f"instruments: 1 to {PITCHED_SLOTS} of them and drums once can play together, got "
+                    f"{len(pitched)} and drums {len(programs) - len(pitched)} times"
+                )
+            names = (instrument_name(program % DRUMS, program == DRUMS) for program in programs)
+            object.__setattr__(self, "instruments", tuple(names))
+
+    def _check_bars(self) -> None:
+        if self.bars is None:
+            return
+        check_whole("bars", self.bars)
+        if self.bars < 1:
+            raise ConfigError(f"bars must be 1 or more, got {self.bars}")
+        if self.seconds != DEFAULT_SECONDS:
+            raise ConfigError(f"bars and seconds both say how long: leave out {self.bars} bars or {self.seconds:g} s")
+        if not self.meters:
+            of = f" of {self.meter}" if self.meter else ""
+            at = f" at {self.tempo_bpm:g} bpm" if self.tempo_bpm else ""
+            shortest, longest = SECONDS
+            raise ConfigError(f"{self.bars} bars{of}{at} cannot last {shortest:g}..{longest:g} s; choose other bars")
+
+    @property
+    def scale(self) -> Scale | None:
+        """The key."""
+        return None if self.key is None else parse_scale(self.key)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Key signatures of the piece: one, or none where no key was asked for or the mode has none."""
+        signature = self.scale.signature if self.scale else None
+        return () if signature is None else (signature,)
+
+    @property
+    def pitches(self) -> frozenset[int]:
+        """Pitches that all but drums may play: beyond the piano's compass only where the range leaves nothing else."""
+        low, high = (0, 127) if self.pitch_range is None else parse_range(str(self.pitch_range))
+        classes = range(12) if self.scale is None else self.scale.pitch_classes
+        wanted = frozenset(pitch for pitch in range(low, high + 1) if pitch % 12 in classes)
+        return wanted & frozenset(COMPASS) or wanted
+
+    @property
+    def programs(self) -> tuple[int, ...]:
+        """Programs of the instruments, the codec's DRUMS for drums; none where they are left open."""
+        return tuple(find_program(name) for name in self.instruments or ())
+
+    @property
+    def made_ensemble(self) -> str | None:
+        """The kind of ensemble that the instruments make."""
+        return ensemble_for(self.programs) if self.instruments else None
+
+    @property
+    def meters(self) -> tuple[int, ...]:
+        """Meters, as the codec numbers them, of which the piece may be: the one asked for, or those that bars allow."""
+        meters = SIMPLE_METERS if self.meter is None else (meter_index(Meter(0, *parse_meter(self.meter))),)
+        return tuple(meter for meter in meters if self.tempos(meter))
+
+    def tempos(self, meter: int) -> tuple[float, float] | None:
+        """Slowest and fastest tempo (bpm) at which a piece of this meter can last as long as it may; None if none."""
+        slowest, fastest = TEMPO_BPM if self.tempo_bpm is None else (self.tempo_bpm, self.tempo_bpm)
+        if self.bars is not None:
+            beats = self.bars * bar_ticks(meter) / TICKS_PER_BEAT
+            slowest, fastest = max(slowest, beats * 60 / SECONDS[1]), min(fastest, beats * 60 / SECONDS[0])
+        return (slowest, fastest) if slowest <= fastest else None
+
+
+def check(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number that is out of range.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must be in {low:g}..{high:g}, got {value:g}")
+
+
+def check_whole(name: str, value: float) -> None:
+    """Refuse what is not a whole number.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{name} must be a whole number, got {value}")
