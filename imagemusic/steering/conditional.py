@@ -21,7 +21,7 @@ from imagemusic.music.dials import DIALS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Report
 from imagemusic.steering.intervals import Estimate, ratio_of, signed_ranks
-from imagemusic.steering.pairs import Pair, prepare_pairs
+from imagemusic.steering.pairs import RATED, Pair, prepare_pairs
 from imagemusic.steering.settings import SteeringOptions
 
 if TYPE_CHECKING:
@@ -185,19 +185,13 @@ def per_dial(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[
     cues = [measured.dials(piece.cues) for piece in scorer.pieces]
     own = {name: np.array([np.nan if c[name] is None else c[name] for c in cues], np.float64) for name in DIALS}
     rated = {
-        "valence": signed_ranks(np.array([pair.valence for pair in music.pairs])),
-        "arousal": signed_ranks(np.array([pair.arousal for pair in music.pairs])),
-        "tempo": np.array([_signed_tempo(model, pair.tempo_bpm) for pair in music.pairs]),
+        name.removesuffix("_bpm"): signed_ranks(np.array([getattr(pair, name) for pair in music.pairs]))
+        for name in RATED
     }
     return {
         "measured_in_the_music": {name: _one_dial(model, scorer, name, values) for name, values in own.items()},
         "rated_or_known": {name: _one_dial(model, scorer, name, values) for name, values in rated.items()},
     }
-
-
-def _signed_tempo(model: ImageMusic, bpm: float) -> float:
-    signed = model.checkpoint.scale.signed("tempo", bpm) if np.isfinite(bpm) else None
-    return float("nan") if signed is None else signed
 
 
 def _one_dial(model: ImageMusic, scorer: Scorer, name: str, values: NDArray[np.float64]) -> dict[str, Any] | None:
