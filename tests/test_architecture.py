@@ -46,6 +46,8 @@ DOORS = {
     "mutagen": {"data/sources/folder.py"},
     "requests": {"data/web.py"},
     "tenacity": {"data/web.py"},
+    "ray": {"data/engines.py"},
+    "pyarrow": {"data"},
     "PIL": {"vision", "audio", "web"},
 }
 WITHOUT_TORCH = {
