@@ -1,0 +1,104 @@
+"""Who does the work of preparing: this process, processes of this machine, or a Ray cluster.
+
+    jobs ──> at most a few in flight ──> results, as they are done
+
+A job is a small value and its result another: what is large is written by whoever makes it, so that the memory of the
+process that waits does not grow with the number of jobs.  On a cluster every machine must see the same folders.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any, Protocol, TypeVar
+
+from imagemusic.errors import ConfigError, DataError, DependencyError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 3  # jobs a worker, so that none waits for the next
+
+
+class Engine(Protocol):
+    """Yields function(job) for each job, in any order."""
+
+    def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]: ...
+
+
+def run_processes(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """Work on this machine; a single worker is this process itself.
+
+    Raises:
+        DataError: a worker died.
+    """
+    if workers == 1:
+        yield from map(function, jobs)
+        return
+    jobs = iter(jobs)
+    # Not forked: the parent may hold threads, whose locks a forked child would wait for.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting: set[Future[Result]] = {pool.submit(function, job) for job in islice(jobs, workers * IN_FLIGHT)}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                waiting |= {pool.submit(function, job) for job in islice(jobs, len(done))}
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a worker process died, for want of memory perhaps; run again with fewer workers"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """Work on the cluster that RAY_ADDRESS names, or on one of `workers` processes started here and stopped after.
+
+    Raises:
+        DependencyError: Ray is not installed.
+        DataError: the cluster cannot be reached or lost a worker.
+    """
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ModuleNotFoundError as error:
+        raise DependencyError("the engine 'ray' is not installed; run: pip install 'imagemusic[cluster]'") from error
+    address = os.environ.get("RAY_ADDRESS")
+    local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise DataError(f"Ray cluster {address or 'on this machine'}: {str(error).splitlines()[0]}") from error
+    try:
+        task, jobs = ray.remote(num_cpus=1)(function), iter(jobs)
+        waiting = [task.remote(job) for job in islice(jobs, workers * IN_FLIGHT)]
+        while waiting:
+            done, waiting = ray.wait(waiting)
+            waiting += [task.remote(job) for job in islice(jobs, len(done))]
+            yield from ray.get(done)
+    except RayError as error:
+        raise DataError(f"Ray: a job failed ({str(error).splitlines()[-1].strip()})") from error
+    finally:
+        ray.shutdown()
+
+
+ENGINES: dict[str, Engine] = {"processes": run_processes, "ray": run_ray}
+
+
+def engine_named(name: str, workers: int) -> Engine:
+    """Choose an engine.
+
+    Raises:
+        ConfigError: there is no such engine, or no worker.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+    if workers < 1:
+        raise ConfigError(f"workers must be at least 1, got {workers}")
+    return ENGINES[name]

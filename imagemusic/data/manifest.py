@@ -1,0 +1,162 @@
+"""What is known of every MIDI file of a data set, a row each, in Parquet.
+
+    DATASET/manifest.parquet    a row for each line of the journal, in its order; schema metadata: version and blocks
+
+Rows are written and read some thousand at a time, so that memory does not grow with the set.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from imagemusic.errors import DataError
+from imagemusic.music.codec import CodecConfig
+
+MANIFEST = "manifest.parquet"
+FORMAT, FORMAT_VERSION = "imagemusic manifest", 1
+ROWS_AT_ONCE = 4096
+HEADER = b"imagemusic"  # key in the schema metadata
+
+
+class BlockName(NamedTuple):
+    """A block of notes, and what it adds up to."""
+
+    id: str
+    rows: int
+    stretches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What holds for all rows."""
+
+    format: str
+    version: int
+    source: str
+    codec: dict[str, Any]
+    blocks: tuple[BlockName, ...]
+
+
+def schema() -> Any:
+    """Name the columns and their types."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    return pa.schema(
+        {
+            "id": text,  # of the piece, own/path
+            "key": text,  # path of the MIDI file in the folder that was gathered
+            "midi_sha256": text,
+            "status": text,  # matched, doubtful, unmatched, failed; corrupt, empty or missing MIDI has no notes
+            "why": text,
+            "paired": text,  # exact: its own cover; label: one of its genre; dials: one whose mood agrees
+            "match_score": pa.float64(),
+            "artist": text, "title": text, "album": text, "label": text,
+            "release_source": text, "release_id": text, "track_id": text, "isrc": text, "release_date": text,
+            "kind": text,
+            "cover": text,  # path in the data set's folder
+            "cover_sha256": text, "cover_hash": pa.uint64(), "cover_source": text,
+            "licence": text, "source": text, "terms": text,
+            "split": text,
+            "group": text,  # all rows of a group stand in one split
+            "piece_group": text, "cover_group": text,  # near-duplicates of its music and of its cover
+            "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),  # 128: drums
+            "fingerprint": pa.list_(pa.uint32()),  # sketch of the music, the same in every key
+            "block": pa.int32(), "start": number, "rows": number, "stretch": number,  # where its notes are
+            "prepared": text,  # the prepared piece, as JSON
+        }
+    )  # fmt: skip
+
+
+class ManifestWriter:
+    """Writes rows as they come; the manifest is there only when all of it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow.parquet as parquet
+
+        self._path = folder / MANIFEST
+        self._waiting = folder / f"{MANIFEST}.{os.getpid()}.part"
+        self._writer = parquet.ParquetWriter(self._waiting, schema(), compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "ManifestWriter":
+        return self
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take in one row."""
+        self._rows.append(row)
+        if len(self._rows) == ROWS_AT_ONCE:
+            self._write()
+
+    def finish(self, source: str, blocks: Sequence[BlockName]) -> None:
+        """Write what is left and the header, and put the manifest in place."""
+        self._write()
+        header = Header(
+            format=FORMAT, version=FORMAT_VERSION, source=source, codec=asdict(CodecConfig()), blocks=tuple(blocks)
+        )
+        self._writer.add_key_value_metadata({HEADER: json.dumps(asdict(header)).encode()})
+        self._writer.close()
+        os.replace(self._waiting, self._path)
+
+    def _write(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema()))
+            self._rows = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._writer.close()
+        self._waiting.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An opened manifest."""
+
+    path: Path
+    header: Header
+    count: int
+
+    @classmethod
+    def open(cls, folder: Path) -> "Manifest":
+        """Open the manifest of a data set.
+
+        Raises:
+            DataError: there is none, or it is damaged, of a newer version, or something else.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        path = folder / MANIFEST
+        try:
+            found = parquet.read_metadata(path)
+            table = json.loads((found.metadata or {})[HEADER])
+            kind, version = table["format"], table["version"]
+        except FileNotFoundError as error:
+            raise DataError(f"{folder}: no manifest here; make it with imagemusic data build") from error
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError) as error:
+            raise DataError(f"{path}: damaged, or not a manifest; run imagemusic data build again") from error
+        if kind != FORMAT or not isinstance(version, int):
+            raise DataError(f"{path}: format {kind!r}, need {FORMAT!r}; run imagemusic data build again")
+        if version > FORMAT_VERSION:
+            raise DataError(
+                f"{path}: version {version}, this imagemusic reads up to {FORMAT_VERSION}; update imagemusic"
+            )
+        blocks = tuple(BlockName(*block) for block in table["blocks"])
+        return cls(path, Header(**table | {"blocks": blocks}), found.num_rows)
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Read rows, or some columns of them, in the order of the journal."""
+        import pyarrow.parquet as parquet
+
+        with parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns) if columns else None):
+                yield from batch.to_pylist()
