@@ -22,6 +22,7 @@ from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.pipeline import ImageMusic
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
+from imagemusic.web.exact import add_exact, exact_options
 from imagemusic.web.readout import dials_html
 from imagemusic.web.style import CSS, theme
 
@@ -51,7 +52,8 @@ class Piece:
     def caption(self) -> str:
         """Say in a few words how the piece was made."""
         options = self.composition.options
-        return f"{options.seconds:g} s · seed {options.seed}"
+        length = f"{options.seconds:g} s" if options.bars is None else f"{options.bars} bars"
+        return f"{length} · seed {options.seed}"
 
 
 def build_page(model: ImageMusic | None = None) -> gr.Blocks:
@@ -68,15 +70,27 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         recent: list[Piece],
         ensemble: str,
         dials: list[str],
+        key: str = "",
+        meter: str = "",
+        tempo_bpm: float | None = None,
+        bars: int | None = None,
+        instruments: str = "",
+        pitch_range: str = "",
+        polyphony: int | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (how gradio finds it)
     ) -> Iterator[tuple[Any, ...]]:
         if picture is None:
             raise gr.Error("No picture yet: drop one, or pick an example.", print_exception=False)
         path = Path(picture)
         try:
+            exact = exact_options(
+                key=key, meter=meter, tempo_bpm=tempo_bpm, bars=bars, instruments=instruments,
+                pitch_range=pitch_range, polyphony=polyphony,
+            )  # fmt: skip
+            length = {} if bars else {"seconds": seconds}
             options = ComposeOptions(
-                seconds=seconds, seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale,
-                **dial_options(ensemble, dials),
+                seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale,
+                **length, **dial_options(ensemble, dials), **exact,
             )  # fmt: skip
             composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
             piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
@@ -126,6 +140,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
                     *GUIDANCE, defaults.guidance_scale, step=0.1, label="Guidance", info="How closely to follow it"
                 )
                 controls = add_dials()
+                exact_fields = add_exact()
                 button = gr.Button("Compose", variant="primary", size="lg")
             with gr.Column(scale=6, min_width=320):
                 audio = gr.Audio(label="Music", interactive=False, type="filepath", buttons=[], elem_id="music")
@@ -156,7 +171,17 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", api_visibility="private")
         button.click(
             compose,
-            [picture, seconds, seed, temperature, guidance, recent, controls.ensemble, controls.by_hand],
+            [
+                picture,
+                seconds,
+                seed,
+                temperature,
+                guidance,
+                recent,
+                controls.ensemble,
+                controls.by_hand,
+                *exact_fields.values(),
+            ],
             [*results, recent, gallery, details, strip],
             api_name="compose",
             concurrency_id="model",

@@ -92,6 +92,21 @@ def test_a_dial_that_there_is_not_is_refused(client, sky):
         compose(client, sky, dials=["sparkle=1"])
 
 
+def test_what_is_asked_for_exactly_is_kept(client, sky):
+    asked = {"key": "D dorian", "meter": "3/4", "tempo_bpm": 90, "bars": 6, "instruments": "piano, cello"}
+    midi, _, record = compose(client, sky, **asked, pitch_range="C3-C6", polyphony=2)[2:5]
+    score = read_midi(Path(midi))
+    assert score.end == 6 * 3 * score.ticks_per_beat
+    assert sorted(track.program for track in score.tracks) == [0, 42]
+    assert {pitch % 12 for track in score.tracks for pitch in track.notes[:, 1].tolist()} <= {0, 2, 4, 5, 7, 9, 11}
+    assert json.loads(Path(record).read_text())["options"]["key"] == "D dorian"
+
+
+def test_what_cannot_be_met_is_said_on_the_page(client, sky):
+    with pytest.raises(gradio_client.exceptions.AppError, match="range C4-C4 has no note of D major"):
+        compose(client, sky, key="D", pitch_range="C4-C4")
+
+
 def test_a_file_that_is_no_picture_is_refused_by_its_own_name(client, tmp_path):
     (tmp_path / "poem.png").write_text("no picture")
     with pytest.raises(gradio_client.exceptions.AppError, match=r"^poem\.png: not a picture"):
