@@ -1,0 +1,203 @@
+"""The page of a listening kit: one file that plays, asks and keeps the answers; it asks nothing of any other place."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+ANSWERS_FORMAT = "imagemusic listening answers"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Which picture?</title>
+<link rel="icon" href="data:,">
+<style>
+:root { color-scheme: light dark; --ink: #1d2330; --quiet: #5c6577; --paper: #f3f5f9; --card: #fff; --accent: #4f53d6; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9f0; --quiet: #9aa3b5; --paper: #12151c; --card: #1c212b; --accent: #8f93ff; }
+}
+body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--paper); color: var(--ink);
+  font: 1.05rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0.3rem 0; }
+p, label { color: var(--quiet); }
+section { display: none; }
+section.shown { display: block; }
+audio { width: 100%; margin: 0.6rem 0; }
+#pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+#pictures button { padding: 0.4rem; background: var(--card); border: 3px solid transparent; border-radius: 0.6rem; }
+#pictures button:not(:disabled):hover, #pictures button:focus-visible { border-color: var(--accent); }
+#pictures button:disabled { opacity: 0.6; }
+#pictures img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; }
+button.plain { font: inherit; padding: 0.5rem 1.2rem; border: 0; border-radius: 0.4rem; background: var(--accent);
+  color: #fff; cursor: pointer; }
+input { font: inherit; padding: 0.3rem 0.5rem; width: 12rem; }
+progress { width: 100%; accent-color: var(--accent); }
+textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace; }
+</style>
+
+<section id="welcome">
+  <h1>Which picture?</h1>
+  <p>You will hear <b id="count"></b> short pieces of music. With each you see two pictures. The piece was made from
+  one of them: choose the one that you think it was. If you cannot tell, guess.</p>
+  <p>Put on headphones, and play a sound first to set the loudness. You may hear a piece as often as you like. Nobody
+  is told whether an answer is right, this page neither. Answers stay in this browser until you save them at the
+  end.</p>
+  <p><label>Your code <input id="listener" maxlength="40" autocomplete="off"></label></p>
+  <button class="plain" id="begin">Begin</button>
+</section>
+
+<section id="question">
+  <progress id="done" value="0"></progress>
+  <h1 id="which"></h1>
+  <audio id="sound" controls preload="auto"></audio>
+  <p id="hint" role="status"></p>
+  <div id="pictures">
+    <button id="left" disabled><img alt="left picture"></button>
+    <button id="right" disabled><img alt="right picture"></button>
+  </div>
+</section>
+
+<section id="end">
+  <h1>Thank you</h1>
+  <p>These are your answers. Please save them, and give the file to whoever asked you.</p>
+  <p><button class="plain" id="json">Save as JSON</button> <button class="plain" id="csv">Save as CSV</button>
+  <button class="plain" id="copy">Copy</button> <span id="copied" role="status"></span></p>
+  <textarea id="text" readonly aria-label="your answers"></textarea>
+</section>
+
+<script>
+"use strict";
+const KIT = /*kit*/;
+const LEAST_SECONDS = 5;  // of a piece to hear before the pictures can be chosen
+const place = "imagemusic-listening-" + KIT.kit;
+const $ = (id) => document.getElementById(id);
+let heard = 0, last = 0;
+
+function shuffled(items) {
+  const list = [...items];
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [list[i], list[j]] = [list[j], list[i]];
+  }
+  return list;
+}
+
+function remembered() {
+  try { return JSON.parse(localStorage.getItem(place)); } catch { return null; }
+}
+
+function remember() {
+  try { localStorage.setItem(place, JSON.stringify(state)); } catch { /* private windows: the page must stay open */ }
+}
+
+const state = remembered() || {
+  listener: Math.random().toString(36).slice(2, 8), started: null, finished: null,
+  order: shuffled(KIT.trials.map((trial) => trial.trial)), answers: [],
+};
+
+function show(name) {
+  for (const section of document.querySelectorAll("section")) section.classList.toggle("shown", section.id === name);
+}
+
+function ask() {
+  const number = state.answers.length;
+  if (number === state.order.length) return finish();
+  const trial = KIT.trials.find((one) => one.trial === state.order[number]);
+  heard = last = 0;
+  $("done").max = state.order.length;
+  $("done").value = number;
+  $("which").textContent = `Piece ${number + 1} of ${state.order.length}: which picture was it made from?`;
+  $("hint").textContent = "Play the piece, then choose a picture.";
+  $("sound").src = trial.sound;
+  for (const side of ["left", "right"]) {
+    $(side).disabled = true;
+    $(side).firstElementChild.src = trial[side];
+  }
+  show("question");
+}
+
+function listen() {
+  const now = $("sound").currentTime;
+  if (now > last && now - last < 1) heard += now - last;  // not a jump
+  last = now;
+  if (heard >= Math.min(LEAST_SECONDS, 0.9 * ($("sound").duration || LEAST_SECONDS))) {
+    for (const side of ["left", "right"]) $(side).disabled = false;
+    $("hint").textContent = "Choose a picture: click it, or press the left or right arrow key.";
+  }
+}
+
+function choose(side) {
+  if (!$("question").classList.contains("shown") || $(side).disabled) return;
+  $("sound").pause();
+  state.answers.push({
+    trial: state.order[state.answers.length], choice: side, heard_seconds: Math.round(heard * 10) / 10,
+  });
+  remember();
+  ask();
+}
+
+function finish() {
+  if (!state.finished) state.finished = new Date().toISOString();
+  remember();
+  $("text").value = as_json();
+  show("end");
+}
+
+function as_json() {
+  const { listener, started, finished, answers } = state;
+  return JSON.stringify(
+    { format: /*format*/, version: 1, kit: KIT.kit, listener, started, finished, answers }, null, 1);
+}
+
+function as_csv() {
+  const quoted = (text) => '"' + String(text).replaceAll('"', '""') + '"';
+  const rows = state.answers.map((one) => [KIT.kit, state.listener, one.trial, one.choice, one.heard_seconds]);
+  return [["kit", "listener", "trial", "choice", "heard_seconds"], ...rows]
+    .map((row) => row.map(quoted).join(",") + "\\r\\n").join("");
+}
+
+function save(text, kind, suffix) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+  link.download = `answers-${state.listener.replace(/[^\\w-]+/g, "_")}.${suffix}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+async function copy() {
+  $("text").select();
+  try { await navigator.clipboard.writeText($("text").value); } catch { document.execCommand("copy"); }
+  $("copied").textContent = "copied";
+}
+
+$("count").textContent = KIT.trials.length;
+$("listener").value = state.listener;
+$("begin").onclick = () => {
+  state.listener = $("listener").value.trim() || state.listener;
+  state.started = new Date().toISOString();
+  remember();
+  ask();
+};
+$("sound").addEventListener("timeupdate", listen);
+$("sound").addEventListener("ended", listen);
+$("sound").addEventListener("error", () => { $("hint").textContent = "This piece cannot be played here."; });
+for (const side of ["left", "right"]) $(side).onclick = () => choose(side);
+document.addEventListener("keydown", (event) => {
+  if (event.target.tagName === "AUDIO") return;  // there, arrows wind
+  if (event.key === "ArrowLeft") choose("left");
+  if (event.key === "ArrowRight") choose("right");
+});
+$("json").onclick = () => save(as_json(), "application/json", "json");
+$("csv").onclick = () => save(as_csv(), "text/csv", "csv");
+$("copy").onclick = copy;
+state.started ? ask() : show("welcome");
+</script>
+</html>
+"""
+
+
+def page_html(kit: str, trials: Sequence[Mapping[str, str]]) -> str:
+    """Write the page of a kit; each trial names its sound and its two pictures, and says no more."""
+    table = json.dumps({"kit": kit, "trials": list(trials)}).replace("</", "<\\/")
+    return _PAGE.replace("/*kit*/", table).replace("/*format*/", json.dumps(ANSWERS_FORMAT))
