@@ -29,7 +29,7 @@ def test_from_pictures_to_a_result(tiny_checkpoint, tmp_path, capsys):
     assert lines[0].split(maxsplit=1) == [
         "ann", "2 of 2 right, 100.0%, 95 % interval 15.8% to 100.0%: holds 50 %, which is chance",
     ]  # fmt: skip
-    assert "too few for an interval over listeners" in lines[2]
+    assert lines[2] == "an interval over listeners takes 5 of them, got 1"
     assert cli.main([*score, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["overall"]["right"] == 2
 

@@ -90,7 +90,7 @@ def spell_out(result: "Result") -> list[str]:
             f"95 % interval {low:.1%} to {high:.1%}: {_against_chance(low, high)}{note}"
         )
     if result.over_listeners is None:
-        lines.append(f"{len(result.listeners)} listeners: too few for an interval over listeners ({LEAST_LISTENERS})")
+        lines.append(f"an interval over listeners takes {LEAST_LISTENERS} of them, got {len(result.listeners)}")
     else:
         low, high = result.over_listeners
         lines.append(

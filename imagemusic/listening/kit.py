@@ -64,20 +64,17 @@ class Trial:
 
 
 def plan_trials(pictures: int, trials: int, rng: np.random.Generator) -> list[Trial]:
-    """Choose which pictures to ask about.
+    """Choose which pictures to ask about: pairs drawn afresh in rounds, in each of which a picture is seen once.
 
-    With two pictures a trial no picture is seen twice.  With fewer, the pictures stand in a ring, each right once and
-    beside the next one, as often round as is needed; later rounds play other pieces.
+    Which of a pair is right is left to chance, so that no answer follows from another.  Later rounds play other pieces.
     """
-    if pictures >= 2 * trials:
-        order = rng.permutation(pictures).tolist()
-        return [Trial(right, other, 1) for right, other in zip(order[:trials], order[trials : 2 * trials], strict=True)]
     planned: list[Trial] = []
     variation = 0
     while len(planned) < trials:
         variation += 1
-        ring = rng.permutation(pictures).tolist()
-        planned += [Trial(right, other, variation) for right, other in zip(ring, ring[1:] + ring[:1], strict=True)]
+        order = rng.permutation(pictures).tolist()
+        pairs = zip(order[::2], order[1::2], strict=False)  # of an odd number, one is left out
+        planned += [Trial(right, other, variation) for right, other in pairs]
     return planned[:trials]
 
 

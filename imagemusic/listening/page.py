@@ -64,6 +64,7 @@ textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace;
   <p><button class="plain" id="json">Save as JSON</button> <button class="plain" id="csv">Save as CSV</button>
   <button class="plain" id="copy">Copy</button> <span id="copied" role="status"></span></p>
   <textarea id="text" readonly aria-label="your answers"></textarea>
+  <p><button class="plain" id="again">Saved: another listener begins</button></p>
 </section>
 
 <script>
@@ -191,6 +192,13 @@ document.addEventListener("keydown", (event) => {
 $("json").onclick = () => save(as_json(), "application/json", "json");
 $("csv").onclick = () => save(as_csv(), "text/csv", "csv");
 $("copy").onclick = copy;
+$("again").onclick = () => {
+  try {
+    localStorage.setItem(`${place}-${state.listener}-${state.finished}`, as_json());  // in case it was not saved
+    localStorage.removeItem(place);
+  } catch { /* nothing was kept */ }
+  location.reload();
+};
 state.started ? ask() : show("welcome");
 </script>
 </html>

@@ -21,6 +21,7 @@ Every listener hears the pieces in an order of their own.
 
 ## Before the first listener
 
+- Have twice as many pictures as questions, so that nobody sees a picture twice.
 - Decide how many listeners you will ask, and ask that many: stopping when the result pleases makes it worthless.
 - Decide who counts. Leave out nobody afterwards for their answers; leave out those who did not hear the sound.
 - Do not listen along, and do not answer yourself if you have seen the key.
