@@ -26,11 +26,12 @@ def scores(known: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray[
     pictures, seeds, width = known.shape
     means = known.mean(axis=1)
     inner = (known - means[:, None]).reshape(-1, width)
-    scale = inner.std(axis=0) + 1e-9
+    scale = known.reshape(-1, width).std(axis=0)
+    scale = np.where(scale > 1e-9, scale, 1)  # what never changes says nothing
     inner, means, queries = inner / scale, means / scale, queries / scale
     center = means.mean(axis=0)
     within = inner.T @ inner / max(pictures * (seeds - 1), 1)
-    within += RIDGE * np.trace(within) / width * np.eye(width)
+    within += RIDGE * max(float(np.trace(within)) / width, 1e-6) * np.eye(width)
     # Turn the space so that pieces of a picture vary by 1 in every direction, and pictures along the axes.
     values, vectors = np.linalg.eigh(within)
     whiten = vectors / np.sqrt(values)

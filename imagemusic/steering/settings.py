@@ -24,7 +24,7 @@ class SteeringOptions:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        limits = {"seeds": 1, "notes": 1, "pictures": 2, "pieces": 2, "levels": 2, "dose_pictures": 1, "workers": 1}
+        limits = {"seeds": 1, "notes": 1, "pictures": 2, "pieces": 3, "levels": 2, "dose_pictures": 1, "workers": 1}
         for name, least in limits.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be {least} or more, got {getattr(self, name)}")
@@ -33,6 +33,6 @@ class SteeringOptions:
     def quick(cls, *, seeds: int = 3, workers: int = 1) -> "SteeringOptions":
         """Sizes to see whether all works; its intervals are wide."""
         return cls(
-            seeds=seeds, notes=128, pictures=12, pieces=3, rated_pictures=12, seconds=8.0, levels=3, dose_pictures=2,
+            seeds=seeds, notes=128, pictures=12, pieces=3, rated_pictures=12, seconds=6.0, levels=3, dose_pictures=2,
             edited_pictures=2, corner_pieces=1, copied_pieces=4, gallery=2, workers=workers,
         )  # fmt: skip
