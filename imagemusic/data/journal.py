@@ -20,7 +20,7 @@ from imagemusic.errors import DataError, GatheringStopped
 FORMAT = "imagemusic dataset"
 VERSION = 1
 HEADER, JOURNAL = "dataset.json", "journal.jsonl"
-KEY = '{"key": '  # every line begins so
+KEY = b'{"key": '  # every line begins so
 BLOCK_BYTES = 1 << 16
 
 Row = dict[str, Any]  # a line of the journal
@@ -115,26 +115,26 @@ def read_rows(folder: Path) -> Iterator[Row]:
             yield _parse(path, number, line)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     if not path.exists():
         return
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.endswith("\n"):
+            if line.endswith(b"\n"):
                 yield number, line
 
 
-def _key_of(path: Path, number: int, line: str) -> str:
+def _key_of(path: Path, number: int, line: bytes) -> str:
     """Read the key alone, which is much less work than the whole line."""
     try:
         if line.startswith(KEY):
-            return str(json.JSONDecoder().raw_decode(line, len(KEY))[0])
+            return str(json.JSONDecoder().raw_decode(line.decode(), len(KEY))[0])
     except ValueError:
         pass
     raise DataError(f"{path}:{number}: a damaged line; remove it, and its file is looked up again")
 
 
-def _parse(path: Path, number: int, line: str) -> Row:
+def _parse(path: Path, number: int, line: bytes) -> Row:
     try:
         return dict(json.loads(line))
     except ValueError as error:

@@ -26,6 +26,7 @@ MOST_REDIRECTS = 5
 SLOWEST = 3  # times the timeout that a whole answer may take
 PATIENCE = Patience(attempts=5, longest_wait_seconds=60.0, timeout_seconds=20.0)
 TOO_MANY = 429
+LONGEST_WAIT_SECONDS = 366 * 86400.0  # that is believed
 
 Answer = TypeVar("Answer")
 Say = Callable[[str], object]
@@ -83,6 +84,7 @@ class Session(requests.Session):
             host = there.hostname or ""
             listed = any(host == known or host.endswith(f".{known}") for known in self._hosts)
             if there.netloc != here.netloc and not listed:
+                resp.close()
                 raise DataError(f"{resp.url}: refused a redirect to another host, {there.netloc}")
         return target
 
@@ -107,6 +109,8 @@ class Session(requests.Session):
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise Busy(url, "the body broke off") from error
         except requests.TooManyRedirects as error:
+            if error.response is not None:
+                error.response.close()
             raise DataError(f"{url}: more than {MOST_REDIRECTS} redirects") from error
         if response.status_code in BUSY:
             if "QUOTA_EXCEEDED" in response.text:
@@ -124,8 +128,10 @@ class Session(requests.Session):
         for block in response.iter_content(BLOCK_BYTES):
             body += block
             if len(body) > MOST_BYTES:
+                response.close()
                 raise DataError(f"{response.url}: more than {MOST_BYTES / 1e6:.0f} MB; refused")
             if time.monotonic() > last:
+                response.close()
                 raise Busy(response.url, "too slow")
         response._content = bytes(body)
 
@@ -236,7 +242,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
     """Read how many seconds to wait, given as such or as a date; 0 where it is not said."""
     text = headers.get("Retry-After", "").strip()
     try:
-        return max(0.0, float(text))
+        return min(max(0.0, float(text)), LONGEST_WAIT_SECONDS)
     except ValueError:
         pass
     try:
