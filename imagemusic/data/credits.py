@@ -9,10 +9,12 @@
 import re
 from functools import lru_cache
 
-from imagemusic.data.likeness import likeness
+from imagemusic.data.likeness import likeness as any_likeness
 from imagemusic.data.spelling import spell
 
+STRICTNESS = 1.3  # a letter makes another artist sooner than another song of the same one
 FIRST_NAMED = 0.98
+OTHER_PARTNERS = 0.85  # "Diego & Victor" and "Diego & Arnaldo"
 ALSO_NAMED = 0.93
 INITIALS = 0.95
 SURNAME = 0.88
@@ -31,13 +33,20 @@ def artist_likeness(artist: str, guests: tuple[str, ...], told: str, told_guests
     found = max(found, _person(artist, told))
     named, other = credits(artist), credits(told)
     if len(named) > 1 or len(other) > 1:
-        found = max(found, FIRST_NAMED * likeness(named[0], other[0]))
+        partners = len(named) > 1 and len(other) > 1
+        strangers = partners and not any(likeness(a, b) > 0.8 for a in named[1:] for b in other[1:])
+        found = max(found, (OTHER_PARTNERS if strangers else FIRST_NAMED) * likeness(named[0], other[0]))
     named += [guest for text in guests for guest in credits(text)]
     other += [guest for text in told_guests for guest in credits(text)]
     if found < ALSO_NAMED:
         also = [likeness(named[0], one) for one in other] + [likeness(one, other[0]) for one in named]
         found = max(found, ALSO_NAMED * max(also))
     return found
+
+
+def likeness(one: str, other: str) -> float:
+    """Compare the names of two artists."""
+    return any_likeness(one, other, STRICTNESS)
 
 
 def credits(text: str) -> list[str]:

@@ -6,7 +6,7 @@ THRESHOLD and REVIEW_THRESHOLD were chosen by scripts/measure_matching.py, which
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imagemusic.data.credits import artist_likeness
 from imagemusic.data.likeness import MISSING_NUMBER, likeness
@@ -15,7 +15,7 @@ from imagemusic.data.releases import Release
 from imagemusic.data.spelling import spell
 from imagemusic.data.titles import Title, album_versions, parse_title
 
-THRESHOLD = 0.85  # at or above it a release is accepted
+THRESHOLD = 0.86  # at or above it a release is accepted
 REVIEW_THRESHOLD = 0.6  # from here up to it a person is asked
 
 OTHER_READING = 0.97  # of the file's path than the likeliest
@@ -23,13 +23,18 @@ SWAPPED = 0.96  # artist and title in each other's place
 RUN_TOGETHER = 0.95  # artist and title with nothing between
 UNKNOWN_ARTIST = 0.8  # a title alone is never enough
 SUBTITLE = 0.96  # "Escape" for "Escape (The Piña Colada Song)"
+TAIL = 0.78  # "Ay Amor" for "Ay Amor - Reggaeton": nobody knows
 OTHER_GUESTS = 0.93
+SAME_WORDS = 0.93  # of two titles with all their remarks: then they say the same
+HOPELESS = 0.3  # a title like that is not looked into further
 
 # What is left of a score where the versions differ.
+SOMEBODY_ELSE = frozenset(("karaoke", "cover"))
 BY_SOMEBODY_ELSE = 0.4  # karaoke and covers, where nobody asked for one
 OTHER_RECORDING = 0.65
 OTHER_DETAILS = 0.75  # another remix, another concert
-NO_DETAILS = 0.95  # just "remix"
+NO_DETAILS = 0.95  # just "live"
+NO_REMIXER = 0.83  # just "remix", of which there may be many
 OTHER_EDIT = 0.98  # remastered, radio edit
 ARRANGED = 0.97  # the file says that its notes are: the song is still the song
 
@@ -84,7 +89,7 @@ def rank(name: Name, seconds: float | None, releases: Iterable[Release]) -> list
 def _compare(name: Name, seconds: float | None, release: Release) -> Parts:
     """Compare every reading of a name with a release; the best counts."""
     duration, notes = _duration(seconds, release.seconds)
-    best = Parts()
+    best = Parts(notes=("another artist and title",))
     if not release.title or not release.artist:
         return best
     for reading in (name, *name.also):
@@ -109,8 +114,12 @@ def _as_told(artist: str, title: Title, release: Release, worth: float) -> Parts
     """Compare an artist and a title with a release's."""
     told = parse_title(release.title)
     words = _title_likeness(title, told)
-    if title != told and words < 1 and _whole(title) == _whole(told):  # brackets lost, remarks and all
-        words, told = OTHER_EDIT, replace(title, guests=told.guests)
+    if title.remarks != told.remarks:
+        whole = likeness(title.whole, told.whole)
+        if whole > SAME_WORDS:  # brackets lost, or other ones
+            words, title = OTHER_EDIT * whole, told
+    if words < HOPELESS:
+        return Parts(title=words, notes=("another title",))
     version, notes = _version(title, told, release)
     named = artist_likeness(artist, title.guests, release.artist, told.guests)
     if worth < 1:
@@ -135,39 +144,49 @@ def _title_likeness(title: Title, told: Title) -> float:
     if found == 1 or (title.base == title.full and told.base == told.full):
         return found
     for one, other in ((title.base, told.full), (title.full, told.base)):
-        left_out = {*spell(title.full).numbers} ^ {*spell(told.full).numbers}
-        found = max(found, SUBTITLE * likeness(one, other) * (MISSING_NUMBER if left_out else 1.0))
+        cut = SUBTITLE if " - " not in title.full + told.full else TAIL
+        same_numbers = spell(title.full).numbers == spell(told.full).numbers
+        found = max(found, cut * likeness(one, other) * (1.0 if same_numbers else MISSING_NUMBER))
     return found
 
 
 def _version(title: Title, told: Title, release: Release) -> tuple[float, tuple[str, ...]]:
     """Compare what both say about the version; a name that says nothing means the plain recording."""
-    wanted, offered = title.versions, told.versions | album_versions(release.album, release.artist)
+    wanted, offered = title.versions, told.versions
+    by_album = album_versions(release.album, release.artist)
+    offered |= by_album & SOMEBODY_ELSE if offered else by_album
     guests = title.guests and told.guests and not _share_guests(title.guests, told.guests)
     factor = OTHER_GUESTS if guests else 1.0
     notes = ("other guests",) if guests else ()
     if wanted == offered:
         if title.details != told.details:
-            factor *= _details(title.details, told.details)
+            factor *= _details(title.details, told.details, NO_REMIXER if "remix" in wanted else NO_DETAILS)
             notes = (*notes, f"which {'/'.join(sorted(wanted))} may differ")
         elif title.same != told.same:
+            factor *= OTHER_EDIT
+        if wanted != told.versions:  # only the album says so
             factor *= OTHER_EDIT
         return factor, notes
     if wanted == {"arrangement"} and not offered:
         return factor * ARRANGED, notes
     note = f"version: {_listed(wanted)} wanted, {_listed(offered)} found"
-    if {"karaoke", "cover"} & (offered - wanted):
+    if SOMEBODY_ELSE & (offered - wanted):
         return factor * BY_SOMEBODY_ELSE, (*notes, note)
     return factor * OTHER_RECORDING, (*notes, note)
 
 
-def _details(wanted: frozenset[str], offered: frozenset[str]) -> float:
+def _details(wanted: frozenset[str], offered: frozenset[str], unsaid: float) -> float:
+    counts = [
+        [number for number in spell(" ".join(sorted(words))).numbers if len(number) < 3] for words in (wanted, offered)
+    ]
+    if counts[0] != counts[1]:  # "Remix" and "Remix II"
+        return OTHER_DETAILS
     if not wanted or not offered:
-        return NO_DETAILS
+        return unsaid
     found = likeness(" ".join(sorted(wanted)), " ".join(sorted(offered)))
     if found >= 0.8:
         return found
-    return NO_DETAILS if wanted < offered or offered < wanted else OTHER_DETAILS
+    return unsaid if wanted < offered or offered < wanted else OTHER_DETAILS
 
 
 def _share_guests(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
@@ -181,11 +200,6 @@ def _duration(seconds: float | None, told: float | None) -> tuple[float, tuple[s
     apart = abs(seconds - told) / max(seconds, told)
     far = min(1.0, max(0.0, (apart - LENIENT) / (STRICT - LENIENT)))
     return 1 - (1 - TOO_LONG) * far, (f"{seconds:.0f} s against {told:.0f} s",) if far else ()
-
-
-def _whole(title: Title) -> str:
-    """Spell a title with all its remarks."""
-    return spell(" ".join((title.full, *title.remarks))).key
 
 
 def _listed(versions: frozenset[str]) -> str:

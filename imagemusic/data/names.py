@@ -52,11 +52,11 @@ NUMBERED = re.compile(
     r"(?:track|trk)[ _]*\d{1,3}\s*[-._ ]+|\d-\d{2}\s+|0\d[ _]+|0\d-|[a-d]\d\s+-?\s*(?=\S+\s+-))\s*(?=\S)",
     re.IGNORECASE,
 )
-COUNTED_BARE = re.compile(r"^[12]\d\s+(?=[^\W\d])")
+COUNTED_BARE = re.compile(r"^[12]\d\s+(?=\w)")
 # Title.1 is a copy; No.5, Pt.2 and 2.0 are not.
 COPIES = (
     re.compile(
-        r"(?<!\bno)(?<!\bop)(?<!\bpt)(?<!\bnr)(?<!\bvol)(?<!\bpart)(?<!\bch)(?<=[^\s.])(?<!\D\d)(?<!^\d)\.(\d{1,2})$",
+        r"(?<!\bno)(?<!\bop)(?<!\bpt)(?<!\bnr)(?<!\bvol)(?<!\bpart)(?<!\bch)(?<=\S)(?<!\D\d)(?<!^\d)\.(\d{1,2})$|(?<=\s\d)\.([1-9])$",
         re.I,
     ),
     re.compile(r"[\s_-]+\(?copy(?:[\s_]*\(?(\d{1,2})\)?)?\)?$", re.I),
@@ -83,6 +83,7 @@ class Name:
 def parse_name(path: PurePath) -> Name:
     """Read a path, relative to the folder of the collection, in every way that makes sense."""
     folders = [_clean(part) for part in path.parts[:-1]]
+    named = folders[-1] if folders else ""  # which may be an artist all the same
     folders = [folder for folder in folders if not _says_nothing(folder)]
     stem = html.unescape(unquote(path.name))
     while shorter := SUFFIXES.sub("", stem):
@@ -90,7 +91,7 @@ def parse_name(path: PurePath) -> Name:
             break
         stem = shorter
     stem, copy = _without_copy(stem.strip() or path.name)
-    if folders and normalise(stem) in NO_TITLES:
+    if folders and normalise(stem) in NO_TITLES and (len(folders) > 1 or DASH.search(folders[-1])):
         stem, again = _without_copy(folders.pop())
         copy = copy or again
     readings: list[Name] = []
@@ -101,6 +102,8 @@ def parse_name(path: PurePath) -> Name:
         )  # fmt: skip
         if name not in readings:
             readings.append(name)
+    if named not in folders and len(named) > 1 and stem != named:
+        readings.append(replace(readings[0], artist=named))
     return replace(readings[0], also=tuple(readings[1:]))
 
 
@@ -112,12 +115,13 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
     parts = DASH.split(spaced)
     if len(parts) == 1 and not folders:
         parts = CARELESS_DASH.split(spaced)
-    parts = [_clean(part) for part in parts if not (len(parts) > 1 and re.fullmatch(r"\s*\d{0,3}\s*", part))]
+    numbers = r"\s*\d{0,3}\s*" if len(parts) > 2 else r"\s*"
+    parts = [_clean(part) for part in parts if not re.fullmatch(numbers, part)]
     parts = parts or [_clean(stem)]
     # "Yesterday - Live" in a folder is one title; alone it may be an artist and a title.
-    first = 1 if folders else 2
+    first = 1 if folders and not any(_alike(parts[0], folder) for folder in folders) else 2
     cut = next((place for place in range(first, len(parts)) if read_remark(parts[place])), len(parts))
-    tail = "".join(f" ({remark})" for remark in parts[cut:])
+    tail = "".join(f" - {remark}" for remark in parts[cut:])
     parts = parts[:cut]
     whole = " - ".join(parts) + tail
     near = folders[-1] if folders else ""
@@ -127,7 +131,7 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
         yield owner, parts[0] + tail
         yield from ((folder, parts[0] + tail) for folder in reversed(folders[-2:]))
         if shorter := COUNTED_BARE.sub("", parts[0]):
-            yield owner, shorter + tail
+            yield owner, _clean(shorter) + tail
         if not folders:
             yield from _without_spaces(bare, tail)
         elif len(by := re.split(r"\s+by\s+", parts[0], maxsplit=1, flags=re.IGNORECASE)) == 2:
@@ -170,7 +174,7 @@ def _clean(text: str) -> str:
 def _without_copy(stem: str) -> tuple[str, int]:
     for pattern in COPIES:
         if (found := pattern.search(stem)) and found.start() > 0:
-            return _without_copy(stem[: found.start()])[0], int(found.group(1) or 1)
+            return _without_copy(stem[: found.start()])[0], int(next((group for group in found.groups() if group), 1))
     return stem, 0
 
 

@@ -38,6 +38,7 @@ LETTERS |= dict.fromkeys("ъьʹʺ", "") | dict.fromkeys("’‘ʼ´`′", "'") 
 KANA = {"si": "shi", "ti": "chi", "tu": "tsu", "hu": "fu", "zi": "ji", "di": "ji", "du": "zu", "wo": "o"}
 
 ARTICLES = frozenset(("the", "a", "an", "el", "la", "los", "las", "le", "les", "il", "der", "das"))
+ENGLISH_ARTICLES = frozenset(("the", "a", "an"))
 JOINERS = frozenset(("and", "n", "y", "und", "et"))
 ABBREVIATIONS = {
     "pt": "part", "vol": "volume", "mister": "mr", "doctor": "dr", "saint": "st", "u": "you", "ya": "you",
@@ -67,8 +68,8 @@ class Spelling:
     """One name, spelled for comparison."""
 
     key: str  # the words that count, joined by single spaces
-    exact: str  # the same with every article and joiner
-    compact: str  # letters and digits alone, numbers as they were written
+    articles: tuple[str, ...]  # what was left out at both ends
+    compact: str  # letters and digits alone, without joiners, numbers as they were written
     numbers: tuple[str, ...]  # every run of digits in `key`, sorted
     latin: bool  # nothing had to be transliterated
 
@@ -85,18 +86,30 @@ def spell(text: str) -> Spelling:
     plain = _words(folded)
     if not plain:
         left = "".join(folded.split())
-        return Spelling(left, left, left, (), text.isascii())
-    exact = _counted([ABBREVIATIONS.get(word, word) for word in plain])
-    words = [word for word in exact if word not in JOINERS] or ["and"]
+        return Spelling(left, (), left, (), text.isascii())
+    plain = _without_joiners(plain)
+    words = _counted([ABBREVIATIONS.get(word, word) for word in plain])
+    articles = []
     while len(words) > 1 and words[0] in ARTICLES:
-        words.pop(0)
+        articles.append(words.pop(0))
     while len(words) > 1 and words[-1] == "the":
-        words.pop()
+        articles.append(words.pop())
     words = [word[:-1] if len(word) > 4 and word.endswith("ing") else word for word in words]
     key = " ".join(words)
-    return Spelling(
-        key, " ".join(exact), "".join(plain), tuple(sorted(re.findall(r"\d+", key), key=int)), text.isascii()
-    )
+    numbers = tuple(sorted(re.findall(r"\d+", key), key=int))
+    return Spelling(key, tuple(articles), "".join(plain), numbers, text.isascii())
+
+
+def _without_joiners(words: list[str]) -> list[str]:
+    """Leave out "and" wherever it stands, and its shorter kin between two words of more than a letter."""
+    last = len(words) - 1
+    kept = [
+        word
+        for place, word in enumerate(words)
+        if word != "and"
+        and not (word in JOINERS and 0 < place < last and len(words[place - 1]) > 1 and len(words[place + 1]) > 1)
+    ]
+    return kept or words[:1]
 
 
 @lru_cache(maxsize=1 << 14)

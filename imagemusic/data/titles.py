@@ -7,10 +7,12 @@ some that it is the same (remastered, radio edit, ...), some name guests, and an
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from imagemusic.data.spelling import fold, spell
+from rapidfuzz.distance import OSA
+
+from imagemusic.data.spelling import fold
 
 # Words in a remark that tell another recording, most telling first; in the order in which a name is given one version.
 LANGUAGES = (
@@ -52,15 +54,33 @@ ALBUMS = {
 SAME_WORDS = (
     "remaster remastered remasterizado remastering remasterise digital digitally radio edit single album original "
     "mono stereo explicit clean dirty bonus track tracks version versions versione ver mix deluxe edition official "
-    "video audio lyric lyrics hq hd main ep lp full short expanded anniversary edited the in of years year inch cd "
-    "midi mid gm gs xg sc55 format kar file complete final copy new long old amended uncut remasterizada"
+    "video audio lyric lyrics hq hd main ep lp full short expanded anniversary edited mixed the in of years year inch "
+    "cd midi mid gm gs xg sc55 format kar file complete final copy new long old amended uncut remasterizada"
 )
 SAME = frozenset(SAME_WORDS.split(" "))
-GENERIC_WORDS = "version ver versione mix remix edit the a an at in from on of for by and with recorded"
+GENERIC_WORDS = (
+    "version ver versione mix remix remixed rmx edit live vivo ao en karaoke acoustic acustico acustica instrumental "
+    "demo cover acapella cappella the a an at in from on of for by and with recorded session sessions original"
+)
 GENERIC = frozenset(GENERIC_WORDS.split(" "))
+
+# Words of remarks worth reading through a slip; "live" is near to many words that are not meant for it.
+TELLING = frozenset(("live", "remix", "karaoke", "acoustic", "instrumental", "unplugged", "extended", "interlude"))
+MENDABLE = tuple(
+    sorted(
+        {word for word in SAME if len(word) > 4} | TELLING
+        | {"edit", "acapella", "commentary", "session", "sessions", "bootleg", "remixed", "orchestral", "rehearsal"}
+    )
+)  # fmt: skip
+OTHER_WORDS = "love life like lie lime line five give dive exit alive olive lives lived liver hive jive lite liv"
+OTHERS = frozenset(OTHER_WORDS.split(" "))
 
 GUESTS = re.compile(r"^\W*(?:feat|ft|featuring|with|w/|con|avec|mit)\b\.?\s*(.+)$", re.IGNORECASE)
 BARE_GUESTS = re.compile(r"\s+(?:feat\b\.?|ft\b\.?|featuring\b)\s*(.+)$", re.IGNORECASE)
+BEHIND_GUESTS = re.compile(  # feat Zyra Jai Wolf Remix
+    r"\b(?:remix|club mix|radio edit|version|live|karaoke|acoustic|instrumental|demo|vivo|remaster(?:ed)?)\b",
+    re.IGNORECASE,
+)
 BRACKETS = re.compile(r"\s*[(\[{]([^()\[\]{}]*)[)\]}]\s*")
 OPEN, CLOSE = "\x01", "\x02"  # stand for brackets that were read and belong to the title
 KEPT = re.compile(r"\x01[^\x01\x02]*\x02")
@@ -70,7 +90,7 @@ BARE = re.compile(
     r"^(.+?\S)\s+((?:the\s+)?karaoke(?:\s+version)?|(?:original\s+)?instrumental(?:\s+version)?|live\s+version|"
     r"acoustic(?:\s+version)?|unplugged|radio\s+(?:edit|mix|version)|(?:single|album)\s+version|original\s+mix|"
     r"(?:extended|club)\s+(?:mix|version|edit)|(?:\d{4}\s+)?remaster(?:ed)?(?:\s+\d{4})?(?:\s+version)?|remix|"
-    r"demo(?:\s+version)?|a\s?cappella|cover|live\s+(?:at|from|in)\s+.+)$",
+    r"demo(?:\s+version)?|a\s?cappella|cover|en\s+vivo|ao\s+vivo|live\s+(?:at|from|in)\s+.+)$",
     re.IGNORECASE,
 )
 
@@ -86,6 +106,7 @@ class Title:
     details: frozenset[str] = frozenset()  # words that tell one remix, one concert from the next
     same: frozenset[str] = frozenset()  # words of remarks that leave the recording the same
     remarks: tuple[str, ...] = ()  # that are not of the title, as written
+    whole: str = ""  # all of it
 
     @property
     def version(self) -> str | None:
@@ -121,7 +142,7 @@ def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
     bare = text.replace("_", " ")
     while BRACKETS.search(bare):  # inner brackets first
         bare = BRACKETS.sub(lift, bare)
-    first, *rest = DASH.split(bare.strip())
+    first, *rest = _joined(DASH.split(bare.strip()))
     found += [part for part in rest if read_remark(part)]
     if guests := BARE_GUESTS.search(first):
         found.append(guests.group(0).strip())
@@ -131,7 +152,7 @@ def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
         found.append(ending.group(2))
     base = " ".join(KEPT.sub(" ", first).split())
     if not base:  # nothing but remarks: then they are the title
-        return Title(text.strip(), text.strip())
+        return Title(text.strip(), text.strip(), whole=text.strip())
     rest = [part for part in rest if not read_remark(part)]
     full = " - ".join([" ".join(part.split()) for part in (first, *rest)])
     found = [remark for remark in found if remark]
@@ -144,18 +165,32 @@ def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
         frozenset().union(*(remark.details for remark in read)),
         frozenset().union(*(remark.same for remark in read)),
         tuple(found),
+        " ".join((text, *remarks)),
     )
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """Join what follows a version, as the date of a concert, to it."""
+    made = parts[:1]
+    for part in parts[1:]:
+        if len(made) > 1 and read_remark(made[-1]).versions and not read_remark(part):
+            made[-1] += ", " + part
+        else:
+            made.append(part)
+    return made
 
 
 @lru_cache(maxsize=1 << 14)
 def read_remark(text: str) -> Remark:
     """Say what a remark means; false where it is of the title."""
     if guests := GUESTS.match(text):
-        return Remark(guests=guests.group(1).strip())
+        behind = read_remark(guests.group(1)) if BEHIND_GUESTS.search(guests.group(1)) else Remark()
+        return replace(behind, guests=guests.group(1).strip())
     folded = fold(text).replace("'", "")
     words = re.findall(r"[^\W_]+", folded)
     if not words:
         return Remark()
+    words = [_mended(word) for word in words]
     spaced = " ".join(words)
     if words[0] == "from" or re.search(r"\b(?:soundtrack|motion picture|https?|www)\b", spaced):
         return Remark(same=frozenset({"from"}))
@@ -173,9 +208,16 @@ def read_remark(text: str) -> Remark:
         return Remark()
     if len(versions) > 1:
         versions -= {"arrangement"}
-    told = re.compile("|".join(PATTERNS[version].pattern for version in versions if version in PATTERNS) or r"\Z.")
-    details = frozenset(told.sub(" ", spaced).split()) - GENERIC
+    details = frozenset(words) - GENERIC
     return Remark(versions=versions, details=details)
+
+
+@lru_cache(maxsize=1 << 14)
+def _mended(word: str) -> str:
+    """Undo one slip of the hand in a word that is common in remarks."""
+    if len(word) < 3 or word in SAME or word in TELLING or word in OTHERS:
+        return word
+    return next((known for known in MENDABLE if OSA.distance(word, known, score_cutoff=1) == 1), word)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -183,6 +225,6 @@ def album_versions(album: str, artist: str) -> frozenset[str]:
     """Say what an album and its artist give away about its tracks: live, karaoke, cover."""
     folded = fold(album)
     found = {version for version, pattern in ALBUMS.items() if pattern.search(folded)}
-    named = spell(artist).exact
+    named = fold(artist)
     found |= {version for version in ("karaoke", "cover") if ALBUMS[version].search(named)}
     return frozenset(found)
