@@ -56,12 +56,13 @@ class ExactOptions(SamplingOptions):
     def _spell(self) -> None:
         """Write words as the standard does, so that equal wishes are equal, also after a record was read."""
         if self.key is not None:
-            object.__setattr__(self, "key", str(parse_scale(self.key)))
+            object.__setattr__(self, "key", str(parse_scale(str(self.key))))
         if self.meter is not None:
-            object.__setattr__(self, "meter", "/".join(map(str, parse_meter(self.meter))))
+            object.__setattr__(self, "meter", "/".join(map(str, parse_meter(str(self.meter)))))
         if self.pitch_range is not None:
-            text = self.pitch_range if isinstance(self.pitch_range, str) else "..".join(map(str, self.pitch_range))
-            object.__setattr__(self, "pitch_range", "-".join(map(pitch_name, parse_range(text))))
+            ends = [self.pitch_range] if isinstance(self.pitch_range, str) else self.pitch_range
+            low, high = parse_range("..".join(map(str, ends)))
+            object.__setattr__(self, "pitch_range", f"{pitch_name(low)}-{pitch_name(high)}")
         if self.instruments is not None:
             wished = self.instruments.split(",") if isinstance(self.instruments, str) else self.instruments
             programs = [find_program(name) for name in wished]

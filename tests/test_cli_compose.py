@@ -63,6 +63,16 @@ def test_dials_and_the_ensemble_reach_the_piece(compose, picture, tmp_path):
     assert set_by_hand == {"arousal": 0.8, "mode": -1.0, "ensemble": "piano"}
 
 
+def test_what_is_asked_for_exactly_is_kept(compose, picture, tmp_path):
+    compose(picture, "--key", "D dorian", "--meter", "3/4", "--instruments", "piano,cello", "--range", "C3-C6",
+            "--polyphony", 2)  # fmt: skip
+    score = read_midi(tmp_path / "out" / "sea.mid")
+    assert [(meter.numerator, meter.denominator) for meter in score.meters] == [(3, 4)]
+    assert sorted(track.program for track in score.tracks) == [0, 42]
+    options = json.loads((tmp_path / "out" / "sea.json").read_text())["options"]
+    assert [options[name] for name in ("key", "pitch_range", "polyphony")] == ["D dorian", "C3-C6", 2]
+
+
 def test_in_a_batch_the_others_still_finish_and_the_summary_names_what_failed(compose, picture, tmp_path, capsys):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")

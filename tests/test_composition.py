@@ -5,7 +5,7 @@ import pytest
 
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading, load_record, parse_dials
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.music.score import Meter, Note, Score, Tempo, Track
+from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def composition():
     tracks = [Track([Note(0, 60, 24), Note(24, 64, 24)], 73, name="flute"), Track([Note(0, 36, 6)], is_drum=True)]
     rng = np.random.default_rng(0)
     return Composition(
-        score=Score(tracks, [Tempo(0, 97.3)], [Meter(0, 3, 4)]),
+        score=Score(tracks, [Tempo(0, 97.3)], [Meter(0, 3, 4)], [Key(0, -1, minor=True)]),
         dials={"valence": Dial(0.25, "picture"), "tempo": Dial(-1.0, "you"), "ensemble": Dial("piano", "implied")},
         options=ComposeOptions(seconds=12, seed=3, tempo_bpm=97.3),
         picture=PictureReading("ab" * 32, *(rng.normal(size=n).astype(np.float32) for n in (4, 3, 3))),
@@ -50,6 +50,13 @@ def test_a_record_is_plain_json_that_names_its_units(record):
 
 def test_nothing_is_left_beside_a_record(record):
     assert [path.name for path in record.parent.iterdir()] == ["x.json"]
+
+
+def test_a_record_from_before_keys_were_kept_has_none(record):
+    table = json.loads(record.read_text())
+    del table["score"]["keys"]
+    record.write_text(json.dumps(table))
+    assert load_record(record).score.keys == ()
 
 
 def test_an_option_of_a_later_version_is_passed_over(record):

@@ -8,8 +8,8 @@ from PIL import Image
 from imagemusic.composition import ComposeOptions, load_record
 from imagemusic.errors import ConfigError, ImageError
 from imagemusic.music.midi import midi_bytes
+from imagemusic.music.score import Key, Meter
 from imagemusic.pipeline import ImageMusic
-from imagemusic.planning import FREE_TEMPO_BPM, plan_length
 
 SHORT = ComposeOptions(seconds=8, seed=5)
 
@@ -139,26 +139,32 @@ def test_progress_goes_from_nothing_to_all(model):
 def test_a_model_describes_itself(model, tiny_checkpoint):
     described = model.describe()
     assert described["id"] == model.checkpoint.id
-    assert described["format version"] == 1
+    assert described["format version"] == 2
     assert "sizes" not in described["decoder"]
 
 
-@pytest.mark.parametrize("seconds", [4, 5.5, 60, 599])
-@pytest.mark.parametrize("bpm", [*FREE_TEMPO_BPM, 61.7, 120])
-@pytest.mark.parametrize("bar_beats", [1.5, 2, 3, 4, 4.5])
-def test_a_planned_length_is_kept(seconds, bpm, bar_beats):
-    tempo, beats = plan_length(seconds, bpm, exact=False, bar_beats=bar_beats)
-    assert abs(tempo / bpm - 1) <= 0.031
-    assert abs(beats * 60 / tempo - seconds) <= 30 / tempo + 1e-9
-    tempo, beats = plan_length(seconds, bpm, exact=True, bar_beats=bar_beats)
-    assert tempo == bpm
-    assert abs(beats * 60 / tempo - seconds) <= max(30 / tempo, 0.9) + 1e-9
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_what_is_asked_for_exactly_is_kept_and_replayed(tiny_checkpoint, tmp_path, engine):
+    model = ImageMusic.from_pretrained(tiny_checkpoint, engine=engine)
+    asked = {"key": "F# minor", "meter": "7/8", "tempo_bpm": 120, "bars": 5, "pitch_range": "C3-C6", "polyphony": 2}
+    piece = model.compose(FOREST, ComposeOptions(**asked, instruments="cello,piano,drums", seed=4))
+    score = piece.score
+    assert piece.dials["ensemble"].value == "band"
+    assert (score.keys, score.meters) == ((Key(0, 3, minor=True),), (Meter(0, 7, 8),))
+    assert (score.end, [tempo.bpm for tempo in score.tempos]) == (5 * 7 * 12, [120])
+    assert sorted((track.is_drum, track.program) for track in score.tracks) == [(False, 0), (False, 42), (True, 0)]
+    pitches = {pitch for track in score.tracks if not track.is_drum for pitch in track.notes[:, 1].tolist()}
+    assert {pitch % 12 for pitch in pitches} <= {6, 8, 9, 11, 1, 2, 4}
+    assert 48 <= min(pitches) <= max(pitches) <= 84
+    piece.save_record(tmp_path / "x.json")
+    found = load_record(tmp_path / "x.json")
+    assert found.options == piece.options
+    assert model.replay(found).identical
 
 
-def test_a_free_tempo_moves_to_fit_whole_bars():
-    # 60 s at 101 bpm are 101 beats; 25 bars are 100.
-    assert plan_length(60, 101, exact=False) == (100, 100)
-    assert plan_length(60, 101, exact=True) == (101, 100)
+def test_drums_can_play_alone(model):
+    (drums,) = model.compose(SUNSET, ComposeOptions(seconds=8, instruments="drums", key="C", polyphony=1)).score.tracks
+    assert drums.is_drum
 
 
 COMPOSE_WITHOUT_TORCH = """
