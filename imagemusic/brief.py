@@ -49,7 +49,16 @@ def composing_condition(
     return checkpoint.layout.vector(reading.embedding, values, str(ensemble.value) if ensemble else None)
 
 
-def picture_condition(checkpoint: Checkpoint, prior: Prior, reading: PictureReading) -> NDArray[np.float32]:
-    """Lay out the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo."""
+def picture_condition(
+    checkpoint: Checkpoint, prior: Prior, reading: PictureReading, *, sure: bool = True
+) -> NDArray[np.float32]:
+    """Lay out the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo.
+
+    Unless `sure`, those three are said to be guesses, with how far the music may lie from them.
+    """
     pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
-    return checkpoint.layout.vector(reading.embedding, {name: pictured[name] for name in SEEN}, None)
+    unsure = dict(zip(SEEN, reading.dial_sd.tolist(), strict=True))
+    deviations = {name: float(np.hypot(unsure[name], checkpoint.scale.within.get(name, 0.0))) for name in SEEN}
+    return checkpoint.layout.vector(
+        reading.embedding, {name: pictured[name] for name in SEEN}, None, None if sure else deviations
+    )

@@ -27,7 +27,7 @@ from imagemusic.model.stepping import Stepper, make_engine
 from imagemusic.music.codec import CodecConfig
 from imagemusic.music.dials import DialScale
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
 WEIGHTS = "model.safetensors"
 REQUIRED = ("config.json", WEIGHTS, "encoder.onnx", "step.onnx")
@@ -74,7 +74,8 @@ class Checkpoint:
             return Stepper(
                 weights, make_engine(engine, self.folder, weights, shape["layers"]), layers=shape["layers"],
                 hidden_size=shape["hidden_size"], head_size=shape["head_size"],
-                condition_every_step=shape["condition_every_step"],
+                condition_every_step=shape["condition_every_step"], pitches=shape["sizes"]["pitch"],
+                first_header=shape["first_header"],
             )  # fmt: skip
         except ConfigError:  # a ValueError too, but the engine is to blame, not the checkpoint
             raise

@@ -72,7 +72,7 @@ def test_torch_refuses_weights_of_another_shape(copy):
     from imagemusic.training.restore import decoder_of
 
     change_weight(copy, "decoder.to_heads.bias", lambda values: values[:-1])
-    with pytest.raises(CheckpointError, match=r"does not fit config\.json \(size mismatch for to_heads\.bias"):
+    with pytest.raises(CheckpointError, match=r"does not fit the decoder \(size mismatch for to_heads\.bias"):
         decoder_of(open_checkpoint(copy))
 
 

@@ -95,6 +95,7 @@ def stepper(module, engine, folder: Path):
     return Stepper(
         weights, make_engine(engine, folder, weights, config.layers), hidden_size=config.hidden_size,
         layers=config.layers, head_size=config.head_size, condition_every_step=config.condition_every_step,
+        pitches=config.sizes["pitch"], first_header=config.first_header,
     )  # fmt: skip
 
 

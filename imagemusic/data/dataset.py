@@ -1,6 +1,7 @@
 """Corpora -> a prepared set on disk, memory-mapped, and back.
 
     DIR/rows.bin      every event and its context, 17 bytes a row (`ROW`), piece after piece
+    DIR/stretches.bin cues of every stretch of STRETCH rows (S, 8) float32, NaN for what is not known
     DIR/pieces.jsonl  a line a piece: id, corpus, group, split, where its rows are, cues, what the grid lost
     DIR/dials.json    how cues become dials: fitted on the training pieces
 
@@ -25,11 +26,12 @@ from imagemusic.errors import DataError
 from imagemusic.music import codec
 from imagemusic.music.canonical import UNKNOWN_VELOCITY, canonicalise
 from imagemusic.music.context import CONTEXT, context
-from imagemusic.music.dials import Cues, DialScale, measure
+from imagemusic.music.dials import CUES, DIALS, Cues, DialScale, as_row, measure, measure_spans
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+STRETCH = 16  # rows whose own cues are measured: a bar or two of a melody, a chord or two of a band
 ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])
 
 
@@ -42,6 +44,7 @@ class PreparedPiece:
     group: str
     split: str
     start: int  # first row in rows.bin
+    stretch: int  # first stretch in stretches.bin
     rows: int
     notes: int
     end: int  # ticks
@@ -51,8 +54,16 @@ class PreparedPiece:
     losses: dict[str, int]
 
 
-def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], PreparedPiece] | None:
-    """Put one piece on the grid, spell it and measure it; None when nothing is left to play."""
+def stretches_of(rows: int) -> int:
+    """Number of stretches of a piece of so many rows."""
+    return -(-rows // STRETCH)
+
+
+def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], PreparedPiece] | None:
+    """Put one piece on the grid, spell it and measure it: rows (R,), cues of its stretches (S, 8), its description.
+
+    None when nothing is left to play.
+    """
     score = piece.score
     if not piece.velocity_known:
         flat = [np.column_stack([t.notes[:, :VELOCITY], np.full(len(t), UNKNOWN_VELOCITY)]) for t in score.tracks]
@@ -69,18 +80,34 @@ def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], PreparedPiece] | None
         rows[name] = derived[:, column]
     rows["tick"] = np.cumsum(events[:, codec.GAP].astype(np.int64))
     # A set without a beat grid still has seconds: its ticks are 1/48 s.
-    cues = measure(score, tempo_known=piece.tempo_known or not piece.metrical, velocity_known=piece.velocity_known)
+    tempo_known = piece.tempo_known or not piece.metrical
+    cues = measure(score, tempo_known=tempo_known, velocity_known=piece.velocity_known)
+    ends = np.append(rows["tick"][::STRETCH], score.end).astype(np.int64)
+    stretches = measure_spans(score, ends, tempo_known=tempo_known, velocity_known=piece.velocity_known)
     prepared = PreparedPiece(
-        id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, rows=len(rows),
+        id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, stretch=0,
+        rows=len(rows),
         notes=score.note_count, end=score.end, metrical=piece.metrical, cues=cues, ensemble=ensemble_of(score),
         losses=dict(losses),
     )  # fmt: skip
-    return rows, prepared
+    return rows, stretches.astype(np.float32), prepared
 
 
-def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, PreparedPiece]]:
+def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, bytes, PreparedPiece]]:
     made = [prepare_piece(piece) for piece in read_piece(folder, corpus, key)]
-    return [(rows.tobytes(), piece) for rows, piece in filter(None, made)]
+    return [(rows.tobytes(), stretches.tobytes(), piece) for rows, stretches, piece in filter(None, made)]
+
+
+def _within(scale: DialScale, pieces: Sequence[PreparedPiece], path: Path) -> dict[str, float]:
+    """Measure how far the dials of stretches lie from those of their pieces: root mean squares."""
+    stretches = np.memmap(path, np.float32, mode="r").reshape(-1, len(CUES))
+    squares, count = np.zeros(len(DIALS)), np.zeros(len(DIALS))
+    for piece in pieces:
+        own = stretches[piece.stretch : piece.stretch + stretches_of(piece.rows)].astype(np.float64)
+        gaps = scale.table(own) - scale.table(as_row(piece.cues))
+        squares += np.nansum(gaps**2, axis=0)
+        count += (~np.isnan(gaps)).sum(axis=0)
+    return dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True))
 
 
 def prepare(
@@ -107,21 +134,25 @@ def prepare(
         with (
             ProcessPoolExecutor(workers) as pool,
             open(partial_out / "rows.bin", "wb") as rows_file,
+            open(partial_out / "stretches.bin", "wb") as stretches_file,
             open(partial_out / "pieces.jsonl", "w", encoding="utf-8") as pieces_file,
         ):
             results = pool.map(partial(_read_and_prepare, folder), *zip(*jobs, strict=True), chunksize=4)
-            start, training = 0, []
+            start, stretch, training = 0, 0, []
             for made in progress(results, len(jobs)) if progress else results:
-                for raw, piece in made:  # type: ignore[attr-defined]
-                    piece = replace(piece, start=start)
+                for raw, raw_stretches, piece in made:  # type: ignore[attr-defined]
+                    piece = replace(piece, start=start, stretch=stretch)
                     rows_file.write(raw)
+                    stretches_file.write(raw_stretches)
                     pieces_file.write(json.dumps(asdict(piece), ensure_ascii=False) + "\n")
                     start += piece.rows
+                    stretch += stretches_of(piece.rows)
                     if piece.split == "train" and piece.metrical:
-                        training.append(piece.cues)
+                        training.append(piece)
         if not training:
             raise DataError(f"{folder}: no piece to train on in {', '.join(corpora)}: held out, or without beats")
-        scale = DialScale.fit(training)
+        scale = DialScale.fit([piece.cues for piece in training])
+        scale = replace(scale, within=_within(scale, training, partial_out / "stretches.bin"))
         header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
         (partial_out / "dials.json").write_text(json.dumps(header))
         if out.exists():
@@ -137,6 +168,7 @@ class PreparedSet:
     """A prepared set: pieces in memory, rows on disk."""
 
     rows: NDArray[np.void]  # (R,) of ROW, memory-mapped
+    stretches: NDArray[np.float32]  # (S, 8) cues, memory-mapped
     pieces: tuple[PreparedPiece, ...]
     scale: DialScale
 
@@ -156,6 +188,7 @@ class PreparedSet:
             with open(folder / "pieces.jsonl", encoding="utf-8") as lines:
                 pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
             rows = np.memmap(folder / "rows.bin", ROW, mode="r")
+            stretches = np.memmap(folder / "stretches.bin", np.float32, mode="r").reshape(-1, len(CUES))
             scale = DialScale(**header["dials"])
         except OSError as error:
             raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error
@@ -163,7 +196,9 @@ class PreparedSet:
             raise DataError(f"{folder}: damaged prepared set ({error}); prepare the corpora again") from error
         if len(rows) != sum(piece.rows for piece in pieces):
             raise DataError(f"{folder}: damaged prepared set, rows.bin is cut short; prepare the corpora again")
-        return cls(rows, pieces, scale)
+        if len(stretches) != sum(stretches_of(piece.rows) for piece in pieces):
+            raise DataError(f"{folder}: damaged prepared set, stretches.bin is cut short; prepare the corpora again")
+        return cls(rows, stretches, pieces, scale)
 
     def select(self, split: str) -> tuple[PreparedPiece, ...]:
         """Pieces of one split."""

@@ -1,9 +1,10 @@
 """Embedding and dials -> the condition that a decoder starts from and is reminded of.
 
-    vector  =  embedding x present | present | dials x present | present each | ensemble one-hot | present
+    vector  =  embedding | given | each dial: value | given | deviation | ensemble one-hot | given
 
-Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero with its present flag at
-zero; all zeros is the null condition of guidance.
+A dial's deviation says how far what is played may lie from it: 0 for one that a person turned, more for one that was
+guessed from a picture.  Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero
+with its flag at zero; all zeros is the null condition of guidance.
 numpy only: training and composing build the same vector.
 """
 
@@ -31,18 +32,19 @@ class ConditionLayout:
     @property
     def size(self) -> int:
         """Length C of the condition vector."""
-        return self.embedding_size + 1 + 2 * len(self.dials) + len(self.ensembles) + 1
+        return self.embedding_size + 1 + 3 * len(self.dials) + len(self.ensembles) + 1
 
     def pack(
         self,
         embedding: NDArray[np.floating] | None,
         dials: NDArray[np.floating],
         ensemble: NDArray[np.integer],
+        deviations: NDArray[np.floating] | None = None,
     ) -> NDArray[np.float32]:
         """Lay out B conditions as vectors (B, C).
 
         embedding (B, E), where a row of NaN means none; dials (B, D) with NaN where not given; ensemble (B,) index,
-        -1 where not given.
+        -1 where not given; deviations (B, D) of the dials, 0 by default.
         """
         batch = len(dials)
         if embedding is None:
@@ -53,13 +55,19 @@ class ConditionLayout:
         named = ensemble >= 0
         kinds[np.flatnonzero(named), ensemble[named]] = ENSEMBLE_SCALE
         kinds[:, -1] = named
+        unsure = np.zeros_like(dials) if deviations is None else deviations
         parts = [
-            np.where(seen, EMBEDDING_SCALE * embedding, 0), seen, np.where(given, DIAL_SCALE * dials, 0), given, kinds,
+            np.where(seen, EMBEDDING_SCALE * embedding, 0), seen, np.where(given, DIAL_SCALE * dials, 0), given,
+            np.where(given, DIAL_SCALE * unsure, 0), kinds,
         ]  # fmt: skip
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
 
     def vector(
-        self, embedding: NDArray[np.floating] | None, dials: Mapping[str, float | None], ensemble: str | None
+        self,
+        embedding: NDArray[np.floating] | None,
+        dials: Mapping[str, float | None],
+        ensemble: str | None,
+        deviations: Mapping[str, float] | None = None,
     ) -> NDArray[np.float32]:
         """Lay out one condition as a vector (C,).
 
@@ -73,4 +81,5 @@ class ConditionLayout:
         values = [dials.get(name) for name in self.dials]
         row = np.array([[np.nan if value is None else value for value in values]])
         index = -1 if ensemble is None else self.ensembles.index(ensemble)
-        return self.pack(None if embedding is None else embedding[None], row, np.array([index]))[0]
+        unsure = np.array([[(deviations or {}).get(name, 0.0) for name in self.dials]])
+        return self.pack(None if embedding is None else embedding[None], row, np.array([index]), unsure)[0]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.model.fields import CHROMA, FIELDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
+from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,10 @@ class DecoderConfig:
     condition_hidden: int = 256
     condition_every_step: bool = True  # False: the condition sets the first state only
     dropout: float = 0.1
+    forget_events: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
     drums: int = 128  # program whose pitches are not pitches
     no_pitch: int = 128
+    first_header: int = 16  # the first of HEADER_KINDS parts that are rows of the header
 
 
 class DecoderState(NamedTuple):
@@ -51,6 +53,12 @@ def bits_of(chroma: Tensor) -> Tensor:
     return (chroma[..., None] >> torch.arange(CHROMA, device=chroma.device) & 1).float()
 
 
+def header_kind(part: Tensor, config: DecoderConfig) -> Tensor:
+    """0 for notes and what has no value, 1 to HEADER_KINDS for rows of the header."""
+    kind = part - config.first_header + 1
+    return torch.where((kind >= 1) & (kind <= HEADER_KINDS), kind, 0)
+
+
 class NoteDecoder(nn.Module):
     """Predict every field of the next event from the events so far and a condition."""
 
@@ -58,7 +66,8 @@ class NoteDecoder(nn.Module):
         super().__init__()
         self.config = config
         hidden, head = config.hidden_size, config.head_size
-        sizes = config.sizes | {"interval": INTERVALS}
+        pitches = config.sizes["pitch"] * (1 + HEADER_KINDS)
+        sizes = config.sizes | {"interval": INTERVALS, "pitch": pitches}
         self.inputs = nn.ModuleDict(
             {name: nn.Linear(CHROMA, hidden, bias=False) if name == "chroma" else nn.Embedding(sizes[name], hidden)
              for name in INPUTS}
@@ -98,36 +107,65 @@ class NoteDecoder(nn.Module):
         return DecoderState(hidden, cell)
 
     def reminders(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn conditions (B, C) into what every step (B, H) and every head (B, 5K) is told; zeros when that is off."""
+        """Turn conditions (..., C) into what every step (..., H) and every head (..., 5K) is told; zeros when off."""
         if not self.config.condition_every_step:
-            batch, width = len(condition), len(FIELDS) * self.config.head_size
-            return condition.new_zeros(batch, self.config.hidden_size), condition.new_zeros(batch, width)
+            shape, width = condition.shape[:-1], len(FIELDS) * self.config.head_size
+            return condition.new_zeros(*shape, self.config.hidden_size), condition.new_zeros(*shape, width)
         seen = self.condition(condition).relu()
         return self.to_input(seen), self.condition_to_heads(seen)
 
+    def _pitch_row(self, columns: dict[str, Tensor]) -> Tensor:
+        return columns["pitch"] + self.config.sizes["pitch"] * header_kind(columns["part"], self.config)
+
     def forward(self, before: dict[str, Tensor], condition: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read the events before (each column (B, T)); return what the heads start from, (B, T, 5K), and the state
-        after the last."""
-        columns = before | {
-            "interval": interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
-        }
-        to_step, to_heads = self.reminders(condition)
-        step = to_step[:, None]
-        for name in INPUTS:
-            step = step + self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name])
+        after the last.
+
+        condition (B, C), or (B, S, C) where S stretches of equal length have conditions of their own.
+        """
+        interval = interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
+        columns = before | {"interval": interval, "pitch": self._pitch_row(before)}
+        length = before["part"].shape[1]
+        reminders = self.reminders(condition if condition.dim() == 3 else condition[:, None])
+        to_step, to_heads = (told.repeat_interleave(length // told.shape[1], dim=1) for told in reminders)
+        step = torch.stack(
+            [self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name]) for name in INPUTS]
+        ).sum(0)
+        if self.training and self.config.forget_events:
+            # A decoder that can always read the notes before learns to do without the condition (Bowman et al. 2016,
+            # arXiv:1511.06349, who drop words for the same reason).
+            kept = torch.rand(step.shape[:2], device=step.device) >= self.config.forget_events
+            step = step * kept[..., None]
+        step = step + to_step
         outputs, (hidden, cell) = self.lstm(self.dropout(step), tuple(state))
-        return self.to_heads(self.dropout(outputs)) + to_heads[:, None], DecoderState(hidden, cell)
+        return self.to_heads(self.dropout(outputs)) + to_heads, DecoderState(hidden, cell)
 
     def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
         """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""
         scores = {}
+        told = event | {"pitch": self._pitch_row(event)}
         for stage, name in enumerate(FIELDS):
-            scores[name] = self.heads[name](heads[..., : self.config.head_size].relu())
+            hidden = heads[..., : self.config.head_size].relu()
+            scores[name] = self._pitch_scores(hidden, event["part"]) if name == "pitch" else self.heads[name](hidden)
             if stage < len(STAGES):
                 heads = heads[..., self.config.head_size :]
                 for known in STAGES[stage]:
-                    column = event[known]
+                    column = told[known]
                     heads = heads + self.known[known](bits_of(column) if known == "chroma" else column)
+        return scores
+
+    def _pitch_scores(self, hidden: Tensor, part: Tensor) -> Tensor:
+        """Score pitches, or what a row of the header declares: (B, T, 129)."""
+        head, size = self.heads["pitch"], self.config.sizes["pitch"]
+        assert isinstance(head, nn.Linear)
+        kind = header_kind(part, self.config)
+        scores = functional.linear(hidden, head.weight[:size], head.bias[:size])
+        declares = kind > 0
+        if declares.any():  # few rows do, so only they pay for all kinds
+            every = head(hidden[declares]).unflatten(-1, (1 + HEADER_KINDS, size))
+            scores = scores.masked_scatter(
+                declares[..., None], every[torch.arange(len(every)), kind[declares]].to(scores.dtype)
+            )
         return scores
 
     def loss(

@@ -15,3 +15,7 @@ INPUTS = (*FIELDS, "place", "bar", "program", "interval", "remaining", "chroma")
 
 INTERVALS, NO_INTERVAL = 50, 0  # index 25 is a repeated pitch; wider than two octaves counts as two
 CHROMA = 12  # sounding pitch classes: bits, not an index
+
+# Pitches, and what the header declares in the same column, have rows of their own in the tables and the head of
+# `pitch`: first the pitches, then as many for each kind of header row.
+HEADER_KINDS = 3

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
-from imagemusic.model.fields import CHROMA, FIELDS, INPUTS, STAGES
+from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, STAGES
 
+PART, PITCH = FIELDS.index("part"), FIELDS.index("pitch")
 CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
 
 Array = NDArray[np.float32]
@@ -105,8 +106,9 @@ class Stepper:
     """A decoder that is ready to write, one event at a time."""
 
     def __init__(self, weights: Weights, engine: Engine, *, hidden_size: int, layers: int, head_size: int,
-                 condition_every_step: bool) -> None:  # fmt: skip
+                 condition_every_step: bool, pitches: int, first_header: int) -> None:  # fmt: skip
         self.engine, self.weights = engine, weights
+        self.pitches, self.first_header = pitches, first_header
         self.hidden_size, self.layers, self.head_size = hidden_size, layers, head_size
         self.condition_every_step = condition_every_step
         missing = [name for name in CONDITION_LAYERS for end in ("weight", "bias") if f"{name}.{end}" not in weights]
@@ -136,10 +138,16 @@ class Stepper:
         state = State(np.ascontiguousarray(hidden), np.ascontiguousarray(cell))
         return state, Reminder(inputs @ self._first + self._bias, heads)
 
+    def header_kind(self, part: int) -> int:
+        """0 for notes and what has no value, 1 to HEADER_KINDS for rows of the header; see decoder.py."""
+        kind = part - self.first_header + 1
+        return kind if 1 <= kind <= HEADER_KINDS else 0
+
     def step(self, state: State, reminder: Reminder, before: Sequence[int]) -> tuple["EventHeads", State]:
         """Read the event before, its indices in the order of INPUTS; return the heads of the next event."""
         offsets = self._offsets
         rows = [offset + index for offset, index in zip(offsets[:-2], before[:-1], strict=True)]
+        rows[PITCH] += self.pitches * self.header_kind(before[PART])
         rows += [offsets[-2] + bit for bit in range(CHROMA) if before[-1] >> bit & 1]
         heads, state = self.engine.run(reminder.gates + self._inputs[rows].sum(axis=0), state)
         return EventHeads(self, heads + reminder.heads), state
@@ -150,15 +158,24 @@ class EventHeads:
 
     def __init__(self, stepper: Stepper, heads: Array) -> None:
         self._stepper, self._left = stepper, heads  # (R, K x fields still to come)
+        self._kind = 0  # of header row, once the part is known
 
     def logits(self, column: int) -> Array:
         """Score the next field, number `column`: (R, V)."""
         weight, bias = self._stepper._heads[column]
+        if column == PITCH:
+            first = self._stepper.pitches * self._kind
+            chosen = slice(first, first + self._stepper.pitches)
+            weight, bias = weight[:, chosen], bias[chosen]
         return np.maximum(self._left[:, : self._stepper.head_size], 0) @ weight + bias
 
     def tell(self, column: int, known: Sequence[int]) -> None:
         """Take in what has become known with field number `column`."""
         self._left = self._left[:, self._stepper.head_size :]
+        if column == PART:
+            self._kind = self._stepper.header_kind(known[0])
+        elif column == PITCH:
+            known = (known[0] + self._stepper.pitches * self._kind, *known[1:])
         total = np.zeros(self._left.shape[1], np.float32)
         for name, index in zip(STAGES[column], known, strict=True):
             table = self._stepper._known[name]

@@ -15,13 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
-from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
+from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music import codec, context
-from imagemusic.music.dials import DIALS
-from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.training.givens import Givens
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
@@ -38,6 +37,8 @@ class BatchOptions:
     corpus_weights: Mapping[str, float] = field(default_factory=dict)  # times a corpus is read in an epoch; default 1
     transpose: int = 5  # semitones up or down at most
     drop_condition: float = 0.1  # everything hidden: the null condition of guidance
+    rough: float = 0.1  # share of pieces that are told the dials of the whole; see givens.py
+    guessed: float = 0.2  # share of pieces that are told what a picture would tell
     drop_embedding: float = 0.25
     drop_ensemble: float = 0.3
     drop_remaining: float = 0.1
@@ -50,6 +51,8 @@ class BatchOptions:
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.window < 1 or not 0 <= self.transpose <= 12 or self.pairing_temperature <= 0:
             raise ConfigError("batch_size, window and pairing_temperature must be above 0, transpose in 0..12")
+        if self.drop_condition + self.rough + self.guessed > 1:
+            raise ConfigError("drop_condition, rough and guessed are shares of the pieces: together at most 1")
         if any(weight < 0 for weight in self.corpus_weights.values()):
             raise ConfigError(f"corpus_weights must be 0 or more, got {dict(self.corpus_weights)}")
 
@@ -60,7 +63,7 @@ class Batch(NamedTuple):
     before: dict[str, NDArray[np.int64]]  # (B, T) each: what the step reads
     target: dict[str, NDArray[np.int64]]  # (B, T) each: what it predicts, with the context that helps
     weights: dict[str, NDArray[np.float32]]  # (B, T) for each field: 1 where it counts
-    condition: NDArray[np.float32]  # (B, C)
+    condition: NDArray[np.float32]  # (B, S, C): S stretches of each window have conditions of their own
     fresh: NDArray[np.bool_]  # (B,): the state starts from the condition here
     pieces: list[str]
 
@@ -70,7 +73,7 @@ class _Epoch:
     piece: NDArray[np.int64]  # (W,) piece of each window
     window: NDArray[np.int64]  # (W,) its number in the piece
     shift: NDArray[np.int64]  # (P,) semitones
-    condition: NDArray[np.float32]  # (P, C)
+    givens: Givens
     hide_remaining: NDArray[np.bool_]  # (P,)
     hide_velocity: NDArray[np.bool_]  # (P,)
 
@@ -93,9 +96,6 @@ class BatchSource:
             raise DataError("no piece to train on; prepare a corpus first")
         self.prepared, self.pieces, self.pictures = prepared, pieces, pictures
         self.layout, self.options, self.seed = layout, options, seed
-        scaled = [prepared.scale.dials(piece.cues) for piece in pieces]
-        self.dials = np.array([[np.nan if s[d] is None else s[d] for d in DIALS] for s in scaled], np.float64)
-        self.ensembles = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
         self.windows = np.array([-(-piece.rows // options.window) for piece in pieces])
         weights = np.array([options.corpus_weights.get(piece.corpus, 1.0) for piece in pieces])
         # Whole numbers of readings on average: floor plus a coin, so that every epoch has about the same length.
@@ -126,32 +126,19 @@ class BatchSource:
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
-        embeddings = self._paired(number)
-        dials = np.where(rng.random(self.dials.shape) < rng.random((count, 1)), self.dials, np.nan)
-        ensembles = np.where(rng.random(count) < options.drop_ensemble, -1, self.ensembles)
-        embeddings[rng.random(count) < options.drop_embedding] = np.nan
-        nothing = rng.random(count) < options.drop_condition
-        embeddings[nothing], dials[nothing], ensembles[nothing] = np.nan, np.nan, -1
+        shares = {
+            "nothing": options.drop_condition, "rough": options.rough, "guessed": options.guessed,
+            "no_embedding": options.drop_embedding, "no_ensemble": options.drop_ensemble,
+            "contrary": options.contrary_picture,
+        }  # fmt: skip
+        givens = Givens(
+            self.prepared, self.pieces, self.pictures, self.layout, (self.seed, number, 1),
+            shares=shares, temperature=options.pairing_temperature, shift=shift,
+        )  # fmt: skip
         return _Epoch(
-            piece, window, shift, self.layout.pack(embeddings, dials, ensembles),
+            piece, window, shift, givens,
             rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,
         )  # fmt: skip
-
-    def _paired(self, number: int) -> NDArray[np.float64]:
-        """Embedding (P, E) of the picture that each piece is given in an epoch; NaN where it gets none."""
-        count, options = len(self.pieces), self.options
-        embeddings = np.full((count, self.layout.embedding_size), np.nan)
-        rng = np.random.default_rng((self.seed, number, 1))
-        shared = self.dials[:, [DIALS.index(name) for name in SHARED_DIALS]]
-        for start in range(0, count, 256):  # a few at a time: pieces x pictures x dials is large
-            chosen = slice(start, start + 256)
-            picture = pair(
-                shared[chosen], self.pictures, rng,
-                temperature=options.pairing_temperature, contrary=options.contrary_picture,
-            )  # fmt: skip
-            view = rng.integers(self.pictures.embeddings.shape[1], size=len(picture))
-            embeddings[chosen] = self.pictures.embeddings[picture, view]
-        return embeddings
 
     def batch(self, step: int) -> Batch:
         """Make the batch of a step, counted from 0 over all epochs."""
@@ -162,8 +149,12 @@ class BatchSource:
         parts = [self._window(epoch, p, w) for p, w in zip(chosen, windows, strict=True)]
         stack = [{key: np.stack([part[i][key] for part in parts]) for key in parts[0][i]} for i in range(3)]
         dropped = np.random.default_rng((self.seed, number, 2, place)).random(self._streams)[self._rows]
+        length = self.options.window
+        parts_of = length // STRETCH if length % STRETCH == 0 else 1  # else a window has the condition of its start
+        rows = windows[:, None] * length + np.arange(parts_of) * (length // parts_of)
+        rows = np.minimum(rows, np.array([self.pieces[p].rows - 1 for p in chosen])[:, None])
         return Batch(
-            stack[0], stack[1], stack[2], epoch.condition[chosen],
+            stack[0], stack[1], stack[2], epoch.givens.conditions(chosen, rows),
             (windows == 0) | (place == 0) | (dropped < self.options.drop_state), [self.pieces[p].id for p in chosen],
         )  # fmt: skip
 

@@ -15,8 +15,20 @@ def decoder_of(checkpoint: Checkpoint) -> NoteDecoder:
     """
     try:
         decoder = NoteDecoder(DecoderConfig(**checkpoint.config["decoder"]))
-        decoder.load_state_dict({name: torch.from_numpy(value) for name, value in checkpoint.part("decoder").items()})
-    except (TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit config.json ({reason})") from error
+    except TypeError as error:
+        raise CheckpointError(f"{checkpoint.folder}: config.json does not describe a decoder ({error})") from error
+    load_weights(decoder, checkpoint)
     return decoder.eval()
+
+
+def load_weights(decoder: NoteDecoder, checkpoint: Checkpoint) -> None:
+    """Set the weights of a decoder to those of a checkpoint.
+
+    Raises:
+        CheckpointError: they are not of its shape.
+    """
+    try:
+        decoder.load_state_dict({name: torch.from_numpy(value) for name, value in checkpoint.part("decoder").items()})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit the decoder ({reason})") from error

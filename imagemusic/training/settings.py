@@ -27,6 +27,7 @@ class TrainOptions:
     prepared: str  # directory of scripts/prepare_corpora.py
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
+    start: str = ""  # checkpoint directory whose decoder to begin with; empty: begin from chance
     notes: str = ""  # what a reader of the model card should know of this run
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
@@ -62,6 +63,7 @@ class DecoderOptions:
     condition_hidden: int = 256
     condition_every_step: bool = True
     dropout: float = 0.1
+    forget_events: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
@@ -102,7 +104,8 @@ def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderC
     """Shape of the decoder for the codec of this version of the package."""
     return DecoderConfig(
         sizes=SIZES, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
+        first_header=codec.SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
-        dropout=options.dropout,
+        dropout=options.dropout, forget_events=options.forget_events,
     )  # fmt: skip

@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import default_convert
 
+from imagemusic.checkpoint import open_checkpoint
 from imagemusic.data.corpus import CORPORA
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
@@ -35,6 +36,7 @@ from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
 from imagemusic.training.recorder import Recorder, forget_after
+from imagemusic.training.restore import load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
@@ -72,7 +74,7 @@ class NoteTraining(lightning.LightningModule):
         # Dropout must be a function of the step alone, or a resumed run would differ.
         torch.manual_seed((self.options.seed * 1_000_003 + self.global_step) * 64 + self.global_rank)
         before, target, weights, condition, fresh, _ = batch  # the loader has made tensors of the arrays
-        first = self.decoder.initial_state(condition)
+        first = self.decoder.initial_state(condition[:, 0])
         state = first
         if self.carried is not None:
             fresh = fresh[None, :, None]  # (B,) -> (L, B, H)
@@ -136,7 +138,10 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     source = BatchSource(
         prepared, pieces, pictures, layout, config.batches, options.seed, share=(rank, options.devices)
     )
-    module = NoteTraining(NoteDecoder(decoder_config(config.decoder, layout)), options)
+    decoder = NoteDecoder(decoder_config(config.decoder, layout))
+    if options.start:
+        load_weights(decoder, open_checkpoint(Path(options.start)))
+    module = NoteTraining(decoder, options)
 
     if rank == 0:
         run.mkdir(parents=True, exist_ok=True)

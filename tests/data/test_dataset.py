@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from imagemusic.data.dataset import FORMAT_VERSION, ROW, PreparedSet, prepare, prepare_piece
+from imagemusic.data.dataset import FORMAT_VERSION, ROW, STRETCH, PreparedSet, prepare, prepare_piece, stretches_of
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError
 from imagemusic.music.canonical import UNKNOWN_VELOCITY
 from imagemusic.music.codec import FIELDS, decode, encode
 from imagemusic.music.context import CONTEXT, context
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import CUES, DIALS
 from imagemusic.music.score import Score, Track
 from tests import tiny
 
@@ -78,15 +78,23 @@ def test_preparing_again_replaces_the_set_and_leaves_nothing_behind(tmp_path):
 
 def test_a_piece_keeps_its_events_and_what_they_lost():
     score = tiny.tune(1)
-    rows, made = prepare_piece(piece_of(score))
+    rows, _, made = prepare_piece(piece_of(score))
     np.testing.assert_array_equal(np.column_stack([rows[name] for name in FIELDS]), encode(score))
     assert made.ensemble == "band"
     assert made.losses["velocities"] > 0
     assert json.loads(json.dumps(made.cues)) == made.cues
 
 
+def test_the_cues_of_stretches_join_to_those_of_the_piece():
+    rows, stretches, made = prepare_piece(piece_of(tiny.tune(1, bars=30)))
+    assert len(stretches) == stretches_of(len(rows)) > 3
+    spans = np.diff(np.append(rows["tick"][::STRETCH], made.end).astype(int))
+    density = stretches[:, CUES.index("density")]
+    assert (density * spans).sum() / spans.sum() == pytest.approx(made.cues["density"], rel=1e-3)
+
+
 def test_loudness_that_nobody_played_is_not_learned():
-    rows, made = prepare_piece(piece_of(tiny.tune(1), velocity_known=False))
+    rows, _, made = prepare_piece(piece_of(tiny.tune(1), velocity_known=False))
     assert made.cues["loudness"] is None
     assert not rows["velocity"].any()
     assert UNKNOWN_VELOCITY == 80
@@ -94,8 +102,8 @@ def test_loudness_that_nobody_played_is_not_learned():
 
 def test_a_performance_without_a_grid_has_seconds_but_no_tempo_mark():
     score = Score([Track(tiny.tune(1).tracks[0].notes)])
-    assert prepare_piece(piece_of(score, metrical=False))[1].cues["onset_rate"] is not None
-    assert prepare_piece(piece_of(score, metrical=True))[1].cues["onset_rate"] is None
+    assert prepare_piece(piece_of(score, metrical=False))[2].cues["onset_rate"] is not None
+    assert prepare_piece(piece_of(score, metrical=True))[2].cues["onset_rate"] is None
 
 
 def test_a_piece_without_notes_is_left_out():
@@ -134,7 +142,7 @@ def test_a_folder_without_a_set_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("dials.json", json.dumps({"format_version": FORMAT_VERSION + 1}), r"format version 2, need 1"),
+        ("dials.json", json.dumps({"format_version": FORMAT_VERSION + 1}), r"format version 3, need 2"),
         ("dials.json", "{", "damaged"),
         ("dials.json", json.dumps({"format_version": FORMAT_VERSION, "codec": {"version": 0}}), "another note codec"),
         ("pieces.jsonl", "{}\n", "damaged"),

@@ -8,9 +8,9 @@ LAYOUT = ConditionLayout(embedding_size=2, dials=("valence", "tempo"), ensembles
 
 
 def test_a_condition_is_laid_out_by_hand():
-    found = LAYOUT.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band")
-    #                           embedding / 4, seen   dials x 2   given   ensemble x 3, named
-    assert found.tolist() == [0.125, -0.5, 1,         0, 0.5,     0, 1,   0, 3, 1]  # fmt: skip
+    found = LAYOUT.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band", {"tempo": 0.5, "valence": 0.1})
+    #                           embedding / 4, seen   dials x 2   given   unsure x 2   ensemble x 3, named
+    assert found.tolist() == [0.125, -0.5, 1,         0, 0.5,     0, 1,   0, 1,        0, 3, 1]  # fmt: skip
     assert found.dtype == np.float32
     assert LAYOUT.size == len(found)
 

@@ -34,7 +34,7 @@ def piece(tmp_path_factory):
               metrical=True, off_grid=0.0)
     )  # fmt: skip
     assert made is not None
-    return encode(score), made[1].end, made[0]
+    return encode(score), made[2].end, made[0]
 
 
 @pytest.fixture(scope="module")

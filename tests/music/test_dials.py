@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.music.dials import DIALS, DialScale, key_correlations, major_margin, measure
+from imagemusic.music.dials import CUES, DIALS, DialScale, as_row, key_correlations, measure, measure_spans
 from imagemusic.music.ensembles import ENSEMBLES, ensemble_of
 from imagemusic.music.score import Note, Score, Tempo, Track
 from tests.tiny import tune
@@ -53,17 +53,45 @@ def test_an_empty_score_has_no_cues():
     assert set(measure(Score([Track([])])).values()) == {None}
 
 
+def profile(steps):
+    return np.bincount(np.array(steps) % 12, minlength=12)[None].astype(float)
+
+
 def test_major_and_minor_are_told_apart():
-    assert major_margin(scale_of([*C_MAJOR, 0, 4, 7]).notes) > 0
-    assert major_margin(scale_of([*A_MINOR, 9, 12, 16]).notes) < 0
+    assert measure(Score([scale_of([*C_MAJOR, 0, 4, 7])]))["mode"] > 0
+    assert measure(Score([scale_of([*A_MINOR, 9, 12, 16])]))["mode"] < 0
 
 
 def test_the_best_key_of_a_scale_is_its_own():
-    assert key_correlations(scale_of([*C_MAJOR, 0, 7, 0]).notes)[0].argmax() == 0
+    assert key_correlations(profile([*C_MAJOR, 0, 7, 0]))[0, 0].argmax() == 0
+
+
+def test_correlations_are_pearsons():
+    steps = [*A_MINOR, 9, 4, 0]
+    minor_on_a = np.roll([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17], 9)
+    assert key_correlations(profile(steps))[0, 1, 9] == pytest.approx(np.corrcoef(profile(steps)[0], minor_on_a)[0, 1])
 
 
 def test_all_pitch_classes_alike_have_no_key():
-    assert not key_correlations(scale_of(range(12)).notes).any()
+    assert not key_correlations(profile(range(12))).any()
+
+
+def test_spans_are_measured_one_by_one():
+    low, high = [Note(24 * i, 40, 12, 50) for i in range(4)], [Note(96 + 12 * i, 80, 12, 90) for i in range(8)]
+    first, second = measure_spans(Score([Track(low + high)], [Tempo(0, 60)]), np.array([0, 96, 192]))
+    assert dict(zip(CUES, first, strict=True)) == pytest.approx(
+        {"tempo": 60, "density": 1, "onset_rate": 1, "register": 40, "loudness": 50, "articulation": 0.5,
+         "mode": first[CUES.index("mode")], "polyphony": 1}
+    )  # fmt: skip
+    assert second[CUES.index("density")] == 2
+    assert second[CUES.index("register")] == 80
+
+
+def test_a_note_sounds_on_in_the_next_span_and_a_silent_span_has_no_cues():
+    score = Score([Track([Note(0, 60, 48), Note(24, 64, 6), Note(30, 67, 6), Note(200, 60, 6)])])
+    spans = measure_spans(score, np.array([0, 24, 100, 150, 206]))
+    assert spans[1, CUES.index("polyphony")] == (24 + 12) / 24
+    assert np.isnan(spans[2]).all()
 
 
 @pytest.mark.parametrize(
@@ -123,8 +151,8 @@ def test_valence_does_without_what_is_optional(scale):
 
 def test_faster_music_is_more_aroused(scale):
     cues = measure(tune())
-    slow, fast = (scale.raw(cues | {"onset_rate": rate})["arousal"] for rate in (1.0, 8.0))
-    assert fast > slow
+    slow, fast = scale.raw(np.array([as_row(cues | {"onset_rate": rate}) for rate in (1.0, 8.0)]))
+    assert fast[DIALS.index("arousal")] > slow[DIALS.index("arousal")]
 
 
 def test_a_scale_comes_back_from_json(scale):

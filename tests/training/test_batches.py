@@ -8,7 +8,9 @@ from imagemusic.data.pairing import Pictures
 from imagemusic.errors import DataError
 from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.music import codec, context
+from imagemusic.music.dials import DIALS
 from imagemusic.training.batches import BEFORE, BatchOptions, BatchSource, field_weights, window_columns
+from imagemusic.training.givens import Givens, _guesses
 from tests import tiny
 
 
@@ -172,15 +174,57 @@ def test_only_fields_that_tell_something_count():
 
 
 def test_everything_can_be_dropped_from_the_condition(prepared, pictures_file):
-    batches = source(prepared, pictures_file, drop_condition=1.0)
+    batches = source(prepared, pictures_file, drop_condition=1.0, rough=0.0, guessed=0.0)
     assert not batches.batch(0).condition.any()
 
 
 def test_nothing_need_be_dropped_from_the_condition(prepared, pictures_file):
     batches = source(prepared, pictures_file, drop_condition=0.0, drop_embedding=0.0, drop_ensemble=0.0)
     condition = batches.batch(0).condition
-    assert (condition[:, tiny.EMBEDDING_SIZE] == 1).all()  # the picture is seen
-    assert (condition[:, -1] == 1).all()  # the ensemble is named
+    assert (condition[..., tiny.EMBEDDING_SIZE] == 1).all()  # the picture is seen
+    assert (condition[..., -1] == 1).all()  # the ensemble is named
+
+
+def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
+    only_sure = {"drop_condition": 0.0, "rough": 0.0, "guessed": 0.0, "transpose": 0}
+    batches = source(prepared, pictures_file, window=32, batch_size=1, **only_sure)
+    layout, start = tiny.layout(), tiny.EMBEDDING_SIZE + 1
+    found = 0
+    for step in range(batches.epoch_steps):
+        batch = batches.batch(step)
+        (piece,) = [piece for piece in batches.pieces if piece.id == batch.pieces[0]]
+        own = prepared.scale.table(prepared.stretches[piece.stretch : piece.stretch + 2].astype(float))
+        if batch.before["part"][0, 0] == codec.START:
+            told = batch.condition[0, :, start : start + len(layout.dials)]
+            given = batch.condition[0, :, start + len(layout.dials) : start + 2 * len(layout.dials)] > 0
+            np.testing.assert_allclose(told[given], 2 * own[given], rtol=1e-5)
+            found += given.sum()
+        assert not batch.condition[0, :, start + 2 * len(layout.dials) : -len(layout.ensembles) - 1].any()
+    assert found
+
+
+def test_a_transposed_piece_is_told_its_new_register(prepared, pictures_file):
+    def registers(shift):
+        givens = Givens(
+            prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout(), (0,), temperature=0.25,
+            shift=np.full(len(pieces), shift),
+            shares={"nothing": 0, "rough": 1, "guessed": 0, "no_ensemble": 0, "no_embedding": 0, "contrary": 0},
+        )  # fmt: skip
+        return givens.whole[:, DIALS.index("register")]
+
+    pieces = prepared.select("train")
+    assert (registers(12) >= registers(0)).all()
+    assert registers(12).sum() > registers(0).sum()
+
+
+def test_a_guess_says_how_far_off_it_is(prepared, pictures_file):
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(-1, 1, (4000, 9))
+    guess, unsure = _guesses(truth, rng)
+    sure = unsure < np.median(unsure)
+    errors = np.abs(guess - truth)
+    assert errors[sure].mean() < errors[~sure].mean()
+    assert np.std(guess) == pytest.approx(np.std(truth), rel=0.05)
 
 
 def test_a_corpus_that_weighs_twice_is_read_twice(prepared, pictures_file):
@@ -193,7 +237,7 @@ def test_columns_have_the_names_that_the_decoder_reads(prepared, pictures_file):
     assert set(batch.before) == set(BEFORE)
     assert set(batch.weights) == set(FIELDS)
     assert {column.shape for column in batch.before.values()} == {(3, 16)}
-    assert batch.condition.shape == (3, tiny.layout().size)
+    assert batch.condition.shape == (3, 1, tiny.layout().size)
 
 
 def test_without_pieces_there_is_nothing_to_train_on(prepared, pictures_file):

@@ -1,0 +1,117 @@
+"""What a decoder is told of a piece while it trains: how much of the condition, and how sure that is.
+
+    sure     the dials of the stretch that comes next, exactly: how a piece is composed
+    rough    the dials of the whole piece, from which a stretch differs
+    guessed  valence, arousal and tempo of the whole piece, as far off as is said: how a picture tells them
+    nothing  the null condition of guidance
+
+A stretch's own dials tell what no note before it does, so the decoder learns to heed them.  The dials of a whole piece
+are soon plain from its notes, and a decoder that hears them learns to listen to the notes alone.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
+from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.music.dials import CUES, DIALS, as_row
+from imagemusic.music.ensembles import ENSEMBLES
+
+NOTHING, ROUGH, GUESSED, SURE = range(4)
+REGISTER = CUES.index("register")
+SPREAD = 1 / np.sqrt(3)  # standard deviation of ranks in -1..1
+ALL_CUES, AS_PICTURED = 0.45, 0.65  # of the sure: up to here all but the sums, up to there what a picture tells
+SHARED = [DIALS.index(name) for name in SHARED_DIALS]
+
+
+class Givens:
+    """The conditions of one epoch: drawn afresh in each, a pure function of (seed, epoch)."""
+
+    def __init__(
+        self,
+        prepared: PreparedSet,
+        pieces: tuple[PreparedPiece, ...],
+        pictures: Pictures,
+        layout: ConditionLayout,
+        seed: tuple[int, ...],
+        *,
+        shares: Mapping[str, float],
+        temperature: float,
+        shift: NDArray[np.int64],
+    ) -> None:
+        """Draw for every piece; shares are those of nothing, rough, guessed, and of no embedding, no ensemble and a
+        contrary picture.  shift (P,) semitones by which pieces are transposed in this epoch."""
+        rng = np.random.default_rng(seed)
+        count = len(pieces)
+        self.prepared, self.layout, self.shift = prepared, layout, shift
+        self.first = np.array([piece.stretch for piece in pieces])
+        cues = np.array([as_row(piece.cues) for piece in pieces])
+        cues[:, REGISTER] += shift
+        self.whole = prepared.scale.table(cues)
+        limits = np.cumsum([shares["nothing"], shares["rough"], shares["guessed"]])
+        self.kind = np.searchsorted(limits, rng.random(count), side="right")
+        within = np.array([prepared.scale.within.get(name, 0.0) for name in DIALS])
+        self.mask = self._masks(rng)
+        guess, unsure = _guesses(self.whole, rng)
+        self.rough = np.where(self.kind[:, None] == GUESSED, guess, self.whole)
+        self.deviation = np.where(self.kind[:, None] == GUESSED, np.hypot(unsure, within), within)
+        self.deviation[self.kind == SURE] = 0
+        self.ensemble = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
+        self.ensemble[(rng.random(count) < shares["no_ensemble"]) | (self.kind == NOTHING)] = -1
+        # A picture that contradicts the dials teaches that the dials win; where the dials are a guess, it is the guess.
+        contrary = (rng.random(count) < shares["contrary"]) & (self.kind != GUESSED)
+        shared = np.where(contrary[:, None], np.nan, self.whole[:, SHARED])
+        self.embedding = _embeddings(shared, pictures, rng, temperature)
+        self.embedding[(rng.random(count) < shares["no_embedding"]) | (self.kind == NOTHING)] = np.nan
+
+    def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Choose the dials (P, 9) that each piece is told."""
+        count, pictured = len(self.kind), np.isin(DIALS, SHARED_DIALS)
+        summed = np.isin(DIALS, ("valence", "arousal"))
+        some = rng.random((count, len(DIALS))) < rng.random((count, 1))
+        how = rng.random((count, 1))
+        sure = np.where(how < ALL_CUES, ~summed, np.where(how < AS_PICTURED, pictured, some))
+        kind = self.kind[:, None]
+        mask = np.where(kind == SURE, sure, np.where(kind == GUESSED, pictured & (some | (how < 0.8)), some))
+        return mask & (kind != NOTHING)
+
+    def conditions(self, pieces: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Lay out the conditions (B, S, C) of pieces (B,) for the stretches in which rows (B, S) of theirs lie."""
+        stretches = self.first[pieces][:, None] + rows // STRETCH
+        cues = np.array(self.prepared.stretches[stretches], np.float64)
+        cues[..., REGISTER] += self.shift[pieces][:, None]
+        sure = (self.kind[pieces] == SURE)[:, None, None]
+        values = np.where(sure, self.prepared.scale.table(cues), self.rough[pieces][:, None])
+        values = np.where(self.mask[pieces][:, None], values, np.nan)
+        flat = values.reshape(-1, len(DIALS))
+        repeat = rows.shape[1]
+        packed = self.layout.pack(
+            np.repeat(self.embedding[pieces], repeat, axis=0), flat, np.repeat(self.ensemble[pieces], repeat),
+            np.repeat(self.deviation[pieces], repeat, axis=0),
+        )  # fmt: skip
+        return packed.reshape(*rows.shape, -1)
+
+
+def _guesses(
+    whole: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Guess dials (P, 9) with some correlation with the truth, and say how far off that leaves one."""
+    correlation = rng.uniform(0.1, 0.95, whole.shape)
+    left = np.sqrt(1 - correlation**2) * SPREAD
+    return correlation * whole + left * rng.standard_normal(whole.shape), left
+
+
+def _embeddings(
+    shared: NDArray[np.float64], pictures: Pictures, rng: np.random.Generator, temperature: float
+) -> NDArray[np.float64]:
+    """Embedding (P, E) of the picture with which each piece is paired."""
+    embeddings = np.empty((len(shared), pictures.embeddings.shape[-1]))
+    for start in range(0, len(shared), 256):  # a few at a time: pieces x pictures x dials is large
+        chosen = slice(start, start + 256)
+        picture = pair(shared[chosen], pictures, rng, temperature=temperature)
+        view = rng.integers(pictures.embeddings.shape[1], size=len(picture))
+        embeddings[chosen] = pictures.embeddings[picture, view]
+    return embeddings
