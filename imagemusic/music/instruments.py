@@ -5,6 +5,7 @@ Names from the General MIDI 1 sound set, MIDI Manufacturers Association 1991.
 
 import difflib
 import re
+from functools import cache
 
 from imagemusic.errors import ConfigError
 
@@ -94,6 +95,7 @@ def find_program(name: str | int) -> int:
     )
 
 
+@cache
 def _programs() -> dict[str, int]:
     """Every spelling -> program."""
     found = {}

@@ -29,8 +29,11 @@ def add_exact() -> dict[str, gr.Textbox | gr.Number]:
 
 
 def exact_options(**fields: str | float | None) -> dict[str, Any]:
-    """Turn what the fields hold into fields of `ComposeOptions`, leaving out the empty ones."""
-    return {name: value for name, value in fields.items() if value not in (None, "")}
+    """Turn what the fields hold into fields of `ComposeOptions`: not the empty ones, nor seconds beside bars."""
+    given = {name: value for name, value in fields.items() if value not in (None, "")}
+    if "bars" in given:
+        given.pop("seconds", None)
+    return given
 
 
 def _words(label: str, example: str) -> gr.Textbox:

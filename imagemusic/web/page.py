@@ -84,13 +84,12 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         path = Path(picture)
         try:
             exact = exact_options(
-                key=key, meter=meter, tempo_bpm=tempo_bpm, bars=bars, instruments=instruments,
+                seconds=seconds, key=key, meter=meter, tempo_bpm=tempo_bpm, bars=bars, instruments=instruments,
                 pitch_range=pitch_range, polyphony=polyphony,
             )  # fmt: skip
-            length = {} if bars else {"seconds": seconds}
             options = ComposeOptions(
                 seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale,
-                **length, **dial_options(ensemble, dials), **exact,
+                **dial_options(ensemble, dials), **exact,
             )  # fmt: skip
             composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
             piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
