@@ -11,15 +11,15 @@ Everything heavy is imported inside the commands, so that `--help` answers at on
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from imagemusic import __version__
 from imagemusic.commands import Commands, compose, data, evaluate, look
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
-from imagemusic.terminal import notice, print_error, progress_bar
+from imagemusic.terminal import notice, print_error, progress_bar, spell_out
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (look.register, data.register, evaluate.register)
@@ -158,17 +158,6 @@ def run_info(arguments: argparse.Namespace) -> int:
 
     print("\n".join(spell_out(ImageMusic.from_pretrained(arguments.checkpoint).describe())))
     return 0
-
-
-def spell_out(table: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Write a nested table as lines of `key: value`."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield f"{indent}{key}:"
-            yield from spell_out(value, indent + "  ")
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            yield f"{indent}{key}: {text}"
 
 
 def run_train(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """What the command line shows while it works: results on the output stream, bars and errors on the error stream."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -29,6 +30,17 @@ def progress_bar() -> Iterator[tuple[Callable[[float, str], None], Callable[[str
             bar.write(line, file=sys.stdout)
 
         yield progress, say
+
+
+def spell_out(table: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Write a nested table as lines of `key: value`."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{key}:"
+            yield from spell_out(value, indent + "  ")
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            yield f"{indent}{key}: {text}"
 
 
 def notice(message: str) -> None:

@@ -3,15 +3,17 @@
 import argparse
 from collections.abc import Callable
 
-from imagemusic.commands import Commands, data_match
+from imagemusic.commands import Commands, data_match, data_set
 
 EXAMPLES = """
   imagemusic data match midi/ --out dataset --contact me@example.org
   imagemusic data match midi/ --source folder --out dataset
-  imagemusic data album 'Kind of Blue' --out kind-of-blue"""
+  imagemusic data album 'Kind of Blue' --out kind-of-blue
+  imagemusic data build dataset
+  imagemusic data show dataset"""
 
 # What registers the commands of the group, in the order of the help.
-PARTS: tuple[Callable[[Commands], None], ...] = (data_match.register,)
+PARTS: tuple[Callable[[Commands], None], ...] = (data_match.register, data_set.register)
 
 
 def register(commands: Commands) -> None:

@@ -37,6 +37,8 @@ def find_tempo(seconds: NDArray[np.float64]) -> float | None:
     # Where 80 fits, so does 120 in triplets: of those that fit alike, take the one with the most onsets on eighths.
     in_seconds = costs * 60 / (TICKS_PER_BEAT * tempos)
     alike = np.flatnonzero((in_seconds <= in_seconds.min() + ALIKE_SECONDS) & (costs <= GOOD))
+    if not len(alike):  # what fits best in seconds is too fast to fit in ticks: no beat that can be trusted
+        return None
     eighths = seconds * (tempos[alike, None] / 30)
     on_eighths = (np.abs(eighths - np.round(eighths)) < 1 / 12).mean(axis=1)
     best = alike[np.lexsort((costs[alike], -on_eighths.round(2)))[0]]

@@ -17,6 +17,11 @@ def test_music_without_a_beat_has_no_tempo():
     assert find_tempo(np.arange(5.0)) is None
 
 
+def test_onsets_that_fit_best_at_a_tempo_that_is_not_good_have_none():
+    onsets = np.cumsum(np.random.default_rng(91).uniform(0.055, 0.165, 16))
+    assert find_tempo(onsets) is None
+
+
 def test_seconds_become_beats_of_a_tempo_or_half_seconds():
     score = Score([Track([Note(0, 60, 100), Note(200, 60, 100)])], [Tempo(0, 60)], ticks_per_beat=100)
     assert list(on_seconds(score, 90).tracks[0]) == [Note(0, 60, 1440), Note(2880, 60, 1440)]

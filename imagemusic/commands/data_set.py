@@ -1,0 +1,123 @@
+"""`imagemusic data build`, `show`, `stats` and `export`: what was gathered, as a data set that trains."""
+
+import argparse
+from pathlib import Path
+
+from imagemusic.commands import Commands
+from imagemusic.errors import ConfigError, DependencyError
+from imagemusic.terminal import progress_bar, spell_out
+
+BUILD_EXAMPLES = """
+  imagemusic data build dataset
+  imagemusic data build dataset --workers 8
+  imagemusic data build dataset --engine ray --workers 64
+Stopped or killed, the same command goes on where it was; when the set has grown, it does what is new."""
+SHOW_EXAMPLES = """
+  imagemusic data show dataset
+  imagemusic data show dataset --status doubtful --limit 1000"""
+STATS_EXAMPLES = """
+  imagemusic data stats dataset
+  imagemusic data stats dataset --plot dataset.svg"""
+EXPORT_EXAMPLES = """
+  imagemusic data export dataset --out shared
+  imagemusic data export dataset --hub owner/name"""
+
+
+def register(commands: Commands) -> None:
+    """Add the four commands."""
+    build = commands("build", "read, check and split a data set, and prepare it for training", BUILD_EXAMPLES)
+    add_data_set(build)
+    build.add_argument("--workers", type=int, default=2, metavar="N", help="at work at once (default 2)")
+    build.add_argument("--engine", default="processes", metavar="NAME", help="processes (default) or ray")
+    build.set_defaults(run=run_build)
+
+    show = commands("show", "write an HTML page with covers, piano rolls and how each was matched", SHOW_EXAMPLES)
+    add_data_set(show)
+    show.add_argument("--limit", type=int, default=300, metavar="N", help="files to show (default 300)")
+    show.add_argument("--status", metavar="NAME", help="of this status alone: matched, doubtful, unmatched ...")
+    show.set_defaults(run=run_show)
+
+    stats = commands("stats", "count what a data set holds", STATS_EXAMPLES)
+    add_data_set(stats)
+    stats.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw it, too")
+    stats.set_defaults(run=run_stats)
+
+    export = commands("export", "write what may be passed on: ids and fingerprints, no covers", EXPORT_EXAMPLES)
+    add_data_set(export)
+    export.add_argument("--out", type=Path, metavar="DIR", help="folder for the files (default: DATASET/export)")
+    export.add_argument("--hub", metavar="OWNER/NAME", help="upload them as a private data set")
+    export.set_defaults(run=run_export)
+
+
+def add_data_set(command: argparse.ArgumentParser) -> None:
+    """Add the folder."""
+    command.add_argument("dataset", type=Path, metavar="DATASET", help="the folder of imagemusic data match")
+
+
+def need_arrow() -> None:
+    """Tell in one line what is missing."""
+    try:
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise DependencyError("data sets need pyarrow; run: pip install 'imagemusic[dataset]'") from error
+
+
+def run_build(arguments: argparse.Namespace) -> int:
+    need_arrow()
+    from imagemusic.data.building import build
+    from imagemusic.data.statistics import measure_set
+
+    with progress_bar() as (progress, say):
+
+        def told(results, total):  # type: ignore[no-untyped-def]
+            for number, result in enumerate(results, 1):
+                progress(0.95 * number / total, f"block {number} of {total}")
+                yield result
+            progress(0.96, "finding what belongs together")
+
+        manifest = build(arguments.dataset, engine=arguments.engine, workers=arguments.workers, progress=told)
+        found = measure_set(manifest)
+        for key, why in found.failures.items():
+            say(f"{key}: not usable, {why}")
+        for name in ("status", "paired", "split"):
+            counts = found.counts[name].most_common()
+            say(f"{name}: {', '.join(f'{count:,} {value}' for value, count in counts)}")
+        say(f"{manifest.path}: {found.notes:,} notes, {found.seconds / 3600:.1f} hours, {found.covers:,} covers")
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    need_arrow()
+    from imagemusic.data.showing import ShowOptions, write_page
+
+    print(write_page(arguments.dataset, ShowOptions(limit=arguments.limit, status=arguments.status)))
+    return 0
+
+
+def run_stats(arguments: argparse.Namespace) -> int:
+    need_arrow()
+    from imagemusic.data.journal import write_whole
+    from imagemusic.data.manifest import Manifest
+    from imagemusic.data.statistics import draw_statistics, measure_set, spell_statistics
+
+    if arguments.plot and arguments.plot.suffix.lower() != ".svg":
+        raise ConfigError(f"{arguments.plot}: the plot is an SVG picture; name it FILE.svg")
+    found = measure_set(Manifest.open(arguments.dataset))
+    print("\n".join(spell_out(spell_statistics(found))))
+    if arguments.plot:
+        write_whole(arguments.plot, draw_statistics(found).encode())
+        print(arguments.plot)
+    return 0
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    need_arrow()
+    from imagemusic.data.exporting import export, push
+    from imagemusic.data.manifest import Manifest
+
+    out = arguments.out or arguments.dataset / "export"
+    for path in export(Manifest.open(arguments.dataset), out):
+        print(path)
+    if arguments.hub:
+        print(push(out, arguments.hub))
+    return 0
