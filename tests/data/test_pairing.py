@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.data.pairing import Pictures, pair
+from imagemusic.data.pairing import EXACT_SHARE, NO_PICTURE, Pictures, pair
 from imagemusic.errors import DataError
 from tests import tiny
 
@@ -76,3 +76,37 @@ def test_a_split_without_pictures_is_refused(tmp_path):
     path = tiny.write_pictures(tmp_path / "p.npz")
     with pytest.raises(DataError, match=r"p\.npz: no picture of split 'test'"):
         Pictures.open(path, "test")
+
+
+def test_a_picture_of_its_own_wins_in_most_draws_and_the_others_go_by_dials():
+    pictures = pictures_of([-0.9, -0.9, NAN], [0.8, 0.5, NAN], [0.7, 0.5, NAN])
+    exact = np.full(4000, 0)
+    chosen = pair(np.tile([0.8, 0.5, 0.0], (4000, 1)), pictures, np.random.default_rng(0), temperature=0.1, exact=exact)
+    assert (chosen == 0).mean() == pytest.approx(EXACT_SHARE, abs=0.02)
+    assert (chosen == 1).mean() > 0.05
+
+
+def test_a_piece_without_a_picture_of_its_own_goes_by_dials_as_ever():
+    dials, pictures = np.tile([0.8, 0.5, 0.0], (50, 1)), pictures_of([-0.9, -0.9, NAN], [0.8, 0.5, NAN])
+    plain = pair(dials, pictures, np.random.default_rng(0))
+    assert plain.tolist() == pair(dials, pictures, np.random.default_rng(0), exact=np.full(50, NO_PICTURE)).tolist()
+
+
+def test_a_contrary_picture_wins_over_the_piece_s_own():
+    pictures = pictures_of([-1, -1, NAN], [1, 1, NAN])
+    assert drawn([1, 1, NAN], pictures, contrary=1.0, exact=np.zeros(2000, int)) == pytest.approx([0.5, 0.5], abs=0.05)
+
+
+def test_a_piece_prefers_its_own_picture_then_one_of_its_label_then_none():
+    pictures = pictures_of(*[[0, 0, NAN]] * 4)
+    known = Pictures(
+        pictures.ids,
+        pictures.embeddings,
+        pictures.labels,
+        own={"a": 3},
+        kinds={"a": np.array([0]), "b": np.array([1, 2])},
+    )
+    draws = [known.preferred(["a", "b", "c"], np.random.default_rng(seed)).tolist() for seed in range(40)]
+    assert {(a, c) for a, _, c in draws} == {(3, NO_PICTURE)}
+    assert {b for _, b, _ in draws} == {1, 2}
+    assert pictures.preferred(["a"], np.random.default_rng(0)).tolist() == [NO_PICTURE]
