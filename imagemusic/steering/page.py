@@ -79,7 +79,7 @@ def _gap(figures: Figures) -> Iterator[str]:
                         ("calibrated", "Calibrated: given with how unsure it is")):  # fmt: skip
         table = found[name]
         yield f"<h3>{title} ({number(table['bits_per_note'])} bits a note)</h3>"
-        rows = [(f"{WRONG[wrong]}", table[wrong]["overall"]) for wrong in WRONG]
+        rows = [(WRONG[wrong], table[wrong]["overall"]) for wrong in WRONG if wrong in table]
         yield intervals(rows, digits=4) + "".join(_plain_words(rows))
         if table["picture_costs_bits"]:
             yield '<p class="warn">The right picture costs bits: the music is likelier without any.</p>'

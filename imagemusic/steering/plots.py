@@ -84,6 +84,8 @@ def _panel(left: float, top: float, name: str, found: Figures) -> list[str]:
         f'<rect x="{left + PANEL_MARGIN:.1f}" y="{base:.1f}" width="{inner}" height="{inner}" class="frame"/>',
         _text(left + PANEL_MARGIN, base + inner + 12, "−1", "middle", "small"),
         _text(left + PANEL, base + inner + 12, "1", "middle", "small"),
+        _text(left + PANEL_MARGIN - 5, base + 6, number(high, 1), "end", "small faint"),
+        _text(left + PANEL_MARGIN - 5, base + inner - 6, number(low, 1), "end", "small faint"),
     ]
     known = [(level, row) for level, row in zip(levels, quartiles, strict=True) if None not in row]
     if known:

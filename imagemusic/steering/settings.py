@@ -10,7 +10,8 @@ class SteeringOptions:
     """Sizes of the experiments."""
 
     seeds: int = 3  # of sampling, and of the draw of wrong pictures
-    notes: int = 512  # of a piece, from its start, that are scored
+    scored_pairs: int = 400  # whose music is scored; of a longer list, as many drawn at random
+    notes: int = 256  # of a piece, from its start
     pictures: int = 100  # that pieces are composed for
     pieces: int = 8  # for each of them
     rated_pictures: int = 150  # whose ratings are held against what they yield
@@ -33,6 +34,6 @@ class SteeringOptions:
     def quick(cls, *, seeds: int = 3, workers: int = 1) -> "SteeringOptions":
         """Sizes to see whether all works; its intervals are wide."""
         return cls(
-            seeds=seeds, notes=128, pictures=12, pieces=3, rated_pictures=12, seconds=6.0, levels=3, dose_pictures=2,
-            edited_pictures=2, corner_pieces=1, copied_pieces=4, gallery=2, workers=workers,
+            seeds=seeds, scored_pairs=24, notes=128, pictures=12, pieces=3, rated_pictures=12, seconds=6.0, levels=3,
+            dose_pictures=2, edited_pictures=2, corner_pieces=1, copied_pieces=4, gallery=2, workers=workers,
         )  # fmt: skip
