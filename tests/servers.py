@@ -3,7 +3,7 @@
     python -m tests.servers FILES    says its address, and serves the songs `song_of(0)` .. `song_of(FILES - 1)`
 
 `troubles` holds what goes wrong first, by the start of a path: a status, `429 SECONDS`, `quota`, `cut`, `short`,
-`long`, `html`, `junk`, `slow SECONDS`, `drip`, `redirect ADDRESS`.
+`long`, `html`, `junk`, `slow SECONDS`, `drip`, `json TEXT`, `redirect ADDRESS`.
 """
 
 import base64
@@ -146,6 +146,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(b"<!DOCTYPE html><title>Welcome to the hotel</title>", "text/html")
         elif kind == "junk":
             self.send(b"\xff\xd8\xff and so on, but no JPEG", "image/jpeg")
+        elif kind == "json":
+            self.send_json(json.loads(value))
         elif kind == "quota":
             self.send_json({"error": {"status": 429, "message": "no more", "reason": "QUOTA_EXCEEDED"}}, 429)
         else:

@@ -121,8 +121,11 @@ class Lookup:
             "version": name.version, "seconds": None, "candidates": [], "chosen": None, "cover": None,
             "cover_source": None, "licence": None, "terms": self._source.terms, "paired": None,
         }  # fmt: skip
+        path = self._midi_dir / key
+        if path.exists() and not path.is_file():  # a pipe would wait for ever
+            return row | {"why": "not a regular file"}
         try:
-            data = (self._midi_dir / key).read_bytes()
+            data = path.read_bytes()
             row["sha256"] = hashlib.sha256(data).hexdigest()
             score = read_midi(data)
         except OSError as error:

@@ -7,7 +7,8 @@ question ──> pace ──> Session.send ──> host, length, status ──> 
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -236,6 +237,16 @@ class Web:
         busy = state.outcome.exception() if state.outcome else None
         if isinstance(busy, Busy):
             self._say(f"{self.name}: {busy.reason}, waiting {self._pause(state):.0f} s")
+
+
+@contextmanager
+def understood(where: str) -> Iterator[None]:
+    """Turn what goes wrong while an answer is taken apart into an error that names it."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise DataError(f"{where}: an answer that is not understood ({reason})") from error
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

@@ -457,6 +457,12 @@ def test_what_is_made_once_is_made_once_and_the_latest_are_remembered():
     assert made == ["a", "b", "c", "a"]
 
 
+def test_a_pipe_is_not_waited_for(match, server, midi, tmp_path):
+    os.mkfifo(midi / "Ann.mid")
+    match(*SPOTIFY)
+    assert rows_of(tmp_path)["Ann.mid"]["why"] == "not a regular file"
+
+
 def test_a_small_picture_is_no_cover(tmp_path):
     with pytest.raises(DataError, match="here: 16 x 16 pixels, too small for a cover"):
         covers.store_cover(tmp_path, picture_of("x", 16), "here")

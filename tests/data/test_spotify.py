@@ -174,3 +174,19 @@ def test_neither_token_nor_secret_is_logged(spotify, caplog):
     with caplog.at_level(logging.DEBUG):
         spotify.find(query(ONE))
     assert "token-0" not in caplog.text and "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "answer", ["{}", "[]", '{"tracks": 3}', '{"tracks": {"items": [{"name": "One"}]}}', '{"tracks": {"items": ["x"]}}']
+)
+def test_an_answer_of_another_shape_is_one_line(spotify, server, answer):
+    server.troubles["/v1/search"] = [f"json {answer}"]
+    with pytest.raises(DataError, match="spotify search .*(not understood|something else)"):
+        spotify.find(query(ONE))
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"id": "x", "name": "y", "artists": [], "tracks": null}'])
+def test_an_album_of_another_shape_is_one_line(spotify, server, answer):
+    server.troubles["/v1/albums"] = [f"json {answer}"]
+    with pytest.raises(DataError, match=r"spotify album .*not understood"):
+        spotify.album(ONE.album_id)

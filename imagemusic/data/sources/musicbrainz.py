@@ -12,7 +12,7 @@ from typing import Any
 
 from imagemusic.data.download import Patience
 from imagemusic.data.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, Query, Release
-from imagemusic.data.web import PATIENCE, Say, Web
+from imagemusic.data.web import PATIENCE, Say, Web, understood
 from imagemusic.errors import DataError, NotThere
 
 SERVER = "https://musicbrainz.org"
@@ -60,7 +60,9 @@ class MusicBrainz:
         near = f"recording:({_near(query.title)}) AND artist:({_near(query.artist)})"
         for words in (very, near):
             answer = self._ask("recording", query=words, limit=MOST_RESULTS)
-            if found := [release for recording in _list(answer, "recordings") for release in _releases(recording)]:
+            with understood("musicbrainz recording"):
+                found = [release for recording in _list(answer, "recordings") for release in _releases(recording)]
+            if found:
                 return _once(found)
         return []
 
@@ -78,10 +80,10 @@ class MusicBrainz:
             found = _list(self._ask("release-group", query=SPECIAL.sub(r"\\\1", wanted), limit=1), "release-groups")
             if not found:
                 raise NotThere(f"{wanted!r}: MusicBrainz finds no such album")
-            kind, identity = "release-group", str(found[0]["id"])
-        release = self._release_of(kind, identity)
-        group = release.get("release-group") or {}
-        return Album(release=_release(group, release), tracks=tuple(_tracks(release)))
+            kind, identity = "release-group", str(found[0].get("id"))
+        with understood(f"musicbrainz {identity}"):
+            release = self._release_of(kind, identity)
+            return Album(release=_release(release["release-group"], release), tracks=tuple(_tracks(release)))
 
     def fetch(self, release: Release, width: int) -> bytes:
         """Fetch the front cover of the release group, scaled to the next of WIDTHS, or as it was sent in."""
@@ -140,30 +142,27 @@ def _releases(recording: Mapping[str, Any]) -> Iterator[Release]:
 def _release(
     group: Mapping[str, Any], release: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> Release:
-    try:
-        said = recording or release
-        length = recording.get("length") if recording else None
-        codes = (recording.get("isrcs") or [None]) if recording else [None]
-        artworks = [
-            Artwork(url=f"{ARCHIVE}/release-group/{group['id']}/front-{width}", width=width) for width in WIDTHS[::-1]
-        ]
-        return Release(
-            source=MusicBrainz.name,
-            id=group["id"],
-            track_id=recording["id"] if recording else "",
-            artist=_credit(said.get("artist-credit") or ()),
-            title=recording["title"] if recording else "",
-            album=group.get("title") or release["title"],
-            kind=_kind(group),
-            seconds=length / 1000 if length else None,
-            isrc=codes[0],
-            release_date=group.get("first-release-date") or release.get("date"),
-            artworks=tuple(artworks),
-            terms=MusicBrainz.terms,
-            licence=COVER_LICENCE,
-        )
-    except (KeyError, TypeError) as error:
-        raise DataError(f"musicbrainz: an answer that is not understood ({error})") from error
+    said = recording or release
+    length = recording.get("length") if recording else None
+    codes = (recording.get("isrcs") or [None]) if recording else [None]
+    artworks = [
+        Artwork(url=f"{ARCHIVE}/release-group/{group['id']}/front-{width}", width=width) for width in WIDTHS[::-1]
+    ]
+    return Release(
+        source=MusicBrainz.name,
+        id=group["id"],
+        track_id=recording["id"] if recording else "",
+        artist=_credit(said.get("artist-credit") or ()),
+        title=recording["title"] if recording else "",
+        album=group.get("title") or release["title"],
+        kind=_kind(group),
+        seconds=length / 1000 if length else None,
+        isrc=codes[0],
+        release_date=group.get("first-release-date") or release.get("date"),
+        artworks=tuple(artworks),
+        terms=MusicBrainz.terms,
+        licence=COVER_LICENCE,
+    )
 
 
 def _credit(artists: Any) -> str:

@@ -18,7 +18,7 @@ from spotipy.oauth2 import SpotifyClientCredentials
 
 from imagemusic.data.download import Patience
 from imagemusic.data.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, Query, Release
-from imagemusic.data.web import PATIENCE, Say, Web
+from imagemusic.data.web import PATIENCE, Say, Web, understood
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 
 API = "https://api.spotify.com"
@@ -73,7 +73,8 @@ class Spotify:
             f'track:"{_plain(query.title)}" artist:"{_plain(query.artist)}"',
             f"{query.artist} {query.title}",
         ):
-            found = [_release(track["album"], track) for track in self._search(words, "track")]
+            with understood(f"spotify search {words!r}"):
+                found = [_release(track["album"], track) for track in self._search(words, "track")]
             if found:
                 return found
         return []
@@ -86,18 +87,21 @@ class Spotify:
         elif SOMETHING_ELSE.search(wanted):
             raise DataError(f"{wanted}: not the address of a Spotify album, as in https://open.spotify.com/album/ID")
         else:
-            found = list(self._search(wanted, "album"))
+            with understood(f"spotify search {wanted!r}"):
+                found = list(self._search(wanted, "album"))
             if not found:
                 raise NotThere(f"{wanted!r}: Spotify finds no such album")
-            identity = str(found[0]["id"])
+            identity = str(found[0].get("id"))
         album = self._ask(lambda: self._client.album(identity), f"album {identity}")
-        return Album(release=_release(album), tracks=tuple(self._tracks(identity, album)))
+        with understood(f"spotify album {identity}"):
+            return Album(release=_release(album), tracks=tuple(self._tracks(identity, album)))
 
     def fetch(self, release: Release, width: int) -> bytes:
         """Fetch the smallest artwork that is wide enough, else the widest."""
         if not release.artworks:  # a row of the journal holds ids alone
             identity = release.id
-            release = _release(self._ask(lambda: self._client.album(identity), f"album {identity}"))
+            with understood(f"spotify album {identity}"):
+                release = _release(self._ask(lambda: self._client.album(identity), f"album {identity}"))
         artwork = release.artwork(width)
         if artwork is None:
             raise NotThere(f"spotify album {release.id}: has no artwork")
@@ -156,40 +160,34 @@ def _plain(text: str) -> str:
 
 
 def _release(album: Mapping[str, Any], track: Mapping[str, Any] | None = None) -> Release:
-    try:
-        kind = str(album.get("album_type", ""))
-        artworks = [
-            Artwork(url=image["url"], width=image.get("width") or 0, height=image.get("height") or 0)
-            for image in album.get("images") or ()
-        ]
-        said = track or album
-        return Release(
-            source=Spotify.name,
-            id=album["id"],
-            track_id=track["id"] if track else "",
-            artist=", ".join(artist["name"] for artist in said["artists"]),
-            title=track["name"] if track else "",
-            album=album["name"],
-            kind=kind if kind in ("album", "single", "compilation") else "other",
-            seconds=track["duration_ms"] / 1000 if track else None,
-            isrc=(track.get("external_ids") or {}).get("isrc") if track else None,
-            release_date=album.get("release_date"),
-            artworks=tuple(sorted(artworks, key=lambda artwork: -artwork.width)),
-            terms=Spotify.terms,
-            licence=COVER_LICENCE,
-        )
-    except (KeyError, TypeError) as error:
-        raise DataError(f"spotify: an answer that is not understood ({error})") from error
+    kind = str(album.get("album_type", ""))
+    artworks = [
+        Artwork(url=image["url"], width=image.get("width") or 0, height=image.get("height") or 0)
+        for image in album.get("images") or ()
+    ]
+    said = track or album
+    return Release(
+        source=Spotify.name,
+        id=album["id"],
+        track_id=track["id"] if track else "",
+        artist=", ".join(artist["name"] for artist in said["artists"]),
+        title=track["name"] if track else "",
+        album=album["name"],
+        kind=kind if kind in ("album", "single", "compilation") else "other",
+        seconds=track["duration_ms"] / 1000 if track else None,
+        isrc=(track.get("external_ids") or {}).get("isrc") if track else None,
+        release_date=album.get("release_date"),
+        artworks=tuple(sorted(artworks, key=lambda artwork: -artwork.width)),
+        terms=Spotify.terms,
+        licence=COVER_LICENCE,
+    )
 
 
 def _track(track: Mapping[str, Any]) -> AlbumTrack:
-    try:
-        return AlbumTrack(
-            number=track["track_number"],
-            disc=track.get("disc_number", 1),
-            title=track["name"],
-            seconds=track["duration_ms"] / 1000,
-            id=track["id"],
-        )
-    except (KeyError, TypeError) as error:
-        raise DataError(f"spotify: a track that is not understood ({error})") from error
+    return AlbumTrack(
+        number=track["track_number"],
+        disc=track.get("disc_number", 1),
+        title=track["name"],
+        seconds=track["duration_ms"] / 1000,
+        id=track["id"],
+    )
