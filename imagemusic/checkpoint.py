@@ -3,7 +3,7 @@
     DIR/config.json         format version, shapes, codec, condition, how cues become dials
     DIR/model.safetensors   every weight as float16: encoder.*, decoder.*, and prior.*, the dials of the training music
     DIR/encoder.onnx        picture -> embedding and dials, preprocessing included; weights lie in model.safetensors
-    DIR/step.onnx           one LSTM step; weights lie in model.safetensors
+    DIR/step.onnx           one LSTM step; weights lie in model.safetensors; made again where it does not fit them
     DIR/training.json       how it was trained        DIR/README.md   model card
 
 float16 is rounded once, when it is written; torch and ONNX Runtime read the same numbers and compute in float32.
@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.stepping import Stepper, make_engine
+from imagemusic.model.engines import STEP, WEIGHTS
+from imagemusic.model.stepping import Stepper
 from imagemusic.music.codec import CodecConfig
 from imagemusic.music.dials import DialScale
 
 FORMAT_VERSION = 2
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
-WEIGHTS = "model.safetensors"
-REQUIRED = ("config.json", WEIGHTS, "encoder.onnx", "step.onnx")
+REQUIRED = ("config.json", WEIGHTS, "encoder.onnx")
 TABLES = ("encoder", "decoder", "condition", "dials", "pictures")  # of config.json
 PRIOR = ("prior.dials", "prior.ensembles")
 
@@ -69,14 +69,8 @@ class Checkpoint:
             CheckpointError: a weight is missing or misshapen.
             ConfigError: the engine is unknown or not installed.
         """
-        shape, weights = self.config["decoder"], self.part("decoder")
         try:
-            return Stepper(
-                weights, make_engine(engine, self.folder, weights, shape["layers"]), layers=shape["layers"],
-                hidden_size=shape["hidden_size"], head_size=shape["head_size"],
-                condition_every_step=shape["condition_every_step"], pitches=shape["sizes"]["pitch"],
-                first_header=shape["first_header"],
-            )  # fmt: skip
+            return Stepper(engine, self.folder, self.part("decoder"), self.config["decoder"])
         except ConfigError:  # a ValueError too, but the engine is to blame, not the checkpoint
             raise
         except (KeyError, ValueError) as error:
@@ -153,19 +147,19 @@ def write_checkpoint(
     folder: Path,
     config: Mapping[str, Any],
     weights: Mapping[str, NDArray[np.floating]],
-    graphs: Mapping[str, Any],
+    encoder: Any,
     *,
     training: Mapping[str, Any],
     card: str,
 ) -> None:
     """Write a model directory under a temporary name and rename it last.
 
-    graphs maps "encoder" and "step" to `onnx.ModelProto`s whose initializers bear the names of weights below
-    `encoder.` and `decoder.`; those are stored once, in model.safetensors.
+    `encoder` is an `onnx.ModelProto` whose initializers bear the names of weights below `encoder.`; those are stored
+    once, in model.safetensors.
     """
     from safetensors.numpy import save_file
 
-    from imagemusic.model.graph import point_into
+    from imagemusic.model.graph import StepShape, point_into, step_graph
 
     waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     waiting.mkdir(parents=True)
@@ -176,9 +170,9 @@ def write_checkpoint(
         }
         save_file(stored, waiting / WEIGHTS)
         (waiting / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
-        for name, graph in graphs.items():
-            pointing = point_into(graph, waiting / WEIGHTS, {"step": "decoder"}.get(name, name))
-            (waiting / f"{name}.onnx").write_bytes(pointing.SerializeToString())
+        pointing = point_into(encoder, waiting / WEIGHTS, "encoder")
+        (waiting / "encoder.onnx").write_bytes(pointing.SerializeToString())
+        (waiting / STEP).write_bytes(step_graph(StepShape.of(config["decoder"]), waiting / WEIGHTS))
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")
         (waiting / "README.md").write_text(card, encoding="utf-8")

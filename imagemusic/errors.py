@@ -61,3 +61,7 @@ class NotThere(DataError):
 
 class GatheringStopped(DataError):
     """A catalogue cannot be asked any further now: credentials, quota, disk."""
+
+
+class ImageMusicWarning(UserWarning):
+    """Something was not as it should be, and has been put right."""

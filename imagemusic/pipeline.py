@@ -21,8 +21,8 @@ from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
 from imagemusic.model.reading import PictureReader, Prior
-from imagemusic.model.sampling import write_piece
 from imagemusic.model.stepping import Stepper
+from imagemusic.model.writing import write_piece
 from imagemusic.music import codec
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.midi import midi_bytes

@@ -86,11 +86,11 @@ def step_seconds(model: ImageMusic) -> float:
     known = ((12, 60, 0b10010001), (1, 0, 62), (64, 11), (11, 20))
 
     def note() -> None:
-        heads, _ = model.stepper.step(state, reminder, before)
+        heads, _ = model.stepper.step(state, reminder, [before])
         for column in range(len(FIELDS)):
             heads.logits(column)
             if column < len(known):
-                heads.tell(column, known[column])
+                heads.tell(column, [known[column]])
 
     return seconds_each(note, 300)
 

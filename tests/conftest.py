@@ -33,8 +33,6 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     pytest.importorskip("torch")
     from imagemusic.checkpoint import write_checkpoint
     from imagemusic.model.conditioning import ConditionLayout
-    from imagemusic.model.fields import FIELDS
-    from imagemusic.model.graph import step_graph
     from imagemusic.music import codec
     from imagemusic.music.dials import DIALS, DialScale, measure
     from imagemusic.music.ensembles import ENSEMBLES
@@ -61,14 +59,8 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     }
     weights = {f"decoder.{name}": value for name, value in tiny.weights_of(decoder).items()}
     weights |= {"prior.dials": np.array(prior, float), "prior.ensembles": np.zeros(len(tunes))}
-    graphs = {
-        "encoder": mean_colour_graph(),
-        "step": step_graph(
-            layers=shape.layers, hidden_size=shape.hidden_size, heads_size=len(FIELDS) * shape.head_size
-        ),
-    }
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_checkpoint(folder, config, weights, graphs, training={}, card="# Untrained, for tests\n")
+    write_checkpoint(folder, config, weights, mean_colour_graph(), training={}, card="# Untrained, for tests\n")
     return folder
 
 

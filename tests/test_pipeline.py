@@ -113,7 +113,7 @@ def test_torch_writes_the_same_piece(tiny_checkpoint, piece):
 
 
 def test_an_unknown_engine_is_refused(tiny_checkpoint):
-    with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from onnx, torch"):
+    with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from onnx, int8, torch"):
         ImageMusic.from_pretrained(tiny_checkpoint, engine="abacus")
 
 

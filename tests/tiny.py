@@ -1,12 +1,12 @@
 """Small but real things to test with: tunes, a decoder and its steppers, a prepared set, pictures, an encoder."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from imagemusic.data.heldout import read_heldout
-from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
@@ -72,31 +72,22 @@ def write_step(module, folder: Path) -> Path:
     """Write step.onnx, and the weights that it points to, into a folder."""
     from safetensors.numpy import save_file
 
-    from imagemusic.model.graph import point_into, step_graph
+    from imagemusic.model.graph import StepShape, step_graph
 
-    config = module.config
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
     save_file(half, folder / "model.safetensors")
-    graph = step_graph(
-        layers=config.layers, hidden_size=config.hidden_size, heads_size=len(FIELDS) * config.head_size
-    )
-    pointing = point_into(graph, folder / "model.safetensors", "decoder")
-    (folder / "step.onnx").write_bytes(pointing.SerializeToString())
+    graph = step_graph(StepShape.of(asdict(module.config)), folder / "model.safetensors")
+    (folder / "step.onnx").write_bytes(graph)
     return folder
 
 
 def stepper(module, engine, folder: Path):
     """A stepper of the decoder on an engine, its files in `folder`."""
-    from imagemusic.model.stepping import Stepper, make_engine
+    from imagemusic.model.stepping import Stepper
 
-    config, weights = module.config, weights_of(module)
     if engine == "onnx":
         write_step(module, folder)
-    return Stepper(
-        weights, make_engine(engine, folder, weights, config.layers), hidden_size=config.hidden_size,
-        layers=config.layers, head_size=config.head_size, condition_every_step=config.condition_every_step,
-        pitches=config.sizes["pitch"], first_header=config.first_header,
-    )  # fmt: skip
+    return Stepper(engine, folder, weights_of(module), asdict(module.config))
 
 
 def write_corpus(folder: Path, count=5) -> Path:

@@ -2,118 +2,194 @@
 
 A safetensors file is a header and then raw tensors, which is just what ONNX calls external data: a graph names the
 file, an offset and a length.  So a checkpoint holds each weight once, in float16, and any ONNX runtime can read it.
+The int8 graph is made when it is loaded and holds its weights itself.
 """
 
 import json
 import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from numpy.typing import NDArray
 
-OPSET = 17
+from imagemusic.model import onnx_format
+from imagemusic.model.fields import FIELDS
+from imagemusic.model.onnx_format import Stored
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET, IR_VERSION = 17, 9
+BLOCK = 64  # weights of a row that share a scale, in the int8 graph
+FULL_SCALE, ZERO = 127, 128  # of unsigned bytes that stand for -127..127
 
 
-def step_graph(*, layers: int, hidden_size: int, heads_size: int) -> onnx.ModelProto:
-    """Build one LSTM step: gates (R, 4H), hidden and cell (L, R, H) -> heads (R, heads_size), hidden, cell.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShape:
+    """What a step is made of."""
 
-    Initializers are the placeholders `lstm.*` and `to_heads.*`, to be filled by `point_into`.
-    """
-    nodes, weights = [], []
+    layers: int
+    hidden_size: int
+    heads_size: int  # length of what all heads together start from, 5K
 
-    def add(operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> str:
-        nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes))
+    @classmethod
+    def of(cls, decoder: Mapping[str, Any]) -> "StepShape":
+        """Read the table `decoder` of a checkpoint's settings."""
+        heads_size = len(FIELDS) * decoder["head_size"]
+        return cls(layers=decoder["layers"], hidden_size=decoder["hidden_size"], heads_size=heads_size)
+
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every weight of a step, as the decoder stores them."""
+        gates, hidden = 4 * self.hidden_size, self.hidden_size
+        found: dict[str, tuple[int, ...]] = {}
+        for layer in range(self.layers):
+            found[f"lstm.weight_hh_l{layer}"] = (gates, hidden)
+            if layer:
+                found[f"lstm.weight_ih_l{layer}"] = (gates, hidden)
+                found[f"lstm.bias_ih_l{layer}"] = found[f"lstm.bias_hh_l{layer}"] = (gates,)
+        return found | {"to_heads.weight": (self.heads_size, hidden), "to_heads.bias": (self.heads_size,)}
+
+
+class _Graph:
+    """Nodes and weights of a graph in the making."""
+
+    def __init__(self, **contributed: int) -> None:
+        self.opsets = {"": OPSET} | contributed
+        self.nodes: list[bytes] = []
+        self.initializers: list[bytes] = []
+
+    def add(self, operator: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
+        self.nodes.append(onnx_format.node(operator, inputs, outputs, **attributes))
         return outputs[0]
 
-    def weight(name: str, *shape: int) -> str:
-        weights.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-        return name
 
-    for kind in ("hidden", "cell"):
-        add("Split", [kind], [f"{kind}_{layer}_3d" for layer in range(layers)], axis=0)
-        for layer in range(layers):
-            add("Squeeze", [f"{kind}_{layer}_3d", "axis_0"], [f"{kind}_{layer}"])
-    below = ""
-    for layer in range(layers):
-        recurrent = weight(f"lstm.weight_hh_l{layer}", 4 * hidden_size, hidden_size)
-        if layer == 0:
-            from_below = "gates"
+def step_graph(shape: StepShape, weights: Path, prefix: str = "decoder") -> bytes:
+    """Spell the graph of one step, its weights `PREFIX.NAME` of float16 in the safetensors file `weights`.
+
+    gates (R, 4H), and hidden_0, cell_0, hidden_1, ... (R, H) -> heads (R, 5K), next_hidden_0, next_cell_0, ...
+
+    Raises:
+        ValueError: a weight is missing or misshapen.
+    """
+    graph, header, start = _Graph(), *read_header(weights)
+    for name, size in shape.weights().items():
+        stored = _stored(header, start, f"{prefix}.{name}", size, weights.name)
+        graph.initializers.append(onnx_format.pointer(f"{name}.f16", stored))
+        graph.add("Cast", [f"{name}.f16"], name, to=onnx_format.FLOAT)
+
+    def times(inputs: str, name: str, added: str, output: str) -> str:
+        return graph.add("Gemm", [inputs, name, added], output, transB=1)
+
+    return _step(graph, shape, times)
+
+
+def int8_step_graph(shape: StepShape, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Spell the same step with its matrices as bytes, a scale for every BLOCK weights of a row.
+
+    The inputs of a product are rounded too, but each row by itself, so that rows know nothing of each other.
+    """
+    graph = _Graph(**{onnx_format.CONTRIB: 1})
+    for name in shape.weights():
+        if "bias" in name:
+            graph.initializers.append(onnx_format.tensor(name, weights[name]))
         else:
-            inward = weight(f"lstm.weight_ih_l{layer}", 4 * hidden_size, hidden_size)
-            bias = weight(f"lstm.bias_ih_l{layer}", 4 * hidden_size)
-            more_bias = weight(f"lstm.bias_hh_l{layer}", 4 * hidden_size)
-            add("Gemm", [below, inward, bias], [f"inward_{layer}"], transB=1)
-            from_below = add("Add", [f"inward_{layer}", more_bias], [f"from_below_{layer}"])
-        add("Gemm", [f"hidden_{layer}", recurrent], [f"recurrent_{layer}"], transB=1)
-        add("Add", [from_below, f"recurrent_{layer}"], [f"total_{layer}"])
-        parts = [f"{gate}_{layer}" for gate in ("i", "f", "g", "o")]
-        add("Split", [f"total_{layer}"], [f"{part}_raw" for part in parts], axis=1)
-        for part in parts:
-            add("Tanh" if part.startswith("g") else "Sigmoid", [f"{part}_raw"], [part])
-        i, f, g, o = parts
-        kept = add("Mul", [f, f"cell_{layer}"], [f"kept_{layer}"])
-        new = add("Mul", [i, g], [f"new_{layer}"])
-        add("Add", [kept, new], [f"next_cell_{layer}"])
-        add("Tanh", [f"next_cell_{layer}"], [f"shown_{layer}"])
-        below = add("Mul", [o, f"shown_{layer}"], [f"next_hidden_{layer}"])
-    heads = weight("to_heads.weight", heads_size, hidden_size)
-    add("Gemm", [below, heads, weight("to_heads.bias", heads_size)], ["heads"], transB=1)
-    for kind in ("hidden", "cell"):
-        for layer in range(layers):
-            add("Unsqueeze", [f"next_{kind}_{layer}", "axis_0"], [f"next_{kind}_{layer}_3d"])
-        add("Concat", [f"next_{kind}_{layer}_3d" for layer in range(layers)], [f"next_{kind}"], axis=0)
+            quantized, scales = quantize(weights[name])
+            graph.initializers.append(onnx_format.tensor(f"{name}.int8", quantized))
+            graph.initializers.append(onnx_format.tensor(f"{name}.scales", scales))
 
-    def value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    def times(inputs: str, name: str, added: str, output: str) -> str:
+        size, width = weights[name].shape
+        product = graph.add(
+            "MatMulNBits", [inputs, f"{name}.int8", f"{name}.scales"], f"{output}.product",
+            K=width, N=size, bits=8, block_size=block_size(width), accuracy_level=4,
+        )  # fmt: skip
+        return graph.add("Add", [product, added], output)
 
-    state = [value(name, layers, "R", hidden_size) for name in ("hidden", "cell", "next_hidden", "next_cell")]
-    graph = helper.make_graph(
-        nodes, "step",
-        [value("gates", "R", 4 * hidden_size), *state[:2]],
-        [value("heads", "R", heads_size), *state[2:]],
-        initializer=[
-            numpy_helper.from_array(np.array([0], np.int64), "axis_0"),
-            *(_placeholder(info.name, [d.dim_value for d in info.type.tensor_type.shape.dim]) for info in weights),
-        ],
+    return _step(graph, shape, times)
+
+
+def block_size(width: int) -> int:
+    """Weights that share a scale, in rows of `width`: a power of two, at least 16, and no longer than the row asks."""
+    return min(BLOCK, max(16, 1 << (width - 1).bit_length()))
+
+
+def quantize(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Round a matrix (N, K) to bytes (N, blocks, BLOCK), and the scales (N x blocks,) that undo it."""
+    size = block_size(weight.shape[1])
+    padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % size)))
+    blocks = padded.reshape(len(weight), -1, size)
+    scales = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / np.float32(FULL_SCALE)
+    return (np.rint(blocks / scales[..., None]) + ZERO).astype(np.uint8), scales.astype(np.float32).ravel()
+
+
+def _step(graph: _Graph, shape: StepShape, times: Callable[[str, str, str, str], str]) -> bytes:
+    """Add the LSTM and the heads' first layer; `times(inputs, weight, added, output)` multiplies by a matrix."""
+    add, below, last = graph.add, "", range(shape.layers)
+    for layer in last:
+        total = "gates"
+        if layer:
+            bias = add("Add", [f"lstm.bias_ih_l{layer}", f"lstm.bias_hh_l{layer}"], f"bias_{layer}")
+            total = times(below, f"lstm.weight_ih_l{layer}", bias, f"inward_{layer}")
+        total = times(f"hidden_{layer}", f"lstm.weight_hh_l{layer}", total, f"total_{layer}")
+        i, f, g, o = (f"{gate}_{layer}" for gate in "ifgo")
+        add("Split", [total], *(f"{gate}_raw" for gate in (i, f, g, o)), axis=1)
+        for gate in (i, f, o):
+            add("Sigmoid", [f"{gate}_raw"], gate)
+        add("Tanh", [f"{g}_raw"], g)
+        kept = add("Mul", [f, f"cell_{layer}"], f"kept_{layer}")
+        new = add("Mul", [i, g], f"new_{layer}")
+        cell = add("Add", [kept, new], f"next_cell_{layer}")
+        below = add("Mul", [o, add("Tanh", [cell], f"shown_{layer}")], f"next_hidden_{layer}")
+    times(below, "to_heads.weight", "to_heads.bias", "heads")
+    states = [f"{kind}_{layer}" for layer in last for kind in ("hidden", "cell")]
+    return onnx_format.model(
+        "step", graph.nodes,
+        [onnx_format.value("gates", "R", 4 * shape.hidden_size),
+         *(onnx_format.value(name, "R", shape.hidden_size) for name in states)],
+        [onnx_format.value("heads", "R", shape.heads_size),
+         *(onnx_format.value(f"next_{name}", "R", shape.hidden_size) for name in states)],
+        graph.initializers, opsets=graph.opsets, ir_version=IR_VERSION,
     )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
 
 
-def _placeholder(name: str, shape: list[int]) -> TensorProto:
-    return TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+def read_header(weights: Path) -> tuple[dict[str, Any], int]:
+    """Read what a safetensors file says of its tensors, and at which byte they start."""
+    with open(weights, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        return json.loads(file.read(length)), 8 + length
 
 
-def point_into(model: onnx.ModelProto, weights: Path, prefix: str) -> onnx.ModelProto:
+def _stored(header: Mapping[str, Any], start: int, name: str, shape: tuple[int, ...], file: str) -> Stored:
+    entry = header.get(name)
+    if entry is None:
+        raise ValueError(f"{name}: no such weight in {file}")
+    if entry["shape"] != list(shape) or entry["dtype"] != "F16":
+        raise ValueError(f"{name}: stored as {entry['dtype']} {entry['shape']}, need F16 {list(shape)}")
+    return Stored(file, start + entry["data_offsets"][0], shape)
+
+
+def point_into(model: "onnx.ModelProto", weights: Path, prefix: str) -> "onnx.ModelProto":
     """Replace every initializer NAME for which `weights` has a float16 tensor PREFIX.NAME by a reference to that.
 
     Raises:
-        ValueError: a placeholder has no tensor, or its shape differs.
+        ValueError: a tensor has another shape.
     """
-    with open(weights, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
+    import onnx
+
+    header, start = read_header(weights)
     made = onnx.ModelProto()
     made.CopyFrom(model)
     casts = []
     for tensor in made.graph.initializer:
-        entry = header.get(f"{prefix}.{tensor.name}")
-        if entry is None:
-            if not (tensor.raw_data or tensor.float_data or tensor.int64_data or tensor.int32_data) and tensor.dims:
-                raise ValueError(f"{prefix}.{tensor.name}: no such weight in {weights.name}")
+        name = tensor.name
+        if f"{prefix}.{name}" not in header:
             continue
-        if entry["shape"] != list(tensor.dims) or entry["dtype"] != "F16":
-            stored = f"{entry['dtype']} {entry['shape']}"
-            raise ValueError(f"{tensor.name}: stored as {stored}, need F16 {list(tensor.dims)}")
-        name, (begin, end) = tensor.name, entry["data_offsets"]
-        tensor.Clear()
-        tensor.name, tensor.data_type = f"{name}.f16", TensorProto.FLOAT16
-        tensor.dims.extend(entry["shape"])
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", weights.name), ("offset", 8 + length + begin), ("length", end - begin)):
-            tensor.external_data.add(key=key, value=str(value))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+        stored = _stored(header, start, f"{prefix}.{name}", tuple(tensor.dims), weights.name)
+        tensor.ParseFromString(onnx_format.pointer(f"{name}.f16", stored))
+        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=onnx_format.FLOAT))
     nodes = list(made.graph.node)
     del made.graph.node[:]
     made.graph.node.extend([*casts, *nodes])

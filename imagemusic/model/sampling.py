@@ -1,23 +1,24 @@
-"""Logits to events: guidance, masks, temperature, nucleus and the loop that writes a piece.
+"""Logits to values: guidance, temperature, and draws from the likeliest or the most typical values, without a sort.
 
-For every field of every event: mix the guided and the null row's log-probabilities, mask what the grammar forbids,
-divide by the temperature, hold back a worn-out pitch, draw from the nucleus.
+All functions work on many rows at once, a row a piece, and a row's draw depends on nothing but that row.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError
 from imagemusic.model.fields import FIELDS
-from imagemusic.model.stepping import Array, Stepper
 
-PITCH = FIELDS.index("pitch")
-MAX_REDRAWS = 16
+SAMPLERS = ("nucleus", "typical")
+TRIES = 4  # draws that may be refused before the kept values are listed
+DRAWS = TRIES + 1  # random numbers that a draw may use
+
+Scores = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,77 +26,96 @@ class SamplingOptions:
     """The knobs of chance."""
 
     temperature: float = 1.0  # above 0; lower is safer, higher is stranger
-    top_p: float = 0.9  # keep the likeliest values that hold this share of probability
+    top_p: float = 0.9  # keep values that hold this share of probability: the likeliest, or the most typical
+    sampler: str = "nucleus"  # which values are kept
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
+    top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
     guidance_scale: float = 1.5  # 1 is off; higher follows the picture more closely
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
 
     def __post_init__(self) -> None:
-        if not 0.05 <= self.temperature <= 5:
-            raise ConfigError(f"temperature must be in 0.05..5, got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        for table in (self.temperatures, self.top_ps):
+            if unknown := sorted(set(table) - set(FIELDS)):
+                raise ConfigError(f"unknown field {unknown[0]!r}; choose from {', '.join(FIELDS)}")
+        for temperature in (self.temperature, *self.temperatures.values()):
+            if not 0.05 <= temperature <= 5:
+                raise ConfigError(f"temperature must be in 0.05..5, got {temperature}")
+        for top_p in (self.top_p, *self.top_ps.values()):
+            if not 0 < top_p <= 1:
+                raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p}")
+        if self.sampler not in SAMPLERS:
+            raise ConfigError(f"unknown sampler {self.sampler!r}; choose from {', '.join(SAMPLERS)}")
         if not 0 <= self.guidance_scale <= 10:
             raise ConfigError(f"guidance must be in 0..10, got {self.guidance_scale}")
 
 
-class EventWriter(Protocol):
-    """What the sampler needs of a grammar; see music/grammar.py."""
+def guide(told: Scores, null: Scores, scale: Scores) -> Scores:
+    """Push scores (R, V) with the condition away from those without it, by a scale for each row.
 
-    finished: bool
-    events: list[tuple[int, int, int, int, int]]
-
-    @property
-    def before(self) -> Sequence[int]: ...
-    def implied(self, column: int) -> int | None: ...
-    def allowed(self, column: int) -> NDArray[np.bool_]: ...
-    def known(self, column: int) -> Sequence[int]: ...
-    def put(self, value: int) -> None: ...
-    def guarded_part(self) -> int | None: ...
-
-
-def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Normalise logits (..., V) to log-probabilities."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def guide(logits: Array, scale: float) -> NDArray[np.float64]:
-    """Push log-probabilities away from what would be written without a picture.
-
-    logits (2, V): with the condition and without; (1, V) where guidance is off.  Returns (V,).
-    Classifier-free guidance, Ho & Salimans 2022, arXiv:2207.12598.
+    Classifier-free guidance, Ho & Salimans 2022, arXiv:2207.12598.  Logits do as well as log-probabilities: they
+    differ by a constant for each row, and a draw is not changed by one.
     """
-    scores = log_softmax(logits)
-    if len(scores) == 1:
-        return scores[0]
-    return scores[1] + scale * (scores[0] - scores[1])
+    return null + scale[:, None] * (told - null)
 
 
 def draw(
-    scores: NDArray[np.float64], allowed: NDArray[np.bool_], temperature: float, top_p: float, rng: np.random.Generator
-) -> int:
-    """Draw a value from the nucleus of scores (V,), of those allowed.
+    scores: Scores,
+    allowed: NDArray[np.bool_],
+    temperature: Scores,
+    top_p: Scores,
+    typical: NDArray[np.bool_],
+    uniforms: Scores,
+) -> Indices:
+    """Draw a value (R,) for each row of scores (R, V), of those allowed (R, V), with uniforms (R, DRAWS) in 0..1.
 
-    Nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751, by rejection: a draw counts when the values likelier
-    than it hold less than `top_p`, which needs no sort.
+    The values kept are those for which closer ones hold less than `top_p`.  Closer is likelier: nucleus sampling,
+    Holtzman et al. 2020, arXiv:1904.09751; or nearer in surprise to the mean surprise: typical sampling, Meister et
+    al. 2023, arXiv:2202.00666.  A draw from all that is not kept is refused, which needs no sort.
     """
-    values = np.flatnonzero(allowed)
-    if len(values) == 1:
-        return int(values[0])
-    chosen = scores[values] / temperature
-    probabilities = np.exp(chosen - chosen.max())
-    cumulative = probabilities.cumsum()
-    total = cumulative[-1]
-    for _ in range(MAX_REDRAWS):
-        index = int(np.searchsorted(cumulative, rng.random() * total, side="right"))
-        index = min(index, len(values) - 1)
-        likelier = probabilities[probabilities > probabilities[index]].sum()
-        if likelier < top_p * total:
-            return int(values[index])
-    order = np.argsort(-probabilities, kind="stable")
-    kept = order[: int(np.searchsorted(probabilities[order].cumsum(), top_p * total)) + 1]
-    shares = probabilities[kept].cumsum()
-    return int(values[kept[min(int(np.searchsorted(shares, rng.random() * shares[-1])), len(kept) - 1)]])
+    scores = np.where(allowed, scores, -np.inf)
+    weights = np.exp((scores - np.maximum.reduce(scores, axis=1)[:, None]) / temperature[:, None])
+    cumulative = np.add.accumulate(weights, axis=1)
+    total = cumulative[:, -1]
+    distance = -weights
+    if typical.any():
+        distance[typical] = _surprise(weights[typical], total[typical])
+    kept = top_p * total
+    result = _at(cumulative, uniforms[:, 0] * total)
+    refused = _refused(weights, distance, kept, result)
+    for attempt in range(1, TRIES):
+        if not len(refused):
+            return result
+        again = _at(cumulative[refused], uniforms[refused, attempt] * total[refused])
+        result[refused] = again
+        refused = refused[_refused(weights[refused], distance[refused], kept[refused], again)]
+    for row in refused:
+        closer = np.add.reduce(weights[row] * (distance[row] < distance[row][:, None]), axis=1)
+        shares = np.add.accumulate(np.where(closer < kept[row], weights[row], 0))
+        result[row] = _at(shares[None], uniforms[row, TRIES:] * shares[-1])[0]
+    return result
+
+
+def _at(cumulative: Scores, point: Scores) -> Indices:
+    """Find the value whose stretch of the cumulative weights (R, V) holds a point (R,).
+
+    A point is a total times a number of 53 bits below 1, which rounds to less than the total: it is in some stretch.
+    """
+    return np.add.reduce(cumulative <= point[:, None], axis=1, dtype=np.int64)
+
+
+def _refused(weights: Scores, distance: Scores, kept: Scores, drawn: Indices) -> Indices:
+    """List the rows whose drawn value lies outside of what is kept."""
+    reach = distance[np.arange(len(drawn)), drawn]
+    closer = np.add.reduce(weights * (distance < reach[:, None]), axis=1)
+    return (closer >= kept).nonzero()[0]
+
+
+def _surprise(weights: Scores, total: Scores) -> Scores:
+    """Say how far the surprise of each value (R, V) lies from the mean; never to be kept where the weight is 0."""
+    shares = weights / total[:, None]
+    surprise = -np.log(np.maximum(shares, np.finfo(np.float64).tiny))
+    mean = (shares * surprise).sum(axis=-1, keepdims=True)
+    return np.where(shares > 0, np.abs(surprise - mean), np.inf)
 
 
 class RepetitionGuard:
@@ -108,51 +128,23 @@ class RepetitionGuard:
     def __init__(self, memory: int = 32, share: float = 0.28, strength: float = 0.6) -> None:
         self.memory, self.share, self.strength = memory, share, strength
         self._recent: dict[int, deque[int]] = {}
+        self._counts: dict[int, dict[int, int]] = {}  # part -> pitch -> of its recent notes
 
-    def hold_back(self, part: int, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lower the scores (V,) of the worn-out pitches of a part."""
-        recent = self._recent.get(part, ())
-        if len(recent) < self.memory // 2:
-            return scores
-        counts = np.bincount(recent, minlength=len(scores))
-        excess = np.maximum(counts + 1 - self.share * len(recent), 0)
-        return scores - self.strength * excess
+    def costs(self, part: int) -> list[tuple[int, float]]:
+        """List the worn-out pitches of a part and the nats that each costs."""
+        length = len(self._recent.get(part, ()))
+        if length < self.memory // 2:
+            return []
+        fair = self.share * length - 1
+        return [(p, self.strength * (count - fair)) for p, count in self._counts[part].items() if count > fair]
 
     def note(self, part: int, pitch: int) -> None:
         """Take in a note."""
-        self._recent.setdefault(part, deque(maxlen=self.memory)).append(pitch)
-
-
-def write_piece(
-    stepper: Stepper,
-    conditions: Array,
-    writer: EventWriter,
-    options: SamplingOptions,
-    rng: np.random.Generator,
-    *,
-    max_events: int = 20_000,
-    progress: Callable[[int], None] | None = None,
-) -> None:
-    """Let the decoder write a piece into `writer`.
-
-    conditions (R, C): the condition and, with guidance, the null condition.  `progress` hears the number of events.
-    """
-    state, reminder = stepper.start(conditions)
-    guard = RepetitionGuard()
-    while not writer.finished and len(writer.events) < max_events:
-        heads, state = stepper.step(state, reminder, writer.before)
-        for column in range(len(FIELDS)):
-            value = writer.implied(column)
-            if value is None:
-                scores = guide(heads.logits(column), options.guidance_scale)
-                part = writer.guarded_part() if column == PITCH and options.repetition_guard else None
-                if part is not None:
-                    scores = guard.hold_back(part, scores)
-                value = draw(scores, writer.allowed(column), options.temperature, options.top_p, rng)
-                if part is not None:
-                    guard.note(part, value)
-            writer.put(value)
-            if column < len(FIELDS) - 1:
-                heads.tell(column, writer.known(column))
-        if progress and len(writer.events) % 16 == 0:
-            progress(len(writer.events))
+        recent, counts = self._recent.setdefault(part, deque()), self._counts.setdefault(part, {})
+        recent.append(pitch)
+        counts[pitch] = counts.get(pitch, 0) + 1
+        if len(recent) > self.memory:
+            gone = recent.popleft()
+            counts[gone] -= 1
+            if not counts[gone]:
+                del counts[gone]

@@ -1,34 +1,28 @@
-"""One event at a time: the decoder's weights as tables, an engine for the LSTM step, and the heads.
+"""One event at a time, for many pieces at once: tables of inputs, an engine for the LSTM step, and the heads.
 
     before (indices) ── table rows, summed ──► engine: LSTM ──► heads of the event ──► logits of each field in turn
 
 The input tables are multiplied by the first layer's weights beforehand, so a step reads only the recurrent ones.
-Tables and heads are numpy; the LSTM runs on ONNX Runtime, or on torch for comparison.  Rows of a batch are the
-guided and the null condition of one piece.
+Tables and heads are numpy; the LSTM runs on an engine (engines.py).  A row is one condition of one piece, and its
+numbers do not depend on the other rows: each is multiplied by itself, and sums run along a row.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.errors import CheckpointError, ConfigError
+from imagemusic.model.engines import Array, State, Weights, make_engine
 from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, STAGES
+from imagemusic.model.graph import StepShape
 
-PART, PITCH = FIELDS.index("part"), FIELDS.index("pitch")
+GAP, PART, PITCH = (FIELDS.index(name) for name in ("gap", "part", "pitch"))
 CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
-
-Array = NDArray[np.float32]
-Weights = Mapping[str, Array]
-
-
-class State(NamedTuple):
-    """What the LSTM remembers between two events."""
-
-    hidden: Array  # (L, R, H)
-    cell: Array  # (L, R, H)
+HALF = CHROMA // 2  # bits of a set whose sums are tabled together
+HALF_SET = (1 << HALF) - 1
+Indices = NDArray[np.int64]
 
 
 class Reminder(NamedTuple):
@@ -38,154 +32,128 @@ class Reminder(NamedTuple):
     heads: Array  # (R, 5K)
 
 
-class Engine(Protocol):
-    """Runs the LSTM of one step."""
+class _Tables:
+    """Rows of several tables, looked up and summed at once; a set of bits is looked up as two halves."""
 
-    name: str
+    def __init__(self, names: Sequence[str], tables: Sequence[Array]) -> None:
+        parts: list[Array] = []
+        for name, table in zip(names, tables, strict=True):
+            parts += [_sums(table[:HALF]), _sums(table[HALF:])] if name == "chroma" else [table]
+        self._rows = np.concatenate(parts, dtype=np.float32)
+        self._starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
 
-    def run(self, gates: Array, state: State) -> tuple[Array, State]:
-        """Take the first layer's input (R, 4H); return the heads' input (R, 5K) and the next state."""
-        ...
-
-
-class OnnxEngine:
-    """The LSTM as `step.onnx` of a checkpoint, on ONNX Runtime."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # fastest for one piece, and the same numbers on every machine size
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            raise CheckpointError(f"{path}: not a usable step graph ({str(error).splitlines()[0]})") from error
-        self.name = f"onnxruntime {onnxruntime.__version__} fp32"
-
-    def run(self, gates: Array, state: State) -> tuple[Array, State]:
-        heads, hidden, cell = self.session.run(None, {"gates": gates, "hidden": state.hidden, "cell": state.cell})
-        return heads, State(hidden, cell)
+    def look_up(self, indices: Sequence[Sequence[int]]) -> Array:
+        """Sum the rows that indices (R, tables) name: (R, width)."""
+        return np.add.reduce(self._rows.take(np.array(indices) + self._starts, axis=0), axis=1)
 
 
-class TorchEngine:
-    """The same LSTM on torch."""
-
-    def __init__(self, weights: Weights, layers: int) -> None:
-        import torch
-
-        self.torch = torch
-        self.layers = layers
-        self.weights = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in weights.items()}
-        self.name = f"torch {torch.__version__} fp32"
-
-    def run(self, gates: Array, state: State) -> tuple[Array, State]:
-        torch, weights = self.torch, self.weights
-        hidden, cell = [], []
-        below = torch.from_numpy(gates)
-        with torch.inference_mode():
-            for layer in range(self.layers):
-                if layer:
-                    bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
-                    below = below @ weights[f"lstm.weight_ih_l{layer}"].T + bias
-                before = torch.from_numpy(state.hidden[layer])
-                total = below + before @ weights[f"lstm.weight_hh_l{layer}"].T
-                inward, forget, new, outward = total.chunk(4, dim=-1)
-                kept = forget.sigmoid() * torch.from_numpy(state.cell[layer]) + inward.sigmoid() * new.tanh()
-                below = outward.sigmoid() * kept.tanh()
-                hidden.append(below)
-                cell.append(kept)
-            heads = below @ weights["to_heads.weight"].T + weights["to_heads.bias"]
-        return heads.numpy(), State(torch.stack(hidden).numpy(), torch.stack(cell).numpy())
-
-
-ENGINES = ("onnx", "torch")
+def _sums(table: Array) -> Array:
+    """Sum the rows (bits, width) of every set of bits: (2 ** bits, width)."""
+    sets = np.arange(1 << len(table))[:, None] >> np.arange(len(table)) & 1
+    return (sets[:, :, None] * table).sum(axis=1)
 
 
 class Stepper:
     """A decoder that is ready to write, one event at a time."""
 
-    def __init__(self, weights: Weights, engine: Engine, *, hidden_size: int, layers: int, head_size: int,
-                 condition_every_step: bool, pitches: int, first_header: int) -> None:  # fmt: skip
-        self.engine, self.weights = engine, weights
-        self.pitches, self.first_header = pitches, first_header
-        self.hidden_size, self.layers, self.head_size = hidden_size, layers, head_size
-        self.condition_every_step = condition_every_step
+    def __init__(self, engine: str, folder: Path, weights: Weights, decoder: Mapping[str, Any]) -> None:
+        """Make a decoder ready, from the folder of a checkpoint, its weights and the table `decoder` of its settings.
+
+        Raises:
+            KeyError, ValueError: a weight is missing or misshapen.
+            CheckpointError: the step cannot be used.
+            ConfigError: the engine is unknown or not installed.
+        """
+        self.weights, self.layers, self.hidden_size = weights, decoder["layers"], decoder["hidden_size"]
+        self.head_size, self.pitches = decoder["head_size"], decoder["sizes"]["pitch"]
+        self.condition_every_step = decoder["condition_every_step"]
         missing = [name for name in CONDITION_LAYERS for end in ("weight", "bias") if f"{name}.{end}" not in weights]
         if missing:
             raise KeyError(missing[0])
         self._first = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T)  # (H, 4H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
-        tables = [_rows(weights[f"inputs.{name}.weight"], name) for name in INPUTS]
-        self._offsets = np.cumsum([0, *(len(table) for table in tables)]).tolist()
-        self._inputs = np.concatenate(tables) @ self._first  # (all rows, 4H)
-        self._known = {name: _rows(weights[f"known.{name}.weight"], name) for stage in STAGES for name in stage}
-        self._heads = [
-            (np.ascontiguousarray(weights[f"heads.{name}.weight"].T), weights[f"heads.{name}.bias"]) for name in FIELDS
+        self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
+        self.known = [
+            _Tables(names, [_rows(weights[f"known.{name}.weight"], name) for name in names]) for names in STAGES
         ]
+        # Of each field, a head (weight (K, V), bias (V,)) for every kind of row: 0 for notes and what has no value, and
+        # for `pitch` 1 to HEADER_KINDS for rows of the header; see decoder.py.
+        self.heads = [
+            [(np.ascontiguousarray(weight.T), bias) for weight, bias in zip(
+                np.split(weights[f"heads.{name}.weight"], kinds), np.split(weights[f"heads.{name}.bias"], kinds),
+                strict=True)]
+            for name in FIELDS for kinds in [1 + HEADER_KINDS if name == FIELDS[PITCH] else 1]
+        ]  # fmt: skip
+        kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
+        self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
+        self.engine = make_engine(engine, folder, weights, StepShape.of(decoder))
 
     def start(self, conditions: Array) -> tuple[State, Reminder]:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
         weights = self.weights
         seen = np.maximum(_linear(conditions, weights, "condition"), 0)
-        shape = (len(conditions), self.layers, self.hidden_size)
-        hidden = np.tanh(_linear(seen, weights, "to_hidden")).reshape(shape).swapaxes(0, 1)  # (R, L, H) -> (L, R, H)
-        cell = _linear(seen, weights, "to_cell").reshape(shape).swapaxes(0, 1)
+        hidden = np.tanh(_linear(seen, weights, "to_hidden"))
+        cell = _linear(seen, weights, "to_cell")
         inputs = np.zeros((len(conditions), self.hidden_size), np.float32)
         heads = np.zeros((len(conditions), len(FIELDS) * self.head_size), np.float32)
         if self.condition_every_step:
             inputs, heads = _linear(seen, weights, "to_input"), _linear(seen, weights, "condition_to_heads")
-        state = State(np.ascontiguousarray(hidden), np.ascontiguousarray(cell))
-        return state, Reminder(inputs @ self._first + self._bias, heads)
+        layers = zip(*(np.split(part, self.layers, axis=1) for part in (hidden, cell)), strict=True)
+        state = tuple(np.ascontiguousarray(part) for layer in layers for part in layer)
+        return state, Reminder(times(inputs, self._first) + self._bias, heads)
 
-    def header_kind(self, part: int) -> int:
-        """0 for notes and what has no value, 1 to HEADER_KINDS for rows of the header; see decoder.py."""
-        kind = part - self.first_header + 1
-        return kind if 1 <= kind <= HEADER_KINDS else 0
+    def step(self, state: State, reminder: Reminder, before: Sequence[Sequence[int]]) -> tuple["EventHeads", State]:
+        """Read the events before, indices (R, inputs) in the order of INPUTS; return the heads of the next events.
 
-    def step(self, state: State, reminder: Reminder, before: Sequence[int]) -> tuple["EventHeads", State]:
-        """Read the event before, its indices in the order of INPUTS; return the heads of the next event."""
-        offsets = self._offsets
-        rows = [offset + index for offset, index in zip(offsets[:-2], before[:-1], strict=True)]
-        rows[PITCH] += self.pitches * self.header_kind(before[PART])
-        rows += [offsets[-2] + bit for bit in range(CHROMA) if before[-1] >> bit & 1]
-        heads, state = self.engine.run(reminder.gates + self._inputs[rows].sum(axis=0), state)
+        One sequence of indices stands for all rows, where those belong to one piece.
+        """
+        # Plain numbers: for a few rows they are quicker to sort out than arrays.
+        indices = [
+            (gap, part, pitch + self.pitches * self.kinds[part], *others, chroma & HALF_SET, chroma >> HALF)
+            for gap, part, pitch, *others, chroma in before
+        ]
+        heads, state = self.engine.run(reminder.gates + self._inputs.look_up(indices), state)
         return EventHeads(self, heads + reminder.heads), state
 
 
 class EventHeads:
-    """The fields of one event, scored in turn."""
+    """The fields of an event of each row, scored in turn."""
 
     def __init__(self, stepper: Stepper, heads: Array) -> None:
         self._stepper, self._left = stepper, heads  # (R, K x fields still to come)
-        self._kind = 0  # of header row, once the part is known
+        self._kinds: list[int] = []  # of header row, once the part is known
 
-    def logits(self, column: int) -> Array:
-        """Score the next field, number `column`: (R, V)."""
-        weight, bias = self._stepper._heads[column]
-        if column == PITCH:
-            first = self._stepper.pitches * self._kind
-            chosen = slice(first, first + self._stepper.pitches)
-            weight, bias = weight[:, chosen], bias[chosen]
-        return np.maximum(self._left[:, : self._stepper.head_size], 0) @ weight + bias
+    def logits(self, column: int, rows: Indices | None = None) -> Array:
+        """Score the next field, number `column`, of all rows or some of them: (R, V)."""
+        left = self._left[:, : self._stepper.head_size]
+        hidden = np.maximum(left if rows is None else left[rows], 0)
+        heads = self._stepper.heads[column]
+        weight, bias = heads[0]
+        scores = times(hidden, weight) + bias
+        if column == PITCH and any(self._kinds):
+            kinds = np.broadcast_to(self._kinds, len(self._left))
+            kinds = kinds if rows is None else kinds[rows]
+            for kind in set(kinds[kinds > 0].tolist()):
+                weight, bias = heads[kind]
+                scores[kinds == kind] = times(hidden[kinds == kind], weight) + bias
+        return scores
 
-    def tell(self, column: int, known: Sequence[int]) -> None:
-        """Take in what has become known with field number `column`."""
-        self._left = self._left[:, self._stepper.head_size :]
-        if column == PART:
-            self._kind = self._stepper.header_kind(known[0])
+    def tell(self, column: int, known: Sequence[Sequence[int]]) -> None:
+        """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""
+        stepper = self._stepper
+        if column == GAP:
+            known = [(gap, place, chroma & HALF_SET, chroma >> HALF) for gap, place, chroma in known]
+        elif column == PART:
+            self._kinds = [stepper.kinds[part] for part, *_ in known]
         elif column == PITCH:
-            known = (known[0] + self._stepper.pitches * self._kind, *known[1:])
-        total = np.zeros(self._left.shape[1], np.float32)
-        for name, index in zip(STAGES[column], known, strict=True):
-            table = self._stepper._known[name]
-            if name == "chroma":
-                for bit in range(CHROMA):
-                    if index >> bit & 1:
-                        total += table[bit]
-            else:
-                total += table[index]
-        self._left = self._left + total
+            kinds = zip(known, self._kinds, strict=True)
+            known = [(pitch + stepper.pitches * kind, *others) for (pitch, *others), kind in kinds]
+        self._left = self._left[:, stepper.head_size :] + stepper.known[column].look_up(known)
+
+
+def times(rows: Array, weight: Array) -> Array:
+    """Multiply rows (R, K) by a matrix (K, V), each by itself: a product of many rows rounds in other ways."""
+    return np.matmul(rows[:, None, :], weight)[:, 0]
 
 
 def _rows(weight: Array, name: str) -> Array:
@@ -194,20 +162,4 @@ def _rows(weight: Array, name: str) -> Array:
 
 
 def _linear(inputs: Array, weights: Weights, name: str) -> Array:
-    return inputs @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-
-def make_engine(name: str, folder: Path, weights: Weights, layers: int) -> Engine:
-    """Make an engine by name.
-
-    Raises:
-        ConfigError: no such engine, or torch is not installed.
-    """
-    if name == "onnx":
-        return OnnxEngine(folder / "step.onnx")
-    if name == "torch":
-        try:
-            return TorchEngine(weights, layers)
-        except ImportError as error:
-            raise ConfigError("engine 'torch' needs torch: pip install -r requirements.txt") from error
-    raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+    return times(inputs, weights[f"{name}.weight"].T) + weights[f"{name}.bias"]

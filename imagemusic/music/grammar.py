@@ -212,6 +212,10 @@ class Writer:
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
+    def goes_on(self, pitch: int) -> bool:
+        """Tell whether `pitch`, for the note in the making, would only prolong one that its part has held until now."""
+        return self._stage.is_tied(self._now[codec.PART], pitch, self.tick)
+
     # What the decoder is told.
 
     def known(self, column: int) -> tuple[int, int, int] | tuple[int, int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagemusic.music import codec, context
 from imagemusic.music.canonical import DRUM_TICKS, TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, MAX_DURATION, SIZES, SLOTS
+from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
 from imagemusic.music.ensembles import Scoring
 
 Mask = NDArray[np.bool_]
@@ -54,6 +54,7 @@ class Stage:
     last_offset: int = 0  # tick at which the last note ends; drums count where they are alone
     waiting: set[int] = field(default_factory=set)  # parts that must be heard and were not yet
     _held: dict[int, dict[int, int]] = field(default_factory=dict)  # part -> pitch -> offset
+    _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
     _compass: Mask = field(init=False)
     _drum_map: Mask = field(init=False)
     _entry_ticks: int = field(init=False)  # between the latest entries of two parts
@@ -89,12 +90,18 @@ class Stage:
             for gone in [other for other, end in held.items() if end <= tick]:
                 del held[gone]
         held[pitch] = offset
+        if duration == HOLD:
+            self._tied[part, pitch] = offset
         if not self.is_drums(part) or self.plan.drums_only:
             self.last_offset = max(self.last_offset, offset)
 
     def is_drums(self, part: int) -> bool:
         """Tell whether a part is the drums."""
         return self.running.programs[part] == DRUMS
+
+    def is_tied(self, part: int, pitch: int, tick: int) -> bool:
+        """Tell whether a row of `pitch` at `tick` only prolongs a note that `part` has held until then."""
+        return self._tied.get((part, pitch)) == tick
 
     @property
     def patience(self) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import CodecError
-from imagemusic.model.sampling import write_piece
+from imagemusic.model.writing import write_piece
 from imagemusic.music import codec
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Score, Tempo

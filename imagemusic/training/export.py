@@ -17,8 +17,6 @@ from imagemusic.data.pairing import SHARED_DIALS
 from imagemusic.errors import DataError
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig, NoteDecoder
-from imagemusic.model.fields import FIELDS
-from imagemusic.model.graph import step_graph
 from imagemusic.music.codec import CodecConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
@@ -87,7 +85,5 @@ def export_checkpoint(
         "dials": prepared.scale.to_json(),
         "pictures": {name: np.quantile(means[:, i], grid).tolist() for i, name in enumerate(SHARED_DIALS)},
     }
-    graph = step_graph(layers=shape.layers, hidden_size=shape.hidden_size, heads_size=len(FIELDS) * shape.head_size)
-    graphs = {"encoder": encoder_graph, "step": graph}
-    write_checkpoint(out, config, weights, graphs, training=training, card=card)
+    write_checkpoint(out, config, weights, encoder_graph, training=training, card=card)
     return out

@@ -1,43 +1,57 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
-from imagemusic.model.graph import point_into, step_graph
-from imagemusic.model.stepping import OnnxEngine, State
+from imagemusic.model.engines import OnnxEngine
+from imagemusic.model.graph import BLOCK, StepShape, block_size, int8_step_graph, point_into, quantize, step_graph
 from tests import tiny
+
+UNIT = StepShape(layers=1, hidden_size=1, heads_size=5)
+
+
+def unit_weights():
+    """One unit; all its weights are zero but those of the heads, so the gates are what comes in: i, f, g, o."""
+    return {name: np.full(size, 2.0 if name == "to_heads.weight" else 0.0) for name, size in UNIT.weights().items()}
+
+
+def step_by_hand(engine):
+    gates = np.array([[0.0, 100.0, 0.5, 100.0]], np.float32)
+    one = np.ones((1, 1), np.float32)
+    heads, (hidden, cell) = engine.run(gates, (one, one))
+    expected = 1 + 0.5 * np.tanh(0.5)
+    assert cell[0, 0] == pytest.approx(expected)
+    assert hidden[0, 0] == pytest.approx(np.tanh(expected))
+    return heads[0], np.full(5, 2 * np.tanh(expected))
 
 
 def test_a_step_computes_an_lstm_cell_by_hand(tmp_path):
-    # One unit; all its weights are zero, so the gates are what comes in: i, f, g, o.
-    shapes = {"lstm.weight_hh_l0": (4, 1), "to_heads.weight": (5, 1), "to_heads.bias": (5,)}
-    stored = {f"decoder.{name}": np.zeros(shape, np.float16) for name, shape in shapes.items()}
-    stored["decoder.to_heads.weight"][:] = 2
-    save_file(stored, tmp_path / "w.safetensors")
-    graph = point_into(step_graph(layers=1, hidden_size=1, heads_size=5), tmp_path / "w.safetensors", "decoder")
-    (tmp_path / "step.onnx").write_bytes(graph.SerializeToString())
-    gates = np.array([[0.0, 100.0, 0.5, 100.0]], np.float32)
-    one = np.full((1, 1, 1), 1.0, np.float32)
-    heads, state = OnnxEngine(tmp_path / "step.onnx").run(gates, State(one, one))
-    cell = 1 + 0.5 * np.tanh(0.5)
-    assert state.cell[0, 0, 0] == pytest.approx(cell)
-    assert state.hidden[0, 0, 0] == pytest.approx(np.tanh(cell))
-    assert heads[0] == pytest.approx(np.full(5, 2 * np.tanh(cell)))
+    half = {f"decoder.{name}": value.astype(np.float16) for name, value in unit_weights().items()}
+    save_file(half, tmp_path / "w.safetensors")
+    engine = OnnxEngine(step_graph(UNIT, tmp_path / "w.safetensors"), UNIT, "fp32", tmp_path)
+    heads, expected = step_by_hand(engine)
+    assert heads == pytest.approx(expected)
+
+
+def test_a_step_of_bytes_computes_the_same_cell():
+    weights = {name: value.astype(np.float32) for name, value in unit_weights().items()}
+    heads, expected = step_by_hand(OnnxEngine(int8_step_graph(UNIT, weights), UNIT, "int8"))
+    assert heads == pytest.approx(expected, rel=0.02)
 
 
 def test_a_graph_holds_no_weights_of_its_own(tmp_path):
     tiny.write_step(tiny.decoder(), tmp_path)
     graph = onnx.load(tmp_path / "step.onnx", load_external_data=False).graph
-    weights = [tensor for tensor in graph.initializer if tensor.dims and tensor.data_type == TensorProto.FLOAT16]
-    assert all(tensor.data_location == TensorProto.EXTERNAL for tensor in weights)
-    assert len(weights) == 7  # recurrent and bias of each layer, inward of the second, heads
+    assert {tensor.data_type for tensor in graph.initializer} == {TensorProto.FLOAT16}
+    assert all(tensor.data_location == TensorProto.EXTERNAL for tensor in graph.initializer)
+    assert len(graph.initializer) == 7  # recurrent of each layer, inward and two biases of the second, heads
     assert (tmp_path / "step.onnx").stat().st_size < 10_000
 
 
 def test_the_graph_is_one_that_onnx_accepts(tmp_path):
     tiny.write_step(tiny.decoder(layers=3), tmp_path)
-    onnx.checker.check_model(str(tmp_path / "step.onnx"))
+    onnx.checker.check_model(str(tmp_path / "step.onnx"), full_check=True)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +65,41 @@ def test_the_graph_is_one_that_onnx_accepts(tmp_path):
 def test_a_weight_that_is_missing_or_misshapen_is_refused(tmp_path, stored, message):
     save_file(stored | {"other": np.zeros(1)}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match=message):
-        point_into(step_graph(layers=1, hidden_size=1, heads_size=5), tmp_path / "w.safetensors", "decoder")
+        step_graph(UNIT, tmp_path / "w.safetensors")
+
+
+def test_a_graph_is_pointed_to_the_weights_that_are_stored(tmp_path):
+    save_file({"encoder.w": np.arange(2, dtype=np.float16)}, tmp_path / "w.safetensors")
+    constants = [onnx.numpy_helper.from_array(np.zeros(2, np.float32), name) for name in ("w", "unknown")]
+    sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])] for name in ("x", "y")]
+    nodes = [helper.make_node("Sum", ["x", "w", "unknown"], ["y"])]
+    model = helper.make_model(helper.make_graph(nodes, "g", *sides, constants))
+    made = point_into(model, tmp_path / "w.safetensors", "encoder").graph
+    assert [tensor.name for tensor in made.initializer] == ["w.f16", "unknown"]
+    assert [node.op_type for node in made.node] == ["Cast", "Sum"]
+    assert list(made.node[0].output) == ["w"]
+
+
+def test_quantizing_by_hand():
+    weight = np.zeros((2, 20), np.float32)
+    weight[0, :3], weight[1, 16] = (127, -127, 63.4), 2
+    quantized, scales = quantize(weight)  # rows of 20 lie in one block of 32
+    assert quantized.shape == (2, 1, 32)
+    assert quantized[0, 0, :4].tolist() == [255, 1, 191, 128]
+    assert quantized[1, 0, 16] == 255
+    assert scales.tolist() == pytest.approx([1, 2 / 127])
+
+
+def test_no_weight_moves_by_more_than_half_a_step():
+    weight = np.random.default_rng(0).normal(size=(5, 200)).astype(np.float32)
+    weight[2] = 0
+    quantized, scales = quantize(weight)
+    steps = scales.reshape(5, -1, 1)
+    back = ((quantized.astype(np.float32) - 128) * steps).reshape(5, -1)[:, :200]
+    assert (np.abs(back - weight) <= np.repeat(steps[..., 0], BLOCK, axis=1)[:, :200] * 0.5001).all()
+    assert not back[2].any()
+
+
+@pytest.mark.parametrize(("width", "size"), [(1, 16), (16, 16), (17, 32), (24, 32), (64, 64), (384, 64)])
+def test_blocks_are_no_longer_than_the_rows_ask(width, size):
+    assert block_size(width) == size

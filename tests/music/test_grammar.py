@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.music import codec
 from imagemusic.music.canonical import ROLES, nearest_tempo
-from imagemusic.music.codec import DRUMS, END, METER, REST, SLOT, TEMPO, decode, encode, meter_index
+from imagemusic.music.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, decode, encode, meter_index
 from imagemusic.music.context import context
 from imagemusic.music.ensembles import SCORINGS, ensemble_of
 from imagemusic.music.grammar import Plan, Writer
@@ -212,6 +212,16 @@ def test_drums_are_not_guarded_against_repetition():
             fresh.put(value)
         assert fresh.guarded_part() == guarded
     assert writer.events[-1] == DRUM_SLOT
+
+
+def test_a_row_goes_on_where_a_held_row_of_its_pitch_and_part_stops():
+    writer = writer_of(PIANO, (0, SLOT, 40, 0, 0), (0, 0, 60, HOLD, 9), (0, 0, 64, 191, 9), end=600)
+    for gap, part, goes_on in ((96, 0, []), (96, 0, [60]), (96, 1, [])):
+        writer._now.extend((gap, part))
+        assert [pitch for pitch in range(128) if writer.goes_on(pitch)] == goes_on
+        writer._now.clear()
+        for value in (gap, REST, 0, 0, 0):
+            writer.put(value)
 
 
 def test_the_decoder_is_told_of_the_context_as_it_becomes_known():

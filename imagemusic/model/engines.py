@@ -1,0 +1,186 @@
+"""Engines: what runs the LSTM of one step, each row by itself.
+
+    gates (R, 4H), state ──► engine ──► heads (R, 5K), next state
+
+A row's numbers must not depend on the rows beside it, or a piece would change with the batch that it is written in.
+Matrix products differ in their last bits with the number of rows, library by library and processor by processor; so
+an engine is tried when it is made, and where rows turn out to depend on each other they are run one at a time.
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
+from imagemusic.model.graph import StepShape, int8_step_graph, step_graph
+
+Array = NDArray[np.float32]
+Weights = Mapping[str, Array]
+State: TypeAlias = tuple[Array, ...]  # hidden and cell (R, H) of each layer in turn
+
+STEP = "step.onnx"
+WEIGHTS = "model.safetensors"
+TRIED_ROWS = (2, 3, 8, 17)  # how many rows at once an engine is tried with
+
+
+class Engine(Protocol):
+    """Runs the LSTM of one step."""
+
+    name: str
+
+    def run(self, gates: Array, state: State) -> tuple[Array, State]:
+        """Take the first layer's input (R, 4H); return the heads' input (R, 5K) and the next state."""
+        ...
+
+
+class OnnxEngine:
+    """A step graph on ONNX Runtime."""
+
+    def __init__(self, graph: bytes | Path, shape: StepShape, kind: str, folder: Path | None = None) -> None:
+        """Load a graph; `folder` is where the files lie that a graph of bytes points to.
+
+        Raises:
+            CheckpointError: ONNX Runtime cannot use it.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # fastest for one piece, and the same numbers on every machine size
+        options.log_severity_level = 3
+        if folder is not None:
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+        try:
+            self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own kinds, none of them public
+            where = graph if isinstance(graph, Path) else f"{kind} step"
+            raise CheckpointError(f"{where}: not a usable step graph ({str(error).splitlines()[0]})") from error
+        self.name = f"onnxruntime {onnxruntime.__version__} {kind}"
+        states = [f"{what}_{layer}" for layer in range(shape.layers) for what in ("hidden", "cell")]
+        self._inputs, self._outputs = ["gates", *states], ["heads", *(f"next_{name}" for name in states)]
+
+    def run(self, gates: Array, state: State) -> tuple[Array, State]:
+        heads, *after = self.session.run(self._outputs, dict(zip(self._inputs, (gates, *state), strict=True)))
+        return heads, tuple(after)
+
+
+class TorchEngine:
+    """The same LSTM on torch."""
+
+    def __init__(self, weights: Weights, shape: StepShape) -> None:
+        import torch
+
+        self.torch = torch
+        self.layers = shape.layers
+        self.weights = {name: torch.from_numpy(np.ascontiguousarray(weights[name])) for name in shape.weights()}
+        self.name = f"torch {torch.__version__} fp32"
+
+    def _times(self, inputs: Any, name: str) -> Any:
+        """Multiply rows (R, K) by a matrix (N, K), as R products of one row."""
+        matrix = self.weights[name].T
+        return self.torch.bmm(inputs[:, None], matrix.expand(len(inputs), *matrix.shape))[:, 0]
+
+    def run(self, gates: Array, state: State) -> tuple[Array, State]:
+        torch, weights = self.torch, self.weights
+        after = []
+        below = torch.from_numpy(gates)
+        with torch.inference_mode():
+            for layer in range(self.layers):
+                if layer:
+                    bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
+                    below = self._times(below, f"lstm.weight_ih_l{layer}") + bias
+                hidden, cell = (torch.from_numpy(part) for part in state[2 * layer : 2 * layer + 2])
+                total = below + self._times(hidden, f"lstm.weight_hh_l{layer}")
+                inward, forget, new, outward = total.chunk(4, dim=-1)
+                kept = forget.sigmoid() * cell + inward.sigmoid() * new.tanh()
+                below = outward.sigmoid() * kept.tanh()
+                after += [below, kept]
+            heads = self._times(below, "to_heads.weight") + weights["to_heads.bias"]
+        return heads.numpy(), tuple(part.numpy() for part in after)
+
+
+class RowsApart:
+    """An engine that runs one row at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.name = engine, engine.name
+
+    def run(self, gates: Array, state: State) -> tuple[Array, State]:
+        rows = range(len(gates))
+        done = [self.engine.run(gates[[row]], tuple(part[[row]] for part in state)) for row in rows]
+        heads = np.concatenate([heads for heads, _ in done])
+        return heads, tuple(np.concatenate(parts) for parts in zip(*(state for _, state in done), strict=True))
+
+
+def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
+    """Tell whether the numbers of a row are the same, to the bit, whatever rows are run with it."""
+    rng, most = np.random.default_rng(0), max(TRIED_ROWS)
+    sizes = [4 * shape.hidden_size] + [shape.hidden_size] * (2 * shape.layers)
+    gates, *state = (rng.standard_normal((most, size), np.float32) for size in sizes)
+
+    def run(first: int, last: int) -> list[Array]:
+        heads, after = engine.run(gates[first:last], tuple(part[first:last] for part in state))
+        return [heads, *after]
+
+    alone = [np.concatenate(parts) for parts in zip(*(run(row, row + 1) for row in range(most)), strict=True)]
+    return all(
+        np.array_equal(one[most - rows :], together)
+        for rows in TRIED_ROWS
+        for one, together in zip(alone, run(most - rows, most), strict=True)
+    )
+
+
+def _onnx(folder: Path, weights: Weights, shape: StepShape) -> Engine:
+    """Load step.onnx, or make it again where it does not belong to the weights beside it."""
+    path = folder / STEP
+    wanted = step_graph(shape, folder / WEIGHTS)
+    if path.is_file() and path.read_bytes() == wanted:
+        return OnnxEngine(path, shape, "fp32")
+    engine = OnnxEngine(wanted, shape, "fp32", folder)
+    warnings.warn(f"{path}: stale or damaged, made again from {WEIGHTS}", ImageMusicWarning, stacklevel=2)
+    waiting = path.with_name(f"{STEP}.{os.getpid()}.partial")
+    try:
+        waiting.write_bytes(wanted)
+        os.replace(waiting, path)
+    except OSError:  # a folder that is not ours to mend: what was made serves this once
+        waiting.unlink(missing_ok=True)
+    return engine
+
+
+def _int8(folder: Path, weights: Weights, shape: StepShape) -> Engine:
+    try:
+        return OnnxEngine(int8_step_graph(shape, weights), shape, "int8")
+    except CheckpointError as error:
+        raise ConfigError(f"engine 'int8' needs a newer onnxruntime ({error})") from error
+
+
+def _torch(folder: Path, weights: Weights, shape: StepShape) -> Engine:
+    try:
+        return TorchEngine(weights, shape)
+    except ImportError as error:
+        raise ConfigError("engine 'torch' needs torch: pip install -r requirements.txt") from error
+
+
+_MAKERS = {"onnx": _onnx, "int8": _int8, "torch": _torch}
+ENGINES = tuple(_MAKERS)
+
+
+def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> Engine:
+    """Make an engine by name, of a checkpoint folder or of its weights.
+
+    Raises:
+        KeyError, ValueError: a weight is missing or misshapen.
+        CheckpointError: ONNX Runtime cannot use them.
+        ConfigError: no such engine, or it is not installed.
+    """
+    if name not in _MAKERS:
+        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+    for weight, size in shape.weights().items():
+        if weights[weight].shape != size:
+            raise ValueError(f"{weight} is {weights[weight].shape}, need {size}")
+    engine = _MAKERS[name](folder, weights, shape)
+    return engine if keeps_rows_apart(engine, shape) else RowsApart(engine)

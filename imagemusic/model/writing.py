@@ -1,0 +1,272 @@
+"""Many pieces, written side by side: each from its own condition, with its own options and its own chance.
+
+    jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
+
+For every field of every event: mix the guided and the null row's scores, mask what the grammar forbids, hold back a
+worn-out pitch, divide by the temperature, draw.  A piece is the same to the bit whatever is written beside it.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.model.engines import Array, State
+from imagemusic.model.fields import FIELDS
+from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, guide
+from imagemusic.model.stepping import PITCH, EventHeads, Reminder, Stepper
+
+SEATS = 64  # pieces in the making at once
+EVENTS_AHEAD = 32  # for which random numbers are drawn at once
+FEW = 8  # pieces that do not pay for a second thread
+REPORT_EVERY = 16  # steps
+MAX_EVENTS = 20_000
+
+
+class EventWriter(Protocol):
+    """What writing needs of a grammar; see music/grammar.py."""
+
+    finished: bool
+    events: list[tuple[int, int, int, int, int]]
+
+    @property
+    def before(self) -> Sequence[int]: ...
+    def implied(self, column: int) -> int | None: ...
+    def allowed(self, column: int) -> NDArray[np.bool_]: ...
+    def known(self, column: int) -> Sequence[int]: ...
+    def put(self, value: int) -> None: ...
+    def guarded_part(self) -> int | None: ...
+    def goes_on(self, pitch: int) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece to write."""
+
+    conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
+    writer: EventWriter
+    options: SamplingOptions
+    rng: np.random.Generator
+
+    @property
+    def is_guided(self) -> bool:
+        """Tell whether a null row is written along."""
+        return len(self.conditions) > 1 and self.options.guidance_scale != 1
+
+
+def write_piece(
+    stepper: Stepper,
+    conditions: Array,
+    writer: EventWriter,
+    options: SamplingOptions,
+    rng: np.random.Generator,
+    *,
+    max_events: int = MAX_EVENTS,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Let the decoder write one piece into `writer`; see `Job` and `write_pieces`."""
+    write_pieces(stepper, [Job(conditions, writer, options, rng)], max_events=max_events, progress=progress)
+
+
+def write_pieces(
+    stepper: Stepper,
+    jobs: Sequence[Job],
+    *,
+    max_events: int = MAX_EVENTS,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Let the decoder write pieces into their writers, up to SEATS of them at a time.
+
+    A writer that is not finished afterwards has `max_events` events.  `progress` hears the number of events so far.
+    """
+    waiting = deque(jobs)
+    # Two threads take turns: while one waits for its products, the other asks and tells its writers.
+    threads = min(2, os.cpu_count() or 1, max(1, len(jobs) // FEW))
+    seats = min(-(-len(jobs) // threads), SEATS // threads)
+    tables = [_Table(stepper, waiting, seats, max_events) for _ in range(threads)]
+
+    def report() -> None:
+        if progress:
+            progress(sum(table.events for table in tables))
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        others = [pool.submit(table.write) for table in tables[1:]]
+        try:
+            tables[0].write(report)
+        except BaseException:
+            for table in tables:
+                table.stopped = True
+            raise
+        for other in others:
+            other.result()
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A piece in the making."""
+
+    job: Job
+    guard: RepetitionGuard | None
+    _chance: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, len(FIELDS), 1, DRAWS)))
+    _turn: int = 0
+
+    def chance(self) -> NDArray[np.float64]:
+        """Random numbers (fields, 1, DRAWS) of the next event, whatever becomes of them."""
+        if self._turn == len(self._chance):
+            self._chance, self._turn = self.job.rng.random((EVENTS_AHEAD, len(FIELDS), 1, DRAWS)), 0
+        self._turn += 1
+        return self._chance[self._turn - 1]
+
+
+class _Settings(NamedTuple):
+    """How one field is drawn in each of the seats (S,)."""
+
+    temperature: NDArray[np.float64]
+    top_p: NDArray[np.float64]
+    typical: NDArray[np.bool_]
+    scale: NDArray[np.float64]
+
+    def of(self, seats: list[int]) -> "_Settings":
+        """The same of some of the seats."""
+        return _Settings(self.temperature[seats], self.top_p[seats], self.typical[seats], self.scale[seats])
+
+
+class _Table:
+    """The pieces that one thread writes side by side.
+
+    Rows of a step: the condition of every seat, then the null condition of every guided seat.
+    """
+
+    def __init__(self, stepper: Stepper, waiting: deque[Job], size: int, max_events: int) -> None:
+        self.stepper, self.waiting, self.size, self.max_events = stepper, waiting, size, max_events
+        self.stopped, self.events = False, 0
+        self.seats: list[_Seat] = []
+        self.state: State = ()
+        self.reminder = Reminder(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
+
+    def write(self, report: Callable[[], None] = lambda: None) -> None:
+        """Write until nothing is waiting and every seat is empty."""
+        steps = 0
+        while not self.stopped:
+            self._let_go()
+            self._seat_more()
+            if not self.seats:
+                return
+            self._write_event()
+            self.events += len(self.seats)
+            steps += 1
+            if steps % REPORT_EVERY == 0:
+                report()
+
+    def _is_done(self, job: Job) -> bool:
+        return job.writer.finished or len(job.writer.events) >= self.max_events
+
+    def _let_go(self) -> None:
+        """Empty the seats of finished pieces."""
+        kept = [number for number, seat in enumerate(self.seats) if not self._is_done(seat.job)]
+        if len(kept) == len(self.seats):
+            return
+        nulls = self._null_row[kept]
+        rows = np.concatenate([kept, nulls[nulls >= 0]]).astype(int)
+        self.state = tuple(part[rows] for part in self.state)
+        self.reminder = Reminder(*(part[rows] for part in self.reminder))
+        self._arrange([self.seats[number] for number in kept])
+
+    def _seat_more(self) -> None:
+        """Seat waiting pieces while there is room."""
+        new: list[_Seat] = []
+        while len(self.seats) + len(new) < self.size and self.waiting:
+            try:
+                job = self.waiting.popleft()
+            except IndexError:  # the other thread was quicker
+                break
+            if not self._is_done(job):
+                new.append(_Seat(job, RepetitionGuard() if job.options.repetition_guard else None))
+        if not new:
+            return
+        told = [seat.job.conditions[0] for seat in new]
+        null = [seat.job.conditions[1] for seat in new if seat.job.is_guided]
+        state, reminder = self.stepper.start(np.stack([*told, *null]))
+        if before := len(self.seats):
+            # old, old null, new, new null -> old, new, old null, new null
+            old_nulls, offset = len(self.state[0]) - before, len(self.state[0])
+            order = [*range(before), *range(offset, offset + len(new)), *range(before, before + old_nulls)]
+            order += range(offset + len(new), offset + len(new) + len(null))
+            state = tuple(np.concatenate(parts)[order] for parts in zip(self.state, state, strict=True))
+            reminder = Reminder(*(np.concatenate(parts)[order] for parts in zip(self.reminder, reminder, strict=True)))
+        self.state, self.reminder = state, reminder
+        self._arrange([*self.seats, *new])
+
+    def _arrange(self, seats: list[_Seat]) -> None:
+        """Note the settings of every seat, and which row is whose."""
+        self.seats, self.writers = seats, [seat.job.writer for seat in seats]
+        options = [seat.job.options for seat in seats]
+        guided = np.array([seat.job.is_guided for seat in seats], bool)
+        self._null_row = np.where(guided, len(seats) + guided.cumsum() - 1, -1)
+        self._guided = guided.nonzero()[0].tolist()
+        self._settings = [
+            _Settings(
+                np.array([option.temperatures.get(column, option.temperature) for option in options], float),
+                np.array([option.top_ps.get(column, option.top_p) for option in options], float),
+                np.array([option.sampler == "typical" for option in options]),
+                np.array([option.guidance_scale for option in options], float),
+            )
+            for column in FIELDS
+        ]
+
+    def _of_rows(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
+        """Repeat what belongs to each seat for every row that is its own; the rows of a lone seat share it."""
+        return indices if len(indices) == 1 else indices + [indices[seat] for seat in self._guided]
+
+    def _write_event(self) -> None:
+        writers = self.writers
+        heads, self.state = self.stepper.step(
+            self.state, self.reminder, self._of_rows([writer.before for writer in writers])
+        )
+        chance = np.concatenate([seat.chance() for seat in self.seats], axis=1)  # (fields, S, DRAWS)
+        for column in range(len(FIELDS)):
+            implied = [writer.implied(column) for writer in writers]
+            free = [number for number, value in enumerate(implied) if value is None]
+            drawn = iter(self._draw(heads, column, free, chance[column]) if free else ())
+            for writer, value in zip(writers, implied, strict=True):
+                writer.put(next(drawn) if value is None else value)
+            if column < len(FIELDS) - 1:
+                heads.tell(column, self._of_rows([writer.known(column) for writer in writers]))
+
+    def _draw(self, heads: EventHeads, column: int, free: list[int], chance: NDArray[np.float64]) -> list[int]:
+        """Draw the next field for the seats that are free to choose."""
+        settings, writers, guided = self._settings[column], self.writers, self._guided
+        rows = None
+        if len(free) < len(writers):
+            nulls = self._null_row[free]
+            rows = np.concatenate([free, nulls[nulls >= 0]])
+            settings, chance = settings.of(free), chance[free]
+            writers, guided = [writers[number] for number in free], (nulls >= 0).nonzero()[0].tolist()
+        scores = heads.logits(column, rows).astype(np.float64)
+        if len(guided):
+            scores, null = scores[: len(free)], scores[len(free) :]
+            scores[guided] = guide(scores[guided], null, settings.scale[guided])
+        guarded = self._hold_back(free, scores) if column == PITCH else ()
+        allowed = np.concatenate([writer.allowed(column) for writer in writers]).reshape(scores.shape)
+        drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
+        for row, part, guard in guarded:
+            if not writers[row].goes_on(drawn[row]):  # a held note does not strike again
+                guard.note(part, drawn[row])
+        return drawn
+
+    def _hold_back(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
+        """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded."""
+        guarded = []
+        for row, number in enumerate(free):
+            guard = self.seats[number].guard
+            part = self.writers[number].guarded_part()
+            if guard is not None and part is not None:
+                for pitch, cost in guard.costs(part):
+                    scores[row, pitch] -= cost
+                guarded.append((row, part, guard))
+        return guarded

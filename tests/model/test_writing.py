@@ -1,0 +1,190 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imagemusic.model import writing
+from imagemusic.model.engines import ENGINES
+from imagemusic.model.sampling import RepetitionGuard, SamplingOptions
+from imagemusic.model.writing import Job, write_piece, write_pieces
+from imagemusic.music.canonical import nearest_tempo
+from imagemusic.music.codec import METERS, decode, meter_index
+from imagemusic.music.context import context
+from imagemusic.music.ensembles import SCORINGS
+from imagemusic.music.grammar import Plan, Writer
+from imagemusic.music.score import Meter
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return tiny.decoder()
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def stepper(request, decoder, tmp_path_factory):
+    return tiny.stepper(decoder, request.param, tmp_path_factory.mktemp("step"))
+
+
+@pytest.fixture(scope="module")
+def onnx_stepper(decoder, tmp_path_factory):
+    return tiny.stepper(decoder, "onnx", tmp_path_factory.mktemp("onnx"))
+
+
+def conditions(decoder, seed=0):
+    row = np.random.default_rng(seed).normal(size=decoder.config.condition_size)
+    return np.stack([row, np.zeros_like(row)]).astype(np.float32)
+
+
+def job(decoder, seed=0, beats=32, plan=None, rows=2, **options):
+    writer = Writer(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
+    return Job(conditions(decoder, seed)[:rows], writer, SamplingOptions(**options), np.random.default_rng(seed))
+
+
+def compose(stepper, decoder, seed=0, **changes):
+    made = job(decoder, seed, **changes)
+    write_piece(stepper, made.conditions, made.writer, made.options, made.rng)
+    return made.writer
+
+
+def mixed(decoder, count):
+    """Jobs that differ in everything: length, plan, guidance, temperature, sampler."""
+    rng = np.random.default_rng(count)
+    plans = [None, {"meter": meter_index(Meter(0, 3, 4))}, {"scoring": SCORINGS["drums"]}, {"ending_slack": 24}]
+    return [
+        job(
+            decoder, seed, beats=int(rng.integers(2, 12)), plan=plans[seed % 4], rows=1 + seed % 2,
+            temperature=float(rng.uniform(0.7, 1.3)), top_p=float(rng.choice([0.5, 0.9, 1.0])),
+            sampler=("nucleus", "typical")[seed % 3 == 0], guidance_scale=float(rng.choice([1.0, 1.5, 3.0])),
+            repetition_guard=seed % 5 > 0, temperatures={"velocity": 0.5} if seed % 7 == 0 else {},
+        )
+        for seed in range(count)
+    ]  # fmt: skip
+
+
+def written(stepper, jobs):
+    write_pieces(stepper, jobs)
+    return [one.writer.events for one in jobs]
+
+
+def test_a_piece_of_a_batch_is_the_piece_alone(stepper, decoder):
+    together = written(stepper, mixed(decoder, 20))
+    for number, alone in enumerate(mixed(decoder, 20)):
+        assert written(stepper, [alone]) == [together[number]]
+
+
+@pytest.mark.parametrize("some", [[3], [0, 19], [5, 4, 11], list(range(2, 15)), list(range(19, -1, -1))], ids=len)
+def test_any_part_of_a_batch_in_any_order_gives_the_same_pieces(onnx_stepper, decoder, some):
+    together, jobs = written(onnx_stepper, mixed(decoder, 20)), mixed(decoder, 20)
+    assert written(onnx_stepper, [jobs[number] for number in some]) == [together[number] for number in some]
+
+
+def test_more_pieces_than_seats_are_all_written(onnx_stepper, decoder, monkeypatch):
+    together = written(onnx_stepper, mixed(decoder, 20))
+    monkeypatch.setattr(writing, "SEATS", 6)
+    assert written(onnx_stepper, mixed(decoder, 20)) == together
+
+
+def test_threads_do_not_change_a_piece(onnx_stepper, decoder, monkeypatch):
+    together = written(onnx_stepper, mixed(decoder, 20))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert written(onnx_stepper, mixed(decoder, 20)) == together
+
+
+@pytest.mark.parametrize("broken", [0, 13])
+def test_what_fails_in_any_thread_is_raised(onnx_stepper, decoder, broken):
+    class Broken(Writer):
+        def implied(self, column):
+            raise RuntimeError("broken writer")
+
+    jobs = mixed(decoder, 20)
+    jobs[broken] = replace(jobs[broken], writer=Broken(Plan(end=96, tempo=1)))
+    with pytest.raises(RuntimeError, match="broken writer"):
+        write_pieces(onnx_stepper, jobs)
+
+
+def test_no_pieces_are_soon_written(onnx_stepper):
+    write_pieces(onnx_stepper, [])
+
+
+def test_a_piece_that_does_not_end_is_left_at_the_most_events(onnx_stepper, decoder):
+    jobs = [job(decoder, seed, beats=400) for seed in range(3)]
+    write_pieces(onnx_stepper, jobs, max_events=25)
+    assert [(one.writer.finished, len(one.writer.events)) for one in jobs] == [(False, 25)] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param({}, id="free"),
+        pytest.param({"meter": meter_index(Meter(0, 3, 4))}, id="waltz"),
+        pytest.param({"meter": METERS.index((12, 8)) + 1, "ending_slack": 24}, id="twelve eight"),
+        pytest.param({"scoring": SCORINGS["drums"]}, id="drums"),
+    ],
+)
+def test_an_untrained_decoder_writes_a_valid_piece_that_ends_on_time(onnx_stepper, decoder, plan, seed):
+    writer = compose(onnx_stepper, decoder, seed, plan=plan)
+    score = decode(np.array(writer.events))
+    assert writer.finished
+    assert score.note_count
+    assert writer.plan.end - writer.plan.ending_slack <= score.end <= writer.plan.end
+
+
+def test_what_the_decoder_was_told_is_what_training_would_tell(onnx_stepper, decoder):
+    writer = compose(onnx_stepper, decoder)
+    events = np.array(writer.events, np.int16)
+    for (told, row), table in zip(tiny.written(events, writer.plan.end), context(events).tolist(), strict=True):
+        told._now.extend(row[:2])
+        assert told.known(1) == (row[1], table[3], table[4])
+        told._now.clear()
+
+
+def test_same_seed_same_piece(stepper, decoder):
+    first, second = (compose(stepper, decoder, 7).events for _ in range(2))
+    assert first == second
+    assert first != compose(stepper, decoder, 8).events
+
+
+def test_engines_of_the_same_precision_write_the_same_pieces(decoder, tmp_path):
+    one, other = (
+        written(tiny.stepper(decoder, engine, tmp_path), [job(decoder, seed, beats=8) for seed in range(100)])
+        for engine in ("onnx", "torch")
+    )
+    assert sum(map(list.__eq__, one, other)) >= 99  # a draw at the very edge of two values may go either way
+
+
+def test_guidance_of_one_writes_what_the_condition_alone_writes(onnx_stepper, decoder):
+    guided = compose(onnx_stepper, decoder, guidance_scale=1.0).events
+    assert guided == compose(onnx_stepper, decoder, guidance_scale=1.0, rows=1).events
+    assert guided != compose(onnx_stepper, decoder, guidance_scale=3.0).events
+
+
+def test_a_field_may_have_a_temperature_of_its_own(onnx_stepper, decoder):
+    def spread(column, **options):
+        return len({row[column] for row in compose(onnx_stepper, decoder, top_p=1.0, **options).events if row[1] < 16})
+
+    assert spread(4) > 5
+    assert spread(4, top_ps={"velocity": 1e-9}, temperatures={"velocity": 0.05}) <= 5
+    assert spread(0, top_ps={"velocity": 1e-9}) > 5
+
+
+def test_a_note_that_goes_on_is_no_repetition(onnx_stepper, decoder, monkeypatch):
+    heard = []
+    monkeypatch.setattr(RepetitionGuard, "note", lambda self, part, pitch: heard.append((part, pitch)))
+    compose(onnx_stepper, decoder)
+    assert heard
+    heard.clear()
+    monkeypatch.setattr(Writer, "goes_on", lambda self, pitch: True)
+    compose(onnx_stepper, decoder)
+    assert not heard
+
+
+def test_progress_counts_events(onnx_stepper, decoder):
+    heard = []
+    writer = Writer(Plan(end=200 * 24, tempo=1))
+    write_piece(
+        onnx_stepper, conditions(decoder), writer, SamplingOptions(), np.random.default_rng(0), progress=heard.append
+    )
+    assert heard == list(range(16, len(writer.events) + 1, 16))
+    assert heard
