@@ -99,7 +99,7 @@ class NoteDecoder(nn.Module):
 
     def initial_state(self, condition: Tensor) -> DecoderState:
         """Turn conditions (B, C) into the state before the first event."""
-        seen = self.condition(condition).relu()
+        seen = functional.silu(self.condition(condition))
         shape = (len(condition), self.config.layers, self.config.hidden_size)
         # (B, L, H) -> (L, B, H)
         hidden = self.to_hidden(seen).tanh().view(shape).transpose(0, 1).contiguous()
@@ -111,7 +111,7 @@ class NoteDecoder(nn.Module):
         if not self.config.condition_every_step:
             shape, width = condition.shape[:-1], len(FIELDS) * self.config.head_size
             return condition.new_zeros(*shape, self.config.hidden_size), condition.new_zeros(*shape, width)
-        seen = self.condition(condition).relu()
+        seen = functional.silu(self.condition(condition))
         return self.to_input(seen), self.condition_to_heads(seen)
 
     def _pitch_row(self, columns: dict[str, Tensor]) -> Tensor:
