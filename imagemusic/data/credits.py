@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from imagemusic.data.likeness import likeness as any_likeness
-from imagemusic.data.spelling import spell
+from imagemusic.data.spelling import ENGLISH_ARTICLES, spell
 
 STRICTNESS = 1.3  # a letter makes another artist sooner than another song of the same one
 FIRST_NAMED = 0.98
@@ -35,7 +35,9 @@ def artist_likeness(artist: str, guests: tuple[str, ...], told: str, told_guests
     if len(named) > 1 or len(other) > 1:
         partners = len(named) > 1 and len(other) > 1
         strangers = partners and not any(likeness(a, b) > 0.8 for a in named[1:] for b in other[1:])
-        found = max(found, (OTHER_PARTNERS if strangers else FIRST_NAMED) * likeness(named[0], other[0]))
+        if strangers:
+            return max(found, OTHER_PARTNERS * likeness(named[0], other[0]))
+        found = max(found, FIRST_NAMED * likeness(named[0], other[0]))
     named += [guest for text in guests for guest in credits(text)]
     other += [guest for text in told_guests for guest in credits(text)]
     if found < ALSO_NAMED:
@@ -71,7 +73,8 @@ def _person(artist: str, told: str) -> float:
 def _in_order(text: str) -> list[str]:
     """List the words of a name, surname last."""
     surname, comma, first = text.partition(",")
-    words = spell(f"{first} {surname}" if comma and "," not in first else text).key.split()
+    spelled = spell(f"{first} {surname}" if comma and "," not in first else text)
+    words = [*(word for word in spelled.articles if word not in ENGLISH_ARTICLES), *spelled.key.split()]  # Les Gordon
     return [
         letter
         for word in words[:-1]

@@ -6,7 +6,6 @@
 """
 
 import re
-from collections import Counter
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -33,7 +32,9 @@ SMALL = frozenset(
         i me my mine you your yours he him his she her hers it its we us our they them their this that these those who
         what when where why how in on at up down out off over under to for from with without into no not never ever
         dont wont cant can is are was were be am will would do did does so if all any some one day night man woman boy
-        girl love hate life live like lie new now here there good bad boys girls men women days nights
+        girl intro outro prelude interlude first second third last north south east west summer winter spring autumn
+        black white red blue green mother father sister brother king queen love hate life live like lie new now here
+        there good bad boys girls men women days nights
         """,
     )
 )
@@ -100,8 +101,12 @@ def _cost(a: str, b: str, slips: int) -> float:
 
 def _foreign_words(a: list[str], b: list[str]) -> float:
     """Count the words of either side that nothing on the other resembles; articles count a quarter."""
-    shared = Counter(a) & Counter(b)
-    left, right = list((Counter(a) - shared).elements()), list((Counter(b) - shared).elements())
+    left, right = [], list(b)
+    for word in a:
+        if word in right:
+            right.remove(word)
+        else:
+            left.append(word)
     if "".join(left) == "".join(right):
         return 0.0
     # A word torn in two, or two run together, resembles nothing alone.

@@ -114,7 +114,8 @@ def _as_told(artist: str, title: Title, release: Release, worth: float) -> Parts
     """Compare an artist and a title with a release's."""
     told = parse_title(release.title)
     words = _title_likeness(title, told)
-    if title.remarks != told.remarks:
+    apart = abs(len(title.whole) - len(told.whole))
+    if title.remarks != told.remarks and apart < 0.4 * len(told.whole):
         whole = likeness(title.whole, told.whole)
         if whole > SAME_WORDS:  # brackets lost, or other ones
             words, title = OTHER_EDIT * whole, told

@@ -166,6 +166,8 @@ def _clean(text: str) -> str:
     """Turn underscores, CamelCase and escapes into words."""
     text = ADDRESS.sub(" ", html.unescape(unquote(text)).replace("_", " "))
     text = " ".join(text.split()).strip(" -–—")
+    if " " not in text and text.count("-") > 1 and text.islower():  # dont-stop-me-now
+        return text.replace("-", " ")
     if " " not in text and re.search(r"[a-z][A-Z][a-z]", text):
         text = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)|(?<=[a-z])(?=I\b)", " ", text)
     return text

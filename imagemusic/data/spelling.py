@@ -54,6 +54,7 @@ TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 TENS = {word: 10 * number for number, word in enumerate(TENS_WORDS.split(" "), start=2)}
 COUNTED_WORDS = "part volume no op act chapter symphony sonata movement mvt episode number book suite"
 COUNTED = frozenset(COUNTED_WORDS.split(" "))
+ROMAN_NUMBER = re.compile(r"x{0,2}(?:ix|iv|v?i{0,3})")
 ROMAN = {"i": 1, "v": 5, "x": 10}
 
 # Ways to write one sound, for names that came from another alphabet or lost their umlauts.
@@ -184,9 +185,9 @@ def _counted(words: list[str]) -> list[str]:
             made.append(str(tens))
         elif unit is not None:
             made.append(str(unit))
-        elif re.fullmatch(r"x{0,2}(?:ix|iv|v?i{0,3})", word) and (len(word) > 1 or after_count):
+        elif word[0] in ROMAN and (len(word) > 1 or after_count) and ROMAN_NUMBER.fullmatch(word):
             made.append(str(_roman(word)))
-        elif word.isdecimal():
+        elif word[0].isdecimal() and word.isdecimal():
             made.append(str(int(word)))
         else:
             made.append(word)
