@@ -57,7 +57,8 @@ class Stage:
     _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
     _compass: Mask = field(init=False)
     _drum_map: Mask = field(init=False)
-    _entry_ticks: int = field(init=False)  # between the latest entries of two parts
+    _players: int = field(init=False)  # who must be heard
+    _entry_ticks: int = field(init=False)  # between the latest entries of two of them
 
     def __post_init__(self) -> None:
         self._drum_map = np.zeros(SIZES[codec.PITCH], bool)
@@ -69,9 +70,9 @@ class Stage:
         self.plan = plan
         self._compass = np.zeros(SIZES[codec.PITCH], bool)
         self._compass[list(plan.pitches)] = True
-        players = len(plan.scoring.exactly) if plan.scoring else 0
-        # Entries are due evenly over the last three quarters, on beats where there are enough of them.
-        self._entry_ticks = (plan.end - DRUM_TICKS) * 3 // (4 * max(players, 1))
+        self._players = len(plan.scoring.exactly) if plan.scoring else 0
+        # Entries are due evenly over the first half, on beats where there are enough of them.
+        self._entry_ticks = plan.end // 2 // max(self._players, 1)
         if self._entry_ticks >= TICKS_PER_BEAT:
             self._entry_ticks -= self._entry_ticks % TICKS_PER_BEAT
 
@@ -127,8 +128,7 @@ class Stage:
 
     def _due(self, waiting: int) -> int:
         """Tick by which the first of so many parts has to come in."""
-        base = self.plan.end if self._entry_ticks >= TICKS_PER_BEAT else self.plan.end - DRUM_TICKS
-        return base - waiting * self._entry_ticks
+        return (self._players - waiting + 1) * self._entry_ticks
 
     def is_due(self, tick: int) -> bool:
         """Tell whether a part that has not played must come in now."""
