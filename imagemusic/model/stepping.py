@@ -91,7 +91,7 @@ class Stepper:
     def start(self, conditions: Array) -> tuple[State, Reminder]:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
         weights = self.weights
-        seen = np.maximum(_linear(conditions, weights, "condition"), 0)
+        seen = _silu(_linear(conditions, weights, "condition"))
         hidden = np.tanh(_linear(seen, weights, "to_hidden"))
         cell = _linear(seen, weights, "to_cell")
         inputs = np.zeros((len(conditions), self.hidden_size), np.float32)
@@ -159,6 +159,11 @@ def times(rows: Array, weight: Array) -> Array:
 def _rows(weight: Array, name: str) -> Array:
     """A table with a row an index; linear layers over sets of bits are stored the other way round."""
     return np.ascontiguousarray(weight.T if name == "chroma" else weight)
+
+
+def _silu(values: Array) -> Array:
+    """x sigmoid(x)."""
+    return values / (1 + np.exp(-np.clip(values, -60, None)))
 
 
 def _linear(inputs: Array, weights: Weights, name: str) -> Array:
