@@ -6,7 +6,7 @@ Job ──> known in pieces.jsonl? ──yes──> Measured
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -17,7 +17,8 @@ import numpy as np
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import CodecError
-from imagemusic.model.writing import write_piece
+from imagemusic.model.writing import Job as Writing
+from imagemusic.model.writing import write_pieces
 from imagemusic.music import codec
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Score, Tempo
@@ -25,7 +26,7 @@ from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece
 from imagemusic.steering.measures import Measured, measured
 
-CHUNK = 16  # pieces that a worker takes at a time
+CHUNK = 48  # pieces that a worker takes at a time, written side by side
 
 Report = Callable[[str], None]
 
@@ -115,21 +116,33 @@ def _measure_there(jobs: list[Job]) -> list[Measured]:
     return _measure(_worker[0], jobs)
 
 
-def _measure(model: ImageMusic, jobs: Iterable[Job]) -> list[Measured]:
+def _measure(model: ImageMusic, jobs: Sequence[Job]) -> list[Measured]:
     return [measured(score, model.checkpoint.scale) for score in compose_jobs(model, jobs)]
 
 
-def compose_jobs(model: ImageMusic, jobs: Iterable[Job]) -> Iterator[Score]:
+def compose_jobs(model: ImageMusic, jobs: Sequence[Job]) -> Iterator[Score]:
     """Compose the jobs in order."""
+    unmasked = iter(compose_unmasked(model, [job for job in jobs if not job.masked]))
     for job in jobs:
-        yield model.compose_reading(job.reading, job.options).score if job.masked else compose_unmasked(model, job)
+        yield model.compose_reading(job.reading, job.options).score if job.masked else next(unmasked)
 
 
-def compose_unmasked(model: ImageMusic, job: Job) -> Score:
+def compose_unmasked(model: ImageMusic, jobs: Sequence[Job]) -> list[Score]:
     """Compose with the codec's own rules alone: any instruments, any silence, any repetition."""
-    options = replace(job.options, repetition_guard=False)
-    dials = settle(model.checkpoint, model.prior, job.reading, options)
-    condition = composing_condition(model.checkpoint, job.reading, dials)
+    writing = [_unmasked(model, job.reading, replace(job.options, repetition_guard=False)) for job in jobs]
+    write_pieces(model.stepper, [piece for piece, _ in writing])
+    scores = []
+    for _, writer in writing:
+        if not writer.finished:
+            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
+        score = codec.decode(np.array(writer.events, np.int16))
+        scores.append(replace(score, tempos=(Tempo(0, writer.plan.tempo_bpm),)))
+    return scores
+
+
+def _unmasked(model: ImageMusic, reading: PictureReading, options: ComposeOptions) -> tuple[Writing, Writer]:
+    dials = settle(model.checkpoint, model.prior, reading, options)
+    condition = composing_condition(model.checkpoint, reading, dials)
     rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
     bpm = model.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
 
@@ -138,8 +151,5 @@ def compose_unmasked(model: ImageMusic, job: Job) -> Score:
         return replace(planned, longest_silence=planned.end)
 
     writer = Writer(plan(None), replan=plan)
-    rng = np.random.default_rng([options.seed, int(job.reading.hash[:16], 16), options.variation])
-    write_piece(model.stepper, np.stack(rows), writer, options, rng)
-    if not writer.finished:
-        raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
-    return replace(codec.decode(np.array(writer.events, np.int16)), tempos=(Tempo(0, writer.plan.tempo_bpm),))
+    rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
+    return Writing(np.stack(rows), writer, options, rng), writer
