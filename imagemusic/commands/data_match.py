@@ -67,8 +67,8 @@ def add_source(command: argparse.ArgumentParser) -> None:
 def run_match(arguments: argparse.Namespace) -> int:
     try:
         from imagemusic.data.covers import sweep
-        from imagemusic.data.gathering import GatherOptions, Lookup, find_midi, gather
-        from imagemusic.data.journal import Header, Journal, begin, read_rows
+        from imagemusic.data.gathering import GatherOptions, Lookup, find_midi, gather, survey
+        from imagemusic.data.journal import Header, Journal, begin
         from imagemusic.data.reviewing import REVIEW, read_choices, settle, write_review
     except ModuleNotFoundError as error:
         raise DependencyError(f"data match needs {error.name}; run: pip install 'imagemusic[gather]'") from error
@@ -97,21 +97,21 @@ def run_match(arguments: argparse.Namespace) -> int:
         begin(folder, header)
         with Journal(folder) as journal:
             sweep(folder)
+            lookup = Lookup(midi_dir, folder, source, options.size)
+            statuses = survey(folder, lookup)
             try:
-                lookup = Lookup(midi_dir, folder, source, options.size)
-                for row in settle(folder, journal, lookup, choices, arguments.review):
+                for row in settle(choices, arguments.review, folder, journal, lookup):
+                    statuses[row["key"]] = row["status"]
                     say(f"{row['key']}: {row['status']}, {row['why']}")
-                finished = sum(1 for _ in read_rows(folder))
-                for row in gather(keys, midi_dir, folder, journal, source, options):
-                    finished += 1
-                    done = min(1.0, finished / len(keys))
+                for row in gather(keys, statuses, journal, lookup, options):
+                    done = min(1.0, len(statuses) / len(keys))
                     progress(done, row["key"])
                     if row["status"] in ("corrupt", "failed"):
                         say(f"{row['key']}: {row['status']}, {row['why']}")
             finally:
                 doubtful = write_review(folder)
-                counts = Counter(row["status"] for row in read_rows(folder))
-                told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+                counts = Counter(statuses.values()).most_common()
+                told = ", ".join(f"{count} {status}" for status, count in counts)
                 say(f"{folder}: {told or 'nothing'}, of {len(keys)} MIDI files")
                 if doubtful:
                     say(f"{folder / REVIEW}: {doubtful} to choose for; then give --review {folder / REVIEW}")

@@ -70,37 +70,44 @@ def find_midi(folder: Path) -> list[str]:
     return sorted(keys)
 
 
+def survey(folder: Path, lookup: "Lookup") -> dict[str, str]:
+    """Read what is done already: the status of each file; let `lookup` know the covers that are there."""
+    statuses = {}
+    for row in read_rows(folder):
+        statuses[row["key"]] = row["status"]
+        if row["cover"]:
+            lookup.remember(row)
+    return statuses
+
+
 def gather(
-    keys: Sequence[str], midi_dir: Path, folder: Path, journal: Journal, source: Source, options: GatherOptions
+    keys: Sequence[str], statuses: dict[str, str], journal: Journal, lookup: "Lookup", options: GatherOptions
 ) -> Iterator[Row]:
-    """Look up the files that the journal does not have yet; yield each row when it is on disk.
+    """Look up the files that have no status yet; yield each row when it is on disk and in `statuses`.
 
     Raises:
         GatheringStopped: there is no use in going on now; what was yielded is kept.
     """
-    lookup = Lookup(midi_dir, folder, source, options.size)
-    done = set()
-    for row in read_rows(folder):
-        if row["status"] != "failed" or not options.retry_failed:
-            done.add(row["key"])
-        if row["cover"]:
-            lookup.remember(row)
+    again = {"failed"} if options.retry_failed else set()
+    todo = [key for key in keys if key not in statuses or statuses[key] in again]
     failures = 0
-    todo = [key for key in keys if key not in done]
     for row in _in_order(lookup.row, todo, options.workers):
         journal.append(row)
+        statuses[row["key"]] = row["status"]
         yield row
         failures = failures + 1 if row["status"] == "failed" else 0
-        if failures >= MOST_FAILURES and not source.exact:
+        if failures >= MOST_FAILURES and not lookup.source.exact:
             why = f"{failures} files failed one after another, the last with {row['why']}"
-            raise GatheringStopped(f"{source.name}: {why}; when it is back, give the same command with --retry-failed")
+            again_later = "when it is back, give the same command with --retry-failed"
+            raise GatheringStopped(f"{lookup.source.name}: {why}; {again_later}")
 
 
 class Lookup:
     """Makes rows; threads may share it."""
 
     def __init__(self, midi_dir: Path, folder: Path, source: Source, size: int) -> None:
-        self._midi_dir, self._folder, self._source, self._size = midi_dir, folder, source, size
+        self.source = source
+        self._midi_dir, self._folder, self._size = midi_dir, folder, size
         self._found: Once[list[Release]] = Once(REMEMBERED)
         self._covers: Once[str] = Once(REMEMBERED)
         self._kept: dict[str, str] = {}  # id of a release -> its cover in the folder
@@ -119,7 +126,7 @@ class Lookup:
         row: Row = {
             "key": key, "sha256": None, "status": "failed", "why": "", "artist": name.artist, "title": name.title,
             "version": name.version, "seconds": None, "candidates": [], "chosen": None, "cover": None,
-            "cover_source": None, "licence": None, "terms": self._source.terms, "paired": None,
+            "cover_source": None, "licence": None, "terms": self.source.terms, "paired": None,
         }  # fmt: skip
         path = self._midi_dir / key
         if path.exists() and not path.is_file():  # a pipe would wait for ever
@@ -155,9 +162,9 @@ class Lookup:
         return settled | self._with_cover(release, number, "a person chose it")
 
     def _match(self, key: str, name: Name, seconds: float) -> dict[str, Any]:
-        if self._source.exact:
+        if self.source.exact:
             query = Query(key=key, artist=name.artist or "", title=name.title, seconds=seconds)
-            if not (releases := self._source.find(query)):
+            if not (releases := self.source.find(query)):
                 return {"status": "unmatched", "why": "no cover belongs to it"}
             release = releases[0]
             told = {"artist": release.artist or None, "title": release.title}
@@ -188,7 +195,7 @@ class Lookup:
         ranked: list[Match] = []
         for reading in readings:
             artist, title = reading.artist or "", reading.title
-            find = partial(self._source.find, Query(key=key, artist=artist, title=title, seconds=seconds))
+            find = partial(self.source.find, Query(key=key, artist=artist, title=title, seconds=seconds))
             new = self._found.get(f"{artist}\0{title}", find)
             found += [release for release in new if release not in found]
             ranked = rank(name, seconds, found)
@@ -199,7 +206,7 @@ class Lookup:
     def _why(self, ranked: Sequence[Match]) -> str:
         if not ranked:
             return "the catalogue knows nothing like it"
-        if self._source.terms in IDS_ONLY:  # the reasons quote the catalogue
+        if self.source.terms in IDS_ONLY:  # the reasons quote the catalogue
             return f"score {ranked[0].score:.2f}"
         return ranked[0].why
 
@@ -214,7 +221,7 @@ class Lookup:
         }  # fmt: skip
 
     def _fetch(self, release: Release) -> str:
-        return store_cover(self._folder, self._source.fetch(release, self._size), release.page)
+        return store_cover(self._folder, self.source.fetch(release, self._size), release.page)
 
 
 class Once(Generic[Kept]):

@@ -67,7 +67,9 @@ def read_choices(path: Path) -> dict[str, Choice]:
         raise DataError(f"{path}: not a table that can be read ({error})") from error
 
 
-def settle(folder: Path, journal: Journal, lookup: Lookup, choices: Mapping[str, Choice], where: Path) -> Iterator[Row]:
+def settle(
+    choices: Mapping[str, Choice], where: Path | None, folder: Path, journal: Journal, lookup: Lookup
+) -> Iterator[Row]:
     """Write down what a person chose for doubtful rows; yield each row when it is on disk.
 
     What was settled before is passed over; a cover that cannot be had leaves its row doubtful, with the reason.
@@ -76,7 +78,7 @@ def settle(folder: Path, journal: Journal, lookup: Lookup, choices: Mapping[str,
         DataError: a choice for a file that is not in the data set, or of a candidate that is not there.
         GatheringStopped: there is no use in going on now.
     """
-    rows = {row["key"]: row for row in read_rows(folder) if row["key"] in choices}
+    rows = {row["key"]: row for row in read_rows(folder) if row["key"] in choices} if choices else {}
     for key, choice in choices.items():
         if key not in rows:
             raise DataError(f"{where}: {key!r} is no file of this data set")
