@@ -4,6 +4,7 @@
     replay    a record -> the same MIDI again            info    what a checkpoint is
     render    MIDI -> sound and a piano roll             app     the page, in the browser
     look      what pictures say of the music             data    covers and MIDI files -> a data set
+    evaluate  does the picture steer; a listening test   inspect what goes on in a model's layers
 
 Everything heavy is imported inside the commands, so that `--help` answers at once.
 """
@@ -16,13 +17,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands, compose, data, evaluate, look
+from imagemusic.commands import Commands, compose, data, evaluate, inspect, look
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar, spell_out
 
 # Commands in files of their own, in the order of the help.
-REGISTERED: tuple[Callable[[Commands], None], ...] = (look.register, data.register, evaluate.register)
+REGISTERED: tuple[Callable[[Commands], None], ...] = (
+    look.register, data.register, evaluate.register, inspect.register,
+)  # fmt: skip
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from imagemusic.data.dataset import prepare_piece
+from imagemusic.data.sources.own import own_piece
+from imagemusic.research.excerpts import Excerpt
+from tests import tiny
+
+LENGTH = 48
+
+
+def excerpt_of(score, name="tune", *, shift=0, length=LENGTH):
+    """Cut the first events out of a score."""
+    rows, _, about = prepare_piece(own_piece(score, key=name, title=name, licence=""))
+    return Excerpt(about.id, about.group, rows[:length], about.end, about.cues, about.ensemble, shift)
+
+
+@pytest.fixture(scope="session")
+def excerpts():
+    """A dozen tunes, moved up and down."""
+    return [excerpt_of(tiny.tune(number), f"tune {number}", shift=number % 5 - 2) for number in range(12)]
+
+
+@pytest.fixture
+def steps_of():
+    """Put the last third of the pieces aside; every step counts."""
+    from imagemusic.research.probes import Steps
+
+    def make(pieces, length):
+        counts = np.ones((pieces, length), bool)
+        aside = np.arange(pieces)[:, None] >= 2 * pieces // 3
+        return Steps(counts & ~aside, counts & aside)
+
+    return make
