@@ -12,15 +12,16 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
-from imagemusic.composition import ComposeOptions, Composition
+from imagemusic.composition import ComposeOptions, Composition, PictureReading
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
+from imagemusic.model.writing import SEATS
 from imagemusic.music.score import Score
 from imagemusic.pipeline import ImageMusic, Progress
 from imagemusic.vision.image import IMAGE_SUFFIXES
@@ -197,21 +198,82 @@ def compose_batch(
 ) -> Iterator[Outcome]:
     """Compose and write pieces for each picture; yield what became of each picture as it is done."""
     variations = outputs.variations
-    share = 1 / (len(pictures) * variations)  # of a piece in the progress of all
-    for index, (picture, base) in enumerate(zip(pictures, name_outputs(pictures, variations), strict=True)):
-        files: list[Path] = []
-        error = None
+    names = name_outputs(pictures, variations)
+    works = [_Work(picture, name) for picture, name in zip(pictures, names, strict=True)]
+    parts = [(work, number) for work in works for number in range(1, variations + 1)]
+    for first in range(0, len(parts), SEATS):
+        group = parts[first : first + SEATS]
+        say = _stretch(progress, first / len(parts), len(group) / len(parts) / 2, _title(group))
+        pieces = _compose_group(model, group, options, say)
+        for index, ((work, number), piece) in enumerate(zip(group, pieces, strict=True)):
+            progress((first + (len(group) + index) / 2) / len(parts), f"{work.picture.name}: playing")
+            work.write(piece, folder, number, outputs)
+            if number == variations:
+                yield Outcome(work.picture, tuple(work.files), work.error)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What becomes of one picture."""
+
+    picture: Path
+    base: str
+    reading: PictureReading | None = None
+    files: list[Path] = field(default_factory=list)
+    error: ImageMusicError | None = None
+
+    def look(self, model: ImageMusic, options: ComposeOptions) -> PictureReading | None:
+        """See the picture once; None when it cannot be seen."""
         try:
-            reading = model.look(picture, options.size)
-            for number in range(1, variations + 1):
-                before = index * variations + number - 1
-                say = _stretch(progress, before * share, share / 2, picture.name)
-                piece = model.compose_reading(reading, replace(options, variation=number), say)
-                say(1.0, "playing")
-                files += write_composition(piece, folder, variation_name(base, number), outputs)
-        except ImageMusicError as caught:
-            error = caught
-        yield Outcome(picture, tuple(files), error)
+            if self.reading is None and self.error is None:
+                self.reading = model.look(self.picture, options.size)
+        except ImageMusicError as error:
+            self.error = error
+        return self.reading
+
+    def write(self, piece: Composition | ImageMusicError | None, folder: Path, number: int, out: OutputOptions) -> None:
+        """Write a piece, unless something went wrong before."""
+        if self.error is not None or piece is None:
+            return
+        try:
+            if isinstance(piece, ImageMusicError):
+                raise piece
+            self.files += write_composition(piece, folder, variation_name(self.base, number), out)
+        except ImageMusicError as error:
+            self.error = error
+
+
+def _compose_group(
+    model: ImageMusic, group: Sequence[tuple[_Work, int]], options: ComposeOptions, say: Progress
+) -> list[Composition | ImageMusicError | None]:
+    """Compose side by side; what fails does so alone.  None for pictures that cannot be seen."""
+    readings = [work.look(model, options) for work, _ in group]
+    wishes = [
+        (reading, replace(options, variation=number))
+        for reading, (_, number) in zip(readings, group, strict=True)
+        if reading is not None
+    ]
+    try:
+        pieces: list[Composition | ImageMusicError] = list(model.compose_readings(wishes, say))
+    except ImageMusicError:
+        pieces = [_compose_or_error(model, *wish) for wish in wishes]
+    found = iter(pieces)
+    return [None if reading is None else next(found) for reading in readings]
+
+
+def _compose_or_error(
+    model: ImageMusic, reading: PictureReading, options: ComposeOptions
+) -> Composition | ImageMusicError:
+    try:
+        return model.compose_reading(reading, options)
+    except ImageMusicError as error:
+        return error
+
+
+def _title(group: Sequence[tuple[_Work, int]]) -> str:
+    """Name a group of pieces: by its picture where there is one."""
+    names = list(dict.fromkeys(work.picture.name for work, _ in group))
+    return names[0] if len(names) == 1 else f"{len(names)} pictures"
 
 
 def _stretch(progress: Progress, start: float, length: float, name: str) -> Progress:

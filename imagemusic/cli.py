@@ -20,7 +20,7 @@ from imagemusic import __version__
 from imagemusic.commands import Commands, compose, data, evaluate, inspect, look
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import DependencyError, ImageMusicError
-from imagemusic.terminal import notice, print_error, progress_bar, spell_out
+from imagemusic.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (
@@ -184,7 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     arguments = build_parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        with warnings_as_notices():
+            return arguments.run(arguments)
     except ImageMusicError as error:
         print_error(error)
         return 1

@@ -7,7 +7,7 @@ piece.render().save("cover.wav")
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from imagemusic.composition import ComposeOptions, Composition, Dial, PictureRea
 from imagemusic.errors import CodecError
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.model.stepping import Stepper
-from imagemusic.model.writing import write_piece
+from imagemusic.model.writing import Job, write_pieces
 from imagemusic.music import codec
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.midi import midi_bytes
@@ -45,6 +45,30 @@ class ReplayReport:
     identical: bool
     differences: tuple[str, ...]
     composition: Composition
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A piece in the making."""
+
+    dials: dict[str, Dial]
+    options: ComposeOptions
+    writer: Writer
+    job: Job
+
+    @property
+    def share_done(self) -> float:
+        """How much of the piece is written, 0..1."""
+        return 1.0 if self.writer.finished else min(self.writer.tick / self.writer.plan.end, 1.0)
+
+    def score(self) -> Score:
+        """Read what was written."""
+        writer = self.writer
+        if not writer.finished:
+            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
+        score = codec.decode(np.array(writer.events, np.int16))
+        tracks = [replace(track, name=track.name.capitalize()) for track in score.tracks]
+        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),), keys=self.options.keys)
 
 
 class ImageMusic:
@@ -112,32 +136,53 @@ class ImageMusic:
         """
         options = options or ComposeOptions()
         if isinstance(image, list | tuple):
-            return [self.compose_reading(self.look(one, options.size), options, progress) for one in image]
+            return self.compose_readings([(self.look(one, options.size), options) for one in image], progress)
         return self.compose_reading(self.look(image, options.size), options, progress)
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""
         reading = self.look(image, options.size)
-        return [self.compose_reading(reading, replace(options, variation=number + 1)) for number in range(count)]
+        return self.compose_readings([(reading, replace(options, variation=number + 1)) for number in range(count)])
 
     def compose_reading(
         self, reading: PictureReading, options: ComposeOptions, progress: Progress | None = None
     ) -> Composition:
         """Compose a piece for a picture that was seen already."""
+        return self.compose_readings([(reading, options)], progress)[0]
+
+    def compose_readings(
+        self, wishes: Sequence[tuple[PictureReading, ComposeOptions]], progress: Progress | None = None
+    ) -> list[Composition]:
+        """Compose a piece for each of some pictures that were seen already, all side by side.
+
+        Each is the piece that it would be alone.
+
+        Raises:
+            CodecError: a piece did not end.
+        """
         started = time.perf_counter()
-        dials = settle(self.checkpoint, self.prior, reading, options)
-        score = self._write(reading, dials, options, progress)
+        drafts = [self._draft(reading, options) for reading, options in wishes]
+
+        def report(_: int) -> None:
+            if progress:
+                progress(sum(draft.share_done for draft in drafts) / len(drafts), "composing")
+
+        write_pieces(self.stepper, [draft.job for draft in drafts], progress=report)
+        scores = [draft.score() for draft in drafts]
         if progress:
             progress(1.0, "composed")
-        return Composition(
-            score=score, dials=dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
-            engine=self.stepper.engine.name, versions=library_versions(),
-            compose_seconds=time.perf_counter() - started,
-        )  # fmt: skip
+        seconds = (time.perf_counter() - started) / max(len(drafts), 1)
+        return [
+            Composition(
+                score=score, dials=draft.dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
+                engine=self.stepper.engine.name, versions=library_versions(), compose_seconds=seconds,
+            )
+            for (reading, options), draft, score in zip(wishes, drafts, scores, strict=True)
+        ]  # fmt: skip
 
-    def _write(
-        self, reading: PictureReading, dials: dict[str, Dial], options: ComposeOptions, progress: Progress | None
-    ) -> Score:
+    def _draft(self, reading: PictureReading, options: ComposeOptions) -> "_Draft":
+        """Settle what a piece shall be like."""
+        dials = settle(self.checkpoint, self.prior, reading, options)
         condition = composing_condition(self.checkpoint, reading, dials)
         rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
         pictured_bpm = self.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
@@ -146,19 +191,9 @@ class ImageMusic:
         def plan(meter: int | None) -> Plan:
             return plan_piece(options, pictured_bpm, ensemble, meter)
 
-        writer = Writer(plan(None), replan=plan)
-
-        def report(_: int) -> None:
-            if progress:
-                progress(min(writer.tick / writer.plan.end, 1.0), "composing")
-
         rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-        write_piece(self.stepper, np.stack(rows), writer, options, rng, progress=report)
-        if not writer.finished:
-            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
-        score = codec.decode(np.array(writer.events, np.int16))
-        tracks = [replace(track, name=track.name.capitalize()) for track in score.tracks]
-        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),), keys=options.keys)
+        writer = Writer(plan(None), replan=plan)
+        return _Draft(dials, options, writer, Job(np.stack(rows), writer, options, rng))
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""

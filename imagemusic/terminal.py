@@ -1,9 +1,12 @@
 """What the command line shows while it works: results on the output stream, bars and errors on the error stream."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
+
+from imagemusic.errors import ImageMusicWarning
 
 
 @contextmanager
@@ -46,6 +49,25 @@ def spell_out(table: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 def notice(message: str) -> None:
     """Print one line on the error stream."""
     print(f"imagemusic: {message}", file=sys.stderr)
+
+
+@contextmanager
+def warnings_as_notices() -> Iterator[None]:
+    """Print what the package itself warns of as one line each."""
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        if issubclass(category, ImageMusicWarning):
+            notice(str(message))
+        else:
+            others(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ImageMusicWarning)
+        others, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def print_error(error: object, where: str = "") -> None:

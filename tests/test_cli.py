@@ -75,6 +75,20 @@ def test_a_known_error_is_one_line_and_status_one(monkeypatch, capsys):
     assert capsys.readouterr().err == "imagemusic: error: cat.jpg: too good\n"
 
 
+def test_a_warning_of_the_package_is_one_line_and_no_error(monkeypatch, capsys):
+    import warnings
+
+    from imagemusic.errors import ImageMusicWarning
+
+    def warn(arguments):
+        warnings.warn("step.onnx: stale", ImageMusicWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(cli, "run_info", warn)
+    assert cli.main(["info"]) == 0
+    assert capsys.readouterr().err == "imagemusic: step.onnx: stale\n"
+
+
 def test_an_interruption_is_quiet_and_has_the_shell_s_status(monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt

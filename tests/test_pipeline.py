@@ -44,6 +44,24 @@ def test_chance_gives_other_music(model, piece, options):
     assert midi_bytes(model.compose(SUNSET, options).score) != midi_bytes(piece.score)
 
 
+def test_a_piece_composed_among_others_replays_alone_to_the_same_bytes(model, tmp_path):
+    pictures = [FOREST, SUNSET, picture(10, 10, 200)]
+    wishes = [
+        (model.look(pictures[number % 3]), ComposeOptions(
+            seconds=4 + number, seed=number // 3, guidance_scale=(1.0, 2.0)[number % 2], temperature=0.8 + number / 20,
+        )) for number in range(18)
+    ]  # fmt: skip
+    together = model.compose_readings(wishes)
+    assert [piece.options for piece in together] == [options for _, options in wishes]
+    for piece in together[::5]:
+        piece.save_record(tmp_path / "x.json")
+        assert model.replay(load_record(tmp_path / "x.json")).identical
+
+
+def test_no_wishes_no_pieces(model):
+    assert model.compose_readings([]) == []
+
+
 def test_another_picture_gives_other_music(model, piece):
     assert midi_bytes(model.compose(FOREST, SHORT).score) != midi_bytes(piece.score)
 
