@@ -10,7 +10,6 @@ and all near misses.
 
 import argparse
 import csv
-import hashlib
 import random
 import re
 import sys
@@ -18,14 +17,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import sqrt
 from pathlib import Path, PurePath
 from typing import Any
 
 import distortions
 import near_misses
-from near_misses import Catalogue, Miss, Track
+from near_misses import Catalogue, Miss, Track, half_of, read_catalogue
 from tqdm import tqdm
 
 from imagemusic.data.matching import REVIEW_THRESHOLD, THRESHOLD, rank, score
@@ -35,7 +33,6 @@ from imagemusic.training.results import write_result
 
 TRIES = 4000  # before another misnaming is taken
 GRID = [round(0.5 + 0.01 * step, 2) for step in range(50)]
-ALBUM_OF_VERSIONS = re.compile(r"(?i)\b(?:live|unplugged|vivo|karaoke|tribute|concert|acoustic|instrumental)")
 ARRANGED = re.compile(r"\s*\((?:ensemble|etude)\)$")  # said of the file, not of the song
 WANTED_PRECISION = 0.99
 
@@ -62,32 +59,6 @@ class Outcome:
     top: Track | None
 
 
-def read_catalogue(folder: Path) -> list[Track]:
-    """Read the tracks of both files, each artist and title once."""
-    tracks: dict[tuple[str, str], Track] = {}
-    with open(folder / "spotify_songs.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if ALBUM_OF_VERSIONS.search(row["track_album_name"]) and not near_misses.VERSION.search(row["track_name"]):
-                continue  # then nobody can tell from the title
-            if row["track_artist"] and row["track_name"] and row["track_name"] != "NA":
-                seconds, date = float(row["duration_ms"]) / 1000, row["track_album_release_date"]
-                track = Track(row["track_artist"], row["track_name"], row["track_album_name"], seconds, date)
-                tracks.setdefault((track.artist.casefold(), track.title.casefold()), track)
-    with open(folder / "spotify_20k" / "album_tracks.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if ALBUM_OF_VERSIONS.search(row["album"]) and not near_misses.VERSION.search(row["title"]):
-                continue
-            if row["artist"] and row["title"]:
-                track = Track(row["artist"], row["title"], row["album"], None, row["release_date"])
-                tracks.setdefault((track.artist.casefold(), track.title.casefold()), track)
-    return list(tracks.values())
-
-
-def half_of(artist: str) -> int:
-    """Put an artist into one of two halves, for good."""
-    return hashlib.sha256(near_misses.letters(artist).encode()).digest()[0] % 2
-
-
 def heard(rng: random.Random, seconds: float | None) -> float | None:
     """Make up the duration of a MIDI file of a track: unknown, near, or cut short."""
     draw = rng.random()
@@ -107,15 +78,15 @@ def make_cases(
     """Make `files` files whose recording is found among others, and as many for which only others are found."""
     for number in range(files):
         for kind in ("right", list(misses)[number % len(misses)]):
-            for attempt in count(number):  # some misnamings and near misses do not go together
-                way = list(ways)[(number if attempt - number < TRIES else attempt) % len(ways)]
+            for attempt in range(2 * TRIES):  # some misnamings and near misses do not go together
+                way = list(ways)[(number if attempt < TRIES else attempt) % len(ways)]
                 track = rng.choice(tracks)
                 path, used = distortions.distort(rng, track.artist, track.title, ways, way)
-                if not used:
-                    continue
-                miss = misses[kind](rng, catalogue, track) if kind != "right" else None
-                if miss or kind == "right":
+                miss = misses[kind](rng, catalogue, track) if used and kind != "right" else None
+                if used and (miss or kind == "right"):
                     break
+            else:
+                continue
             others = [misses[name](rng, catalogue, track) for name in rng.sample(list(misses), 4)]
             offered = [other for other in (*others, *catalogue.other_titles(track, 2), miss) if other]
             if kind == "right":
@@ -248,9 +219,6 @@ def speed(cases: Sequence[Case]) -> dict[str, int]:
 
 def plot(path: Path, chosen_on: list[dict[str, float]], judged_on: list[dict[str, float]]) -> None:
     """Draw precision and recall over the threshold."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4))
@@ -272,7 +240,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--catalog", type=Path, required=True, help="folder of spotify_songs.csv and spotify_20k/")
     parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="lists of real files: midi, artist, title")
-    parser.add_argument("--files", type=int, default=4000, help="right ones in each half; as many near misses")
+    parser.add_argument("--files", type=int, default=2000, help="right ones in each half; as many near misses")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs/results/matching.json"))
     arguments = parser.parse_args()

@@ -1,15 +1,19 @@
 """What scripts/measure_matching.py offers beside the right recording: songs and versions that only look like it."""
 
+import csv
+import hashlib
 import random
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
+ALBUM_OF_VERSIONS = re.compile(r"(?i)\b(?:live|unplugged|vivo|karaoke|tribute|concert|acoustic|instrumental)")
 VERSION = re.compile(
     r"(?i)\b(?:remix|mix|live|acoustic|demo|karaoke|instrumental|vivo|version|versión|edit|unplugged|acústico|session"
     r"|sessions|interlude|commentary|skit|rehearsal|medley|acapella|take \d|rework|bootleg|cover|performance|ver\.)"
@@ -49,12 +53,14 @@ class Track:
     date: str
 
 
+@lru_cache(maxsize=1 << 18)
 def letters(text: str) -> str:
     """Keep letters and digits, without case and accents."""
     plain = unicodedata.normalize("NFD", text.casefold())
     return "".join(one for one in plain if one.isalnum())
 
 
+@lru_cache(maxsize=1 << 17)
 def base(title: str) -> str:
     """Cut a title at the first bracket or dash that stands free."""
     cut = re.split(r"\s[-–]\s|\s*[(\[]", title, maxsplit=1)[0]
@@ -115,6 +121,32 @@ class Catalogue:
     def other_artists(self, track: Track) -> list[Track]:
         """List songs of the same title by others."""
         return [other for other in self.by_base[base(track.title)] if not self.same(track, other)]
+
+
+def read_catalogue(folder: Path) -> list[Track]:
+    """Read the tracks of both files, each artist and title once."""
+    tracks: dict[tuple[str, str], Track] = {}
+    with open(folder / "spotify_songs.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if ALBUM_OF_VERSIONS.search(row["track_album_name"]) and not VERSION.search(row["track_name"]):
+                continue  # then nobody can tell from the title
+            if row["track_artist"] and row["track_name"] and row["track_name"] != "NA":
+                seconds, date = float(row["duration_ms"]) / 1000, row["track_album_release_date"]
+                track = Track(row["track_artist"], row["track_name"], row["track_album_name"], seconds, date)
+                tracks.setdefault((track.artist.casefold(), track.title.casefold()), track)
+    with open(folder / "spotify_20k" / "album_tracks.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if ALBUM_OF_VERSIONS.search(row["album"]) and not VERSION.search(row["title"]):
+                continue
+            if row["artist"] and row["title"]:
+                track = Track(row["artist"], row["title"], row["album"], None, row["release_date"])
+                tracks.setdefault((track.artist.casefold(), track.title.casefold()), track)
+    return list(tracks.values())
+
+
+def half_of(artist: str) -> int:
+    """Put an artist into one of two halves, for good."""
+    return hashlib.sha256(letters(artist).encode()).digest()[0] % 2
 
 
 Miss = Callable[[random.Random, Catalogue, Track], Track | None]
