@@ -121,10 +121,12 @@ def _measure(model: ImageMusic, jobs: Sequence[Job]) -> list[Measured]:
 
 
 def compose_jobs(model: ImageMusic, jobs: Sequence[Job]) -> Iterator[Score]:
-    """Compose the jobs in order."""
+    """Compose the jobs, those of each kind side by side, and give them in order."""
+    pieces = model.compose_readings([(job.reading, job.options) for job in jobs if job.masked])
+    masked = iter([piece.score for piece in pieces])
     unmasked = iter(compose_unmasked(model, [job for job in jobs if not job.masked]))
     for job in jobs:
-        yield model.compose_reading(job.reading, job.options).score if job.masked else next(unmasked)
+        yield next(masked if job.masked else unmasked)
 
 
 def compose_unmasked(model: ImageMusic, jobs: Sequence[Job]) -> list[Score]:
