@@ -81,7 +81,10 @@ def _spotify(options: SourceOptions, say: Say) -> Source:
 def _folder(options: SourceOptions, say: Say) -> Source:
     from imagemusic.data.sources.folder import Folder
 
-    return Folder(options.midi_dir, options.pairs)
+    folder = Folder(options.midi_dir, options.pairs)
+    if strays := folder.strays():
+        say(f"{options.pairs}: {len(strays)} of its MIDI files are not there, such as {strays[0]}")
+    return folder
 
 
 def _address(name: str, default: str) -> str:

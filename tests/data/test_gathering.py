@@ -359,6 +359,15 @@ def test_a_folder_gathers_what_lies_in_it_and_asks_nobody(match, midi, tmp_path,
     assert server.asked == []
 
 
+def test_a_table_that_names_missing_files_is_used_and_they_are_told(match, midi, tmp_path):
+    put(tmp_path / "x.jpg", picture_of("x", 64))
+    put(tmp_path / "pairs.csv", f"midi,image\nmidi/{SONGS[0].key},x.jpg\nmidi/gone.mid,x.jpg\n".encode())
+    status, out, err = match("--source", "folder", "--pairs", tmp_path / "pairs.csv")
+    assert status == 0
+    assert "pairs.csv: 1 of its MIDI files are not there, such as " in err and "gone.mid" in err
+    assert out.splitlines()[-1].endswith("5 unmatched, 1 matched, of 6 MIDI files")
+
+
 # Bad input
 
 

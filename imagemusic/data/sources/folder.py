@@ -71,6 +71,10 @@ class Folder:
             self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
         ]
 
+    def strays(self) -> list[Path]:
+        """List MIDI files that the table names and that are not there."""
+        return [pair.midi for pairs in (self._pairs or {}).values() for pair in pairs if not pair.midi.is_file()]
+
     def album(self, wanted: str) -> Album:
         """Take a folder for an album: its cover, and its MIDI files as the track list."""
         folder = Path(wanted)
