@@ -33,20 +33,8 @@ COLLECTION_NAMES = """
     piano, guitar, instrumental, backing tracks, backup, 0-9, a-z
 """
 COLLECTIONS = frozenset(normalise(name) for name in COLLECTION_NAMES.split(","))
-NO_TITLES = (
-    "melody",
-    "song",
-    "track",
-    "midi",
-    "music",
-    "untitled",
-    "unknown",
-    "main",
-    "full",
-    "score",
-    "output",
-    "piano",
-)
+NO_TITLE_WORDS = "melody song track midi music untitled unknown main full score output piano"
+NO_TITLES = frozenset(NO_TITLE_WORDS.split(" "))
 NUMBERED = re.compile(
     r"^\s*(?:[\[(]\s*\d{1,3}\s*[\])]\s*[-.]?|(?:\d-)?\d{1,3}\s*(?:\.\s|\)|-\s|\s-|\.(?=[A-Za-z])|_-_|_-|-_)\s*-?|"
     r"(?:track|trk)[ _]*\d{1,3}\s*[-._ ]+|\d-\d{2}\s+|0\d[ _]+|0\d-|[a-d]\d\s+-?\s*(?=\S+\s+-))\s*(?=\S)",
@@ -120,7 +108,7 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
     parts = parts or [_clean(stem)]
     # "Yesterday - Live" in a folder is one title; alone it may be an artist and a title.
     first = 1 if folders and not any(_alike(parts[0], folder) for folder in folders) else 2
-    cut = next((place for place in range(first, len(parts)) if read_remark(parts[place])), len(parts))
+    cut = next((place for place in range(first, len(parts)) if _is_remark(parts[place])), len(parts))
     tail = "".join(f" - {remark}" for remark in parts[cut:])
     parts = parts[:cut]
     whole = " - ".join(parts) + tail
@@ -178,6 +166,11 @@ def _without_copy(stem: str) -> tuple[str, int]:
         if (found := pattern.search(stem)) and found.start() > 0:
             return _without_copy(stem[: found.start()])[0], int(next((group for group in found.groups() if group), 1))
     return stem, 0
+
+
+def _is_remark(part: str) -> bool:
+    """Say whether a part is about a version; "With or Without You" and "From Me to You" are songs."""
+    return bool(read_remark(part)) and not re.match(r"(?:with|from|con|avec|mit)\b", part, re.IGNORECASE)
 
 
 def _says_nothing(folder: str) -> bool:

@@ -34,6 +34,8 @@ def read(path):
         ("AC%2FDC/T.N.T.mid", "AC/DC", "T.N.T"),
         ("Various/Jonathan Coulton - Re- Your Brains/melody.mid", "Jonathan Coulton", "Re- Your Brains"),
         ("Little Venice/Melody.mid", "Little Venice", "Melody"),
+        ("Best of/U2 - With or Without You.mid", "U2", "With or Without You"),
+        ("dont-stop-me-now.mid", None, "dont stop me now"),
     ],
 )
 def test_artist_and_title_are_read_however_they_are_arranged(path, artist, title):
