@@ -32,6 +32,7 @@ from imagemusic.music.score import VELOCITY
 
 FORMAT_VERSION = 2
 STRETCH = 16  # rows whose own cues are measured: a bar or two of a melody, a chord or two of a band
+STRETCHES_OF_MODE = 8  # stretches over which a mode is measured: a few notes have no key
 ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])
 
 
@@ -83,7 +84,9 @@ def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], 
     tempo_known = piece.tempo_known or not piece.metrical
     cues = measure(score, tempo_known=tempo_known, velocity_known=piece.velocity_known)
     ends = np.append(rows["tick"][::STRETCH], score.end).astype(np.int64)
-    stretches = measure_spans(score, ends, tempo_known=tempo_known, velocity_known=piece.velocity_known)
+    stretches = measure_spans(
+        score, ends, tempo_known=tempo_known, velocity_known=piece.velocity_known, spans_of_mode=STRETCHES_OF_MODE
+    )
     prepared = PreparedPiece(
         id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, stretch=0,
         rows=len(rows),

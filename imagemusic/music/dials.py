@@ -47,11 +47,17 @@ def measure(score: Score, *, tempo_known: bool = True, velocity_known: bool = Tr
 
 
 def measure_spans(
-    score: Score, ticks: NDArray[np.integer], *, tempo_known: bool = True, velocity_known: bool = True
+    score: Score,
+    ticks: NDArray[np.integer],
+    *,
+    tempo_known: bool = True,
+    velocity_known: bool = True,
+    spans_of_mode: int = 1,
 ) -> NDArray[np.float64]:
     """Measure the cues (S, 8) of the spans between S + 1 ascending ticks; NaN for what cannot be known.
 
-    A note belongs to the span in which it starts; for polyphony it counts wherever it sounds.
+    A note belongs to the span in which it starts; for polyphony it counts wherever it sounds.  The mode is measured
+    over a span and those after it, `spans_of_mode` in all, because a few notes have no key.
     """
     ticks = np.asarray(ticks, np.int64)
     count, length = len(ticks) - 1, np.diff(ticks)
@@ -78,7 +84,7 @@ def measure_spans(
             column["register"][:] = _means(onset, notes[:, PITCH], ticks)
             held = np.concatenate([_held_share(track) for track in tracks])
             column["articulation"][:] = _means(onset, held, ticks)
-            column["mode"][:] = _major_margins(notes, ticks)
+            column["mode"][:] = _major_margins(notes, ticks, spans_of_mode)
             column["polyphony"][:] = _sounding(notes, ticks)
     result[~np.isfinite(result)] = np.nan
     silent = _totals(joined[:, ONSET], np.ones(len(joined)), ticks) == 0
@@ -125,12 +131,15 @@ def key_correlations(profiles: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.einsum("sp,ktp->skt", centred, kinds)
 
 
-def _major_margins(notes: NDArray[np.integer], ticks: NDArray[np.integer]) -> NDArray[np.float64]:
+def _major_margins(notes: NDArray[np.integer], ticks: NDArray[np.integer], ahead: int) -> NDArray[np.float64]:
     """Best correlation with a major key less the best with a minor key (S,), pitch classes weighted by length."""
     span = np.searchsorted(ticks, notes[:, ONSET], side="right")
     weights = notes[:, DURATION].astype(np.float64)
     cells = np.bincount(span * 12 + notes[:, PITCH] % 12, weights=weights, minlength=12 * (len(ticks) + 1))
     profiles = cells.reshape(-1, 12)[1 : len(ticks)].astype(np.float64)
+    sums = np.concatenate([np.zeros((1, 12)), profiles.cumsum(axis=0)])
+    first = np.arange(len(profiles))
+    profiles = sums[np.minimum(first + ahead, len(profiles))] - sums[first]
     best = key_correlations(profiles).max(axis=-1)
     return np.where(profiles.any(axis=1), best[:, 0] - best[:, 1], np.nan)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
-from imagemusic.data.pairing import SHARED_DIALS, Pictures, pair
+from imagemusic.data.pairing import NO_PICTURE, SHARED_DIALS, Pictures, pair
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES, DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -23,7 +23,7 @@ from imagemusic.music.ensembles import ENSEMBLES
 NOTHING, ROUGH, GUESSED, SURE = range(4)
 REGISTER = CUES.index("register")
 SPREAD = 1 / np.sqrt(3)  # standard deviation of ranks in -1..1
-ALL_CUES, AS_PICTURED = 0.45, 0.65  # of the sure: up to here all but the sums, up to there what a picture tells
+ALL_CUES, AS_PICTURED = 0.6, 0.75  # of the sure: up to here all but the sums, up to there what a picture tells
 SHARED = [DIALS.index(name) for name in SHARED_DIALS]
 
 
@@ -64,7 +64,9 @@ class Givens:
         # A picture that contradicts the dials teaches that the dials win; where the dials are a guess, it is the guess.
         contrary = (rng.random(count) < shares["contrary"]) & (self.kind != GUESSED)
         shared = np.where(contrary[:, None], np.nan, self.whole[:, SHARED])
-        self.embedding = _embeddings(shared, pictures, rng, temperature)
+        own = pictures.preferred([piece.id for piece in pieces], np.random.default_rng((*seed, 1)))
+        own[contrary] = NO_PICTURE
+        self.embedding = _embeddings(shared, pictures, own, rng, temperature)
         self.embedding[(rng.random(count) < shares["no_embedding"]) | (self.kind == NOTHING)] = np.nan
 
     def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -105,13 +107,17 @@ def _guesses(
 
 
 def _embeddings(
-    shared: NDArray[np.float64], pictures: Pictures, rng: np.random.Generator, temperature: float
+    shared: NDArray[np.float64],
+    pictures: Pictures,
+    own: NDArray[np.int64],
+    rng: np.random.Generator,
+    temperature: float,
 ) -> NDArray[np.float64]:
-    """Embedding (P, E) of the picture with which each piece is paired."""
+    """Embedding (P, E) of the picture with which each piece is paired: its own one (P,) as a rule, where it has one."""
     embeddings = np.empty((len(shared), pictures.embeddings.shape[-1]))
     for start in range(0, len(shared), 256):  # a few at a time: pieces x pictures x dials is large
         chosen = slice(start, start + 256)
-        picture = pair(shared[chosen], pictures, rng, temperature=temperature)
+        picture = pair(shared[chosen], pictures, rng, temperature=temperature, exact=own[chosen])
         view = rng.integers(pictures.embeddings.shape[1], size=len(picture))
         embeddings[chosen] = pictures.embeddings[picture, view]
     return embeddings

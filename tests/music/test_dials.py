@@ -87,6 +87,16 @@ def test_spans_are_measured_one_by_one():
     assert second[CUES.index("register")] == 80
 
 
+def test_a_mode_may_be_measured_over_more_spans_than_one():
+    score = Score([scale_of([*C_MAJOR, 0, 4, 7, 0, *A_MINOR, 9, 12, 16, 9])])
+    ticks = np.array([0, 12 * 24, 24 * 24])
+    wide = measure_spans(score, ticks, spans_of_mode=2)[:, CUES.index("mode")]
+    narrow = measure_spans(score, ticks)[:, CUES.index("mode")]
+    assert wide[0] == pytest.approx(measure(score)["mode"])
+    assert wide[0] != pytest.approx(narrow[0])
+    assert wide[1] == pytest.approx(narrow[1])
+
+
 def test_a_note_sounds_on_in_the_next_span_and_a_silent_span_has_no_cues():
     score = Score([Track([Note(0, 60, 48), Note(24, 64, 6), Note(30, 67, 6), Note(200, 60, 6)])])
     spans = measure_spans(score, np.array([0, 24, 100, 150, 206]))
