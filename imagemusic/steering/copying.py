@@ -58,16 +58,22 @@ def longest_matches(lines: Sequence[Intervals], corpus: Sequence[Intervals]) -> 
         queries.extend()
         if length < SHORTEST:
             continue
-        hashes = np.unique(known.hashes)
-        if not len(hashes) or not len(queries.hashes):
+        # A run that is not shared is not the start of a longer one that is.
+        wanted = np.unique(queries.hashes)
+        known.keep(_among(known.hashes, wanted))
+        queries.keep(_among(queries.hashes, np.unique(known.hashes)))
+        if not len(queries.hashes):
             break
-        place = np.minimum(np.searchsorted(hashes, queries.hashes), len(hashes) - 1)
-        owners = np.unique(queries.owners[hashes[place] == queries.hashes])
-        if not len(owners):
-            break
-        longest[owners] = length
-        queries.keep(owners)
+        longest[queries.owners] = length
     return longest
+
+
+def _among(hashes: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell which hashes (N,) are among sorted ones (M,)."""
+    if not len(ordered):
+        return np.zeros(len(hashes), bool)
+    place = np.minimum(np.searchsorted(ordered, hashes), len(ordered) - 1)
+    return ordered[place] == hashes
 
 
 class _Runs:
@@ -84,17 +90,13 @@ class _Runs:
         self._length = 0
 
     def extend(self) -> None:
-        kept = self._room > self._length
-        self._filter(kept)
+        self.keep(self._room > self._length)
         mixed = (self.hashes ^ self._values[self._starts + self._length]) * BASE
         self.hashes = mixed ^ (mixed >> np.uint64(29))
         self._length += 1
 
-    def keep(self, owners: NDArray[np.int64]) -> None:
-        """Drop the runs of all lines but these: a line without a run has no longer one."""
-        self._filter(np.isin(self.owners, owners))
-
-    def _filter(self, kept: NDArray[np.bool_]) -> None:
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the runs (N,)."""
         self.owners, self._room = self.owners[kept], self._room[kept]
         self._starts, self.hashes = self._starts[kept], self.hashes[kept]
 
