@@ -6,6 +6,7 @@ Both give the same numbers.
 """
 
 from dataclasses import dataclass, field
+from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,17 @@ def remaining_index(ticks: NDArray[np.integer]) -> NDArray[np.int64]:
     far = 28 + np.ceil(np.log2(np.maximum(beats, 32) / 32) * 3)
     index = np.where(beats <= 8, near, np.where(beats <= 32, middle, far))
     return 1 + np.minimum(index, REMAINING_SIZE - 2).astype(np.int64)
+
+
+def remaining_of(ticks: int) -> int:
+    """Say the same of one number of ticks; a few times quicker than an array of one."""
+    if ticks <= 8 * TICKS_PER_BEAT:
+        step = -(-2 * max(ticks, 0) // TICKS_PER_BEAT)
+    elif ticks <= 32 * TICKS_PER_BEAT:
+        step = 16 - (8 * TICKS_PER_BEAT - ticks) // (2 * TICKS_PER_BEAT)
+    else:
+        step = 28 + ceil(log2(ticks / TICKS_PER_BEAT / 32) * 3)
+    return 1 + min(step, REMAINING_SIZE - 2)
 
 
 def place_of(ticks: NDArray[np.integer] | int, bar: NDArray[np.integer] | int) -> NDArray[np.int64]:

@@ -52,6 +52,7 @@ class Writer:
     _stage: Stage = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
     _before: tuple[int, ...] = ()
+    _stacked: tuple[int, Mask] = (-1, _ANY_LENGTH)  # after how many events, and what may stack then
 
     def __post_init__(self) -> None:
         self._stage = Stage(self.plan, self.running)
@@ -59,7 +60,7 @@ class Writer:
         self._before = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
 
     def _remaining(self, tick: int) -> int:
-        return int(context.remaining_index(np.array(self.plan.end - tick)))
+        return context.remaining_of(self.plan.end - tick)
 
     @property
     def before(self) -> tuple[int, ...]:
@@ -135,8 +136,11 @@ class Writer:
         return bool(self._stackable().any())
 
     def _stackable(self) -> Mask:
-        _, part, pitch, _, _ = self.events[-1]
-        return self._stage.stackable(self.running.tick, part, pitch)
+        """Parts that may play with the last row; the mask is asked for twice an event, and not to be changed."""
+        if self._stacked[0] != len(self.events):
+            _, part, pitch, _, _ = self.events[-1]
+            self._stacked = len(self.events), self._stage.stackable(self.running.tick, part, pitch)
+        return self._stacked[1]
 
     def _is_scored(self) -> bool:
         """Tell whether enough parts are declared for the music to begin."""
@@ -175,7 +179,7 @@ class Writer:
             mask = stage.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
-            mask = self._stackable()
+            mask = self._stackable().copy()
             mask[END] = self._may_end()
         else:
             mask = stage.playable(tick)

@@ -19,6 +19,7 @@ from imagemusic.music.context import (
     context,
     place_of,
     remaining_index,
+    remaining_of,
 )
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.music.test_codec import scores
@@ -94,3 +95,8 @@ def test_what_remains_never_leaves_its_vocabulary_nor_grows_as_time_goes_by():
     assert index.min() == 1
     assert index.max() == REMAINING_SIZE - 1
     assert (np.diff(index) >= 0).all()
+
+
+def test_what_is_left_is_the_same_for_one_number_and_for_many():
+    ticks = [*range(-50, 3_000), 24 * 64, 24 * 64 + 1, 24 * 128, 24 * 4096, 2**31 - 1]
+    assert [remaining_of(tick) for tick in ticks] == remaining_index(np.array(ticks)).tolist()
