@@ -1,6 +1,6 @@
 """Command line: `imagemusic compose cover.jpg --out music`.
 
-    compose   pictures -> MIDI, sound and records        train   a settings file -> a model
+    compose   pictures -> MIDI, sound and records        train   a data set -> a model
     replay    a record -> the same MIDI again            info    what a checkpoint is
     render    MIDI -> sound and a piano roll             app     the page, in the browser
     look      what pictures say of the music             data    covers and MIDI files -> a data set
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands, compose, data, evaluate, inspect, look
+from imagemusic.commands import Commands, compose, data, evaluate, inspect, look, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
-from imagemusic.errors import DependencyError, ImageMusicError
+from imagemusic.errors import ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (
-    look.register, data.register, evaluate.register, inspect.register,
+    look.register, data.register, train.register, evaluate.register, inspect.register,
 )  # fmt: skip
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -43,9 +43,6 @@ EXAMPLES = {
     "info": """
   imagemusic info
   imagemusic info runs/mine/checkpoint""",
-    "train": """
-  imagemusic train scripts/experiments/default.toml
-  imagemusic train mine.toml --restart""",
     "app": """
   imagemusic app
   imagemusic app --host 0.0.0.0 --port 8080""",
@@ -98,10 +95,6 @@ def build_parser() -> argparse.ArgumentParser:
 
     info = add_command("info", run_info, "tell what a checkpoint is")
     info.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="a folder (default: the model that ships)")
-
-    train = add_command("train", run_train, "train a model as a settings file says")
-    train.add_argument("config", type=Path, metavar="CONFIG.toml", help="the settings")
-    train.add_argument("--restart", action="store_true", help="begin anew instead of going on where the run stopped")
 
     app = add_command("app", run_app, "open the page in a browser on this machine")
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
@@ -160,16 +153,6 @@ def run_info(arguments: argparse.Namespace) -> int:
     from imagemusic.pipeline import ImageMusic
 
     print("\n".join(spell_out(ImageMusic.from_pretrained(arguments.checkpoint).describe())))
-    return 0
-
-
-def run_train(arguments: argparse.Namespace) -> int:
-    try:
-        from imagemusic.training.trainer import train
-    except ModuleNotFoundError as error:
-        raise DependencyError(f"training needs {error.name}; run: pip install 'imagemusic[train]'") from error
-
-    print(train(arguments.config, resume=not arguments.restart))
     return 0
 
 

@@ -46,6 +46,8 @@ class Recorder(Callback):
             draw_curves(self.run / "metrics.csv", self.run / "curves.png")
 
     def _validate(self, decoder: NoteDecoder) -> dict[str, float]:
+        if not self.pieces:  # a small data set may have none to hold out
+            return {}
         results = list(piece_nats(decoder, self.prepared, self.pieces))
         pieces = [piece for piece, _, _ in results]
         bits = bits_per_note([nats for _, nats, _ in results], pieces)

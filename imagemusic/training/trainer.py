@@ -40,6 +40,11 @@ from imagemusic.training.restore import load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
+def _rank() -> int:
+    """Number of this process; lightning starts this same command for every further one."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
 class _Steps:
     """The batches of all steps, as tensors, of which those before `first` are done.
 
@@ -125,30 +130,47 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     """
     config = read_config(config_path)
     options, run = config.training, Path(config.training.run)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    lightning.seed_everything(options.seed, verbose=False)
     prepared = PreparedSet.open(Path(options.prepared))
     pictures = Pictures.open(Path(options.pictures), "train")
     if unknown := sorted({*options.corpora, *config.batches.corpus_weights} - CORPORA.keys()):
         raise ConfigError(f"{config_path}: unknown corpus {unknown[0]!r}; choose from {', '.join(CORPORA)}")
     layout = layout_for(pictures.embeddings.shape[-1])
     pieces = tuple(p for p in prepared.select("train") if not options.corpora or p.corpus in options.corpora)
-    rank = int(os.environ.get("LOCAL_RANK", 0))  # lightning starts this same command for every further process
+    if _rank() == 0:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "config.toml").write_bytes(config_path.read_bytes())
+    fit(config, prepared, pictures, layout, pieces, resume=resume)
+    if options.encoder and _rank() == 0:
+        export_run(run, config, prepared, layout, pieces)
+    return run
+
+
+def fit(
+    config: TrainConfig,
+    prepared: PreparedSet,
+    pictures: Pictures,
+    layout: ConditionLayout,
+    pieces: tuple[PreparedPiece, ...],
+    *,
+    resume: bool = True,
+) -> None:
+    """Train a decoder on pieces and pictures into the run's directory, going on from RUN/last.ckpt when it is there."""
+    options, run = config.training, Path(config.training.run)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    lightning.seed_everything(options.seed, verbose=False)
     source = BatchSource(
-        prepared, pieces, pictures, layout, config.batches, options.seed, share=(rank, options.devices)
+        prepared, pieces, pictures, layout, config.batches, options.seed, share=(_rank(), options.devices)
     )
     decoder = NoteDecoder(decoder_config(config.decoder, layout))
     if options.start:
         load_weights(decoder, open_checkpoint(Path(options.start)))
     module = NoteTraining(decoder, options)
 
-    if rank == 0:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "config.toml").write_bytes(config_path.read_bytes())
+    run.mkdir(parents=True, exist_ok=True)
     last = run / "last.ckpt" if resume and (run / "last.ckpt").exists() else None
     first = int(torch.load(last, weights_only=True)["global_step"]) if last else 0
-    if rank == 0:
+    if _rank() == 0:
         forget_after(first, run / "metrics.csv")
     trainer = lightning.Trainer(
         accelerator=options.accelerator, devices=options.devices, max_steps=options.steps,
@@ -160,9 +182,6 @@ def train(config_path: Path, *, resume: bool = True) -> Path:
     )  # fmt: skip
     if first < options.steps:
         trainer.fit(module, _Steps(source, first, options.steps), ckpt_path=last, weights_only=True)
-    if options.encoder and rank == 0:
-        export_run(run, config, prepared, layout, pieces)
-    return run
 
 
 def export_run(

@@ -1,0 +1,106 @@
+"""Covers of a data set -> what the encoder of a model says of them, once for all epochs.
+
+DATASET/pictures.npz   id, split, embedding (P, 3, E) of three views, dial_mean, and ranks of valence and arousal
+                       a cover that is there already is not looked at again
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from imagemusic.checkpoint import Checkpoint
+from imagemusic.data.pairing import SHARED_DIALS, Pictures
+from imagemusic.data.prepared_data import OwnSet
+from imagemusic.errors import DataError
+from imagemusic.model.reading import PictureReader, Prior
+from imagemusic.vision.image import load_image, load_pixels
+from imagemusic.vision.views import crop
+
+PICTURES = "pictures.npz"
+SAVED_EVERY = 500  # covers
+CROPPED = 0.08  # share of both sides that the third view loses
+RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
+
+VIEWS: tuple[Callable[[Image.Image], Image.Image], ...] = (
+    lambda image: image,
+    ImageOps.mirror,
+    lambda image: crop(image, CROPPED),
+)
+Progress = Callable[[float, str], None]
+
+
+def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
+    """Embed every cover that a piece has; return the file.
+
+    Raises:
+        DataError: no piece has a cover that can be read.
+    """
+    splits = {row.cover: piece.split for row, piece in zip(own.rows, own.prepared, strict=True) if row.cover}
+    path = own.folder / PICTURES
+    done = _known(path, checkpoint.id)
+    reader = PictureReader(checkpoint.folder / "encoder.onnx", checkpoint.config["encoder"]["size"])
+    missing = [cover for cover in splits if cover not in done]
+    for number, cover in enumerate(missing, 1):
+        image = load_image(own.folder / cover, at_least=2 * reader.size)
+        seen = [reader.read(load_pixels(view(image), reader.size)) for view in VIEWS]
+        done[cover] = (np.stack([embedding for embedding, _, _ in seen]).astype(np.float16), seen[0][1])
+        if progress:
+            progress(number / len(missing), f"looking at covers, {number} of {len(missing)}")
+        if number % SAVED_EVERY == 0:
+            _save(path, done, splits, checkpoint)
+    if not splits:
+        raise DataError(f"{own.folder}: no piece has a cover of its own; match some first, see its review.csv")
+    _save(path, done, splits, checkpoint)
+    return path
+
+
+def _known(path: Path, checkpoint_id: str) -> dict[str, tuple[NDArray[np.float16], NDArray[np.float32]]]:
+    """Read what this model has seen already; nothing where there is no such file or another model's."""
+    try:
+        with np.load(path) as table:
+            if str(table["checkpoint"]) != checkpoint_id:
+                return {}
+            return dict(
+                zip(table["id"].tolist(), zip(table["embedding"], table["dial_mean"], strict=True), strict=True)
+            )
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkpoint: Checkpoint) -> None:
+    ids = [cover for cover in done if cover in splits]
+    means = np.array([done[cover][1] for cover in ids], np.float32).reshape(-1, len(SHARED_DIALS))
+    prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
+    ranks = [prior.spread(mean, checkpoint.config["pictures"]) for mean in means]
+    labels = {name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in SHARED_DIALS}
+    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with open(waiting, "wb") as file:
+        np.savez(
+            file, id=np.array(ids), split=np.array([splits[cover] for cover in ids]), dial_mean=means,
+            embedding=np.stack([done[cover][0] for cover in ids]), checkpoint=np.array(checkpoint.id), **labels,
+        )  # fmt: skip
+    os.replace(waiting, path)
+
+
+def own_pictures(own: OwnSet, path: Path, split: str = "train") -> Pictures:
+    """Open the embedded covers of a split, with the pieces that each belongs to by itself or by its label.
+
+    Raises:
+        DataError: no cover is in that split.
+    """
+    pictures = Pictures.open(path, split)
+    place = {str(name): number for number, name in enumerate(pictures.ids)}
+    pieces = [(piece.id, row) for piece, row in zip(own.prepared, own.rows, strict=True) if piece.split == split]
+    exact = {name: place[row.cover] for name, row in pieces if row.cover in place}
+    labelled: dict[str, Sequence[int]] = {}
+    for name, row in pieces:
+        if row.label and name in exact:
+            labelled[row.label] = [*labelled.get(row.label, ()), exact[name]]
+    shelves = {label: np.unique(np.array(numbers)) for label, numbers in labelled.items()}
+    kinds = {name: shelves[row.label] for name, row in pieces if row.label in shelves and name not in exact}
+    return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, kinds=kinds)
