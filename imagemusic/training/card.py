@@ -63,7 +63,7 @@ tags: [music-generation, image-to-music, midi, lstm]
 
 # imagemusic, default model
 
-A picture goes in, notes come out: MobileNetV2 (ImageNet weights under Apache-2.0, fine-tuned) sees the picture, an LSTM
+A picture goes in, notes come out: MobileNetV2 (ImageNet weights under Apache-2.0, frozen) sees the picture, an LSTM
 of {hidden_size} x {layers} units writes the notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
 
 ## Learned from

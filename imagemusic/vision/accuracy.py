@@ -1,4 +1,4 @@
-"""How well dials are told from pictures: correlations with intervals over groups, coverage, and a ridge to compare."""
+"""How well and how steadily dials are told from pictures: correlations with intervals over groups, coverage."""
 
 from collections.abc import Callable
 
@@ -51,21 +51,14 @@ def coverage(truth: Floats, mean: Floats, sd: Floats) -> dict[int, float]:
     return {percent: float((error <= width).mean()) for percent, width in CENTRAL.items()}
 
 
-def ridge(features: Floats, truth: Floats, strength: float) -> Callable[[Floats], Floats]:
-    """Fit a ridge regression on standardised features (N, F); return its prediction as a function of features."""
-    centre, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
-    scaled = (features - centre) / spread
-    # The dual form: there are fewer pictures than features.
-    weights = scaled.T @ np.linalg.solve(scaled @ scaled.T + strength * np.eye(len(scaled)), truth - truth.mean())
-    return lambda others: (others - centre) / spread @ weights + truth.mean()
-
-
-def best_ridge(
-    features: Floats, truth: Floats, train: NDArray[np.int64], validation: NDArray[np.int64]
-) -> Callable[[Floats], Floats]:
-    """Fit ridges of several strengths on the training rows and keep the one that errs least on validation."""
-    fits = [ridge(features[train], truth[train], 10.0**power) for power in (2, 2.5, 3, 3.5, 4, 4.5, 5)]
-    return min(fits, key=lambda fit: float(np.square(fit(features[validation]) - truth[validation]).mean()))
+def steadiness(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:
+    """Divide how far two pictures (N,) lie apart, on average, by how far an edit moves one."""
+    ordered = np.sort(before.astype(np.float64))
+    count = len(ordered)
+    # The mean over all pairs, from the gaps between neighbours.
+    apart = 2 * float((2 * np.arange(count) - count + 1) @ ordered) / (count * (count - 1))
+    moved = float(np.abs(after.astype(np.float64) - before).mean())
+    return apart / moved if moved > 0 else float("inf")
 
 
 def compare(predicted: Floats, baseline: Floats, truth: Floats, groups: NDArray[np.str_]) -> dict[str, list[float]]:

@@ -2,7 +2,7 @@
 
 pixels (B, 3, S, S) in 0..1
   │  normalised, then the stages of the backbone, one after the other
-features (B, F): means of the last stage's channels; means and deviations of those of the stage before
+features (B, F): means and deviations of the channels after each of the last three stages
   │  one linear layer
 embedding (B, E), about zero mean and unit variance
   │  one linear layer each
@@ -26,19 +26,21 @@ from imagemusic.errors import CheckpointError, ConfigError
 
 DIALS = ("valence", "arousal", "tempo")  # what a picture is asked for, in the order of the columns
 
+POOLED = 3  # stages, the last ones
+
 SMALLEST_SD = 0.02  # of a dial: below this no picture is that certain, and the likelihood explodes
 
 
 class Family(NamedTuple):
     """How torchvision lays out one encoder."""
 
-    channels: tuple[int, int]  # of the last stage but one, and of the last
+    channels: tuple[int, int, int]  # after each of the last three stages
     stages: tuple[tuple[str, ...], ...]  # module names, in order; a stage is what can be frozen
 
     @property
     def feature_size(self) -> int:
         """Count the pooled features, F."""
-        return 2 * self.channels[0] + self.channels[1]
+        return 2 * sum(self.channels)
 
 
 def _numbered(*ends: int) -> tuple[tuple[str, ...], ...]:
@@ -51,12 +53,12 @@ def _numbered(*ends: int) -> tuple[tuple[str, ...], ...]:
 _RESNET = (("conv1", "bn1", "relu", "maxpool"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 
 ENCODERS: dict[str, Family] = {
-    "mobilenet_v2": Family((160, 1280), _numbered(2, 4, 7, 14, 17, 19)),
-    "mobilenet_v3_large": Family((160, 960), _numbered(2, 4, 7, 13, 16, 17)),
-    "efficientnet_b0": Family((320, 1280), _numbered(2, 3, 4, 6, 8, 9)),
-    "resnet18": Family((256, 512), _RESNET),
-    "resnet50": Family((1024, 2048), _RESNET),
-    "squeezenet1_1": Family((256, 512), _numbered(3, 6, 9, 13)),
+    "mobilenet_v2": Family((96, 160, 1280), _numbered(2, 4, 7, 14, 17, 19)),
+    "mobilenet_v3_large": Family((112, 160, 960), _numbered(2, 4, 7, 13, 16, 17)),
+    "efficientnet_b0": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9)),
+    "resnet18": Family((128, 256, 512), _RESNET),
+    "resnet50": Family((512, 1024, 2048), _RESNET),
+    "squeezenet1_1": Family((128, 256, 512), _numbered(3, 6, 9, 13)),
 }
 
 
@@ -69,11 +71,18 @@ class EncoderConfig:
     embedding_size: int = 128
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet, as torchvision's weights expect
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    padding: str = "torch"  # or "tensorflow": weights from there pad a strided convolution right and below only
+    scales: tuple[float, ...] = (1.0,)  # sizes at which a picture is looked at, as shares of its own
+    mirror: bool = False  # look at the mirrored picture too
     trainable_from: int | None = None  # first stage that training changes; None freezes the backbone
 
     def __post_init__(self) -> None:
         if self.name not in ENCODERS:
             raise ConfigError(f"unknown encoder {self.name!r}; choose from {', '.join(ENCODERS)}")
+        if not self.scales or not all(0.1 <= scale <= 1 for scale in self.scales):
+            raise ConfigError(f"scales must be one or more shares in 0.1..1, got {self.scales}")
+        if self.padding not in ("torch", "tensorflow"):
+            raise ConfigError(f"padding must be torch or tensorflow, got {self.padding!r}")
         if self.size < 32:
             raise ConfigError(f"size must be 32 pixels or more, got {self.size}")
         if self.embedding_size < 1:
@@ -107,6 +116,10 @@ class ImageEncoder(nn.Module):
         for classifier in ("classifier", "fc"):
             if hasattr(self.backbone, classifier):
                 delattr(self.backbone, classifier)
+        if config.padding == "tensorflow":
+            for module in self.backbone.modules():
+                if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+                    module.register_forward_pre_hook(_PadAfter(module))
         self.to_embedding = nn.Linear(self.family.feature_size, config.embedding_size)
         self.to_dial_mean = nn.Linear(config.embedding_size, len(DIALS))
         self.to_dial_sd = nn.Linear(config.embedding_size, len(DIALS))
@@ -124,11 +137,24 @@ class ImageEncoder(nn.Module):
         return self.embed(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (B, 3, S, S) in 0..1 into pooled features (B, F)."""
-        return self.after_stage(self.before_stage(pixels, 0), 0)
+        """Turn pixels (B, 3, S, S) in 0..1 into pooled features (B, F), averaged over the looks."""
+        return self.look(pixels).mean(dim=1)
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """Turn pixels (B, 3, S, S) in 0..1 into the pooled features of every look (B, L, F).
+
+        A convolution with strides answers a shift of a pixel; what it says of several sizes and of the mirrored
+        picture errs differently, so that the mean is steadier than any of them.
+        """
+        looks = []
+        for scale in self.config.scales:
+            seen = pixels if scale == 1 else _shrink(pixels, scale)
+            for one in (seen, seen.flip(3)) if self.config.mirror else (seen,):
+                looks.append(self.after_stage(self.before_stage(one, 0), 0))
+        return torch.stack(looks, dim=1)
 
     def before_stage(self, pixels: Tensor, stage: int) -> Tensor:
-        """Compute the feature maps (B, C, H, W) that a stage reads, to cache them while those below are frozen."""
+        """Compute the feature maps (B, C, H, W) that a stage reads."""
         maps = (pixels - self.pixel_mean) / self.pixel_std
         for earlier in range(stage):
             maps = self._through(earlier, maps)
@@ -137,24 +163,20 @@ class ImageEncoder(nn.Module):
     def after_stage(self, maps: Tensor, stage: int) -> Tensor:
         """Continue from `before_stage` to pooled features (B, F).
 
-        What is seen (the last stage) and how it looks (the one before) both tell mood: with the second, a ridge on
-        frozen features gains about 0.05 in correlation.
+        What is seen (the last stage) and how it looks (those before) both tell mood.
         """
-        last = len(self.family.stages) - 1
-        if stage > last - 1:
-            raise ConfigError(f"pooling reads the last two stages, so stage must be at most {last - 1}, got {stage}")
-        for index in range(stage, last):
+        count = len(self.family.stages)
+        if stage > count - POOLED:
+            raise ConfigError(
+                f"pooling reads the last {POOLED} stages, so stage must be at most {count - POOLED}, got {stage}"
+            )
+        pooled = []
+        for index in range(stage, count):
             maps = self._through(index, maps)
-        centre = maps.mean(dim=(2, 3), keepdim=True)
-        spread = ((maps - centre).square().mean(dim=(2, 3)) + 1e-6).sqrt()
-        top = self._through(last, maps).mean(dim=(2, 3))
-        return torch.cat([top, centre.flatten(1), spread], dim=1)
-
-    @property
-    def cached_stage(self) -> int:
-        """Tell which stage's input to cache for training: the first that changes, or the last that pooling allows."""
-        pooled = len(self.family.stages) - 2
-        return pooled if self.config.trainable_from is None else min(self.config.trainable_from, pooled)
+            if index >= count - POOLED:
+                centre = maps.mean(dim=(2, 3), keepdim=True)
+                pooled += [centre.flatten(1), ((maps - centre).square().mean(dim=(2, 3)) + 1e-6).sqrt()]
+        return torch.cat(pooled, dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
         """Turn pooled features (B, F) into embeddings (B, E)."""
@@ -179,6 +201,26 @@ class ImageEncoder(nn.Module):
 
     def _modules_of(self, stage: int) -> list[nn.Module]:
         return [self.backbone.get_submodule(name) for name in self.family.stages[stage]]
+
+
+def _shrink(pixels: Tensor, scale: float) -> Tensor:
+    """Make pixels (B, 3, S, S) smaller; the blur before keeps fine detail from turning into coarse patterns."""
+    blurred = functional.avg_pool2d(functional.pad(pixels, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
+    return functional.interpolate(
+        blurred, scale_factor=scale, mode="bilinear", align_corners=False, recompute_scale_factor=False
+    )
+
+
+class _PadAfter:
+    """Pad what a strided convolution reads as TensorFlow does for even sides: the odd pixel goes right and below."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        high, wide = (max(0, size - 2) for size in convolution.kernel_size)
+        self.sides = (wide // 2, wide - wide // 2, high // 2, high - high // 2)
+        convolution.padding = (0, 0)
+
+    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+        return functional.pad(inputs[0], self.sides)
 
 
 def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tensor]) -> ImageEncoder:

@@ -7,6 +7,7 @@ checkpoint may hold the weights once, for torch and for ONNX Runtime.
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -31,9 +32,28 @@ class _Everything(nn.Module):
         return embedding, *self.encoder.affect(embedding)
 
 
+class _Looks(nn.Module):
+    """Give what the backbone sees, pooled, look by look."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.encoder.look(pixels)
+
+
 def export_onnx(encoder: ImageEncoder, path: Path) -> None:
     """Write an encoder as a float32 ONNX file; the file appears whole or not at all."""
-    everything = _Everything(encoder).eval()
+    _export(_Everything(encoder), OUTPUTS, encoder, path)
+
+
+def export_looks(encoder: ImageEncoder, path: Path) -> None:
+    """Write the backbone alone, pixels to `looks` (B, L, F), to compute features for many pictures."""
+    _export(_Looks(encoder), ("looks",), encoder, path)
+
+
+def _export(module: nn.Module, outputs: Sequence[str], encoder: ImageEncoder, path: Path) -> None:
     size = encoder.config.size
     temporary = path.with_name(path.name + ".tmp")
     free = {0: "batch", 2: "height", 3: "width"}
@@ -41,12 +61,12 @@ def export_onnx(encoder: ImageEncoder, path: Path) -> None:
         # The tracing exporter is called legacy; its successor folds batch norms into weights and needs onnxscript.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            everything,
+            module.eval(),
             (torch.zeros(1, 3, size, size),),
             str(temporary),
             input_names=["pixels"],
-            output_names=list(OUTPUTS),
-            dynamic_axes={"pixels": free} | {name: {0: "batch"} for name in OUTPUTS},
+            output_names=list(outputs),
+            dynamic_axes={"pixels": free} | {name: {0: "batch"} for name in outputs},
             opset_version=17,
             dynamo=False,
             do_constant_folding=False,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.vision.accuracy import best_ridge, bootstrap_interval, compare, coverage, pearson, ridge, spearman
+from imagemusic.vision.accuracy import bootstrap_interval, compare, coverage, pearson, spearman, steadiness
 
 
 def test_correlations_by_hand():
@@ -34,25 +34,10 @@ def test_coverage_of_a_true_gaussian_is_what_it_says():
     assert shares == pytest.approx({50: 0.5, 80: 0.8, 95: 0.95}, abs=0.01)
 
 
-def test_a_ridge_finds_a_plane_and_shrinks_with_strength():
-    features = np.random.default_rng(0).normal(size=(50, 3))
-    truth = features @ [1.0, 0.0, -2.0] + 5
-    np.testing.assert_allclose(ridge(features, truth, 1e-6)(features), truth, atol=1e-4)
-    np.testing.assert_allclose(ridge(features, truth, 1e9)(features), truth.mean(), atol=1e-4)
-
-
-def test_the_best_ridge_is_the_one_that_validation_likes():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(40, 100))  # more features than pictures: the weakest ridge learns noise
-    truth = features[:, 0] + rng.normal(0, 1, 40)
-    train, validation = np.arange(20), np.arange(20, 40)
-
-    def error(predict):
-        return np.square(predict(features[validation]) - truth[validation]).mean()
-
-    best = best_ridge(features, truth, train, validation)
-    errors = [error(ridge(features[train], truth[train], 10.0**power)) for power in (2, 3, 4, 5)]
-    assert error(best) <= min(errors)
+def test_steadiness_by_hand():
+    before = np.array([0.0, 1.0, 3.0])  # 1, 3 and 2 apart: 2 on average
+    assert steadiness(before, before + [0.5, -0.5, 0.5]) == pytest.approx(4)
+    assert steadiness(before, before) == np.inf
 
 
 def test_the_gain_over_a_baseline_has_its_own_interval():

@@ -7,8 +7,8 @@ import safetensors.torch
 import torch
 
 from imagemusic.errors import CheckpointError, ConfigError
-from imagemusic.vision.encoder import DIALS, ENCODERS, EncoderConfig, ImageEncoder, load_encoder, save_encoder
-from imagemusic.vision.export import OUTPUTS, export_onnx
+from imagemusic.vision.encoder import DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder, load_encoder, save_encoder
+from imagemusic.vision.export import OUTPUTS, export_looks, export_onnx
 
 
 def small(name="squeezenet1_1", **settings):
@@ -44,15 +44,46 @@ def test_the_stages_together_are_the_whole_network(encoder):
 
 def test_stopping_between_stages_changes_nothing(encoder):
     pixels = torch.rand(1, 3, 64, 64)
-    for stage in range(len(encoder.family.stages) - 1):
+    for stage in range(len(encoder.family.stages) - POOLED + 1):
         halfway = encoder.after_stage(encoder.before_stage(pixels, stage), stage)
         torch.testing.assert_close(halfway, encoder.features(pixels))
 
 
-def test_pooling_refuses_to_start_in_the_last_stage(encoder):
-    last = len(encoder.family.stages) - 1
-    with pytest.raises(ConfigError, match=f"stage must be at most {last - 1}, got {last}"):
-        encoder.after_stage(encoder.before_stage(torch.rand(1, 3, 64, 64), last), last)
+def test_pooling_refuses_to_start_behind_what_it_reads(encoder):
+    last = len(encoder.family.stages) - POOLED
+    with pytest.raises(ConfigError, match=f"stage must be at most {last}, got {last + 1}"):
+        encoder.after_stage(encoder.before_stage(torch.rand(1, 3, 64, 64), last + 1), last + 1)
+
+
+def test_a_mirrored_picture_has_the_same_features():
+    pixels = torch.rand(1, 3, 64, 64)
+    encoder = small(mirror=True)
+    assert small(mirror=True, scales=(1.0, 0.75)).look(pixels).shape == (1, 4, encoder.family.feature_size)
+    torch.testing.assert_close(encoder.features(pixels), encoder.features(pixels.flip(3)), atol=1e-5, rtol=1e-5)
+    one_look = small()
+    assert not torch.allclose(one_look.features(pixels), one_look.features(pixels.flip(3)), atol=1e-5)
+
+
+def test_a_smaller_look_keeps_the_colour_of_a_plain_picture():
+    encoder = small("resnet18", scales=(0.5,))
+    plain = torch.full((1, 3, 96, 96), 0.25)
+    half = torch.full((1, 3, 48, 48), 0.25)
+    torch.testing.assert_close(encoder.features(plain), small("resnet18").features(half))
+
+
+def test_tensorflow_pads_right_and_below():
+    """With a kernel that picks its first tap, output (0, 0) is pixel (0, 0), not the padding before it."""
+    pixels = torch.rand(1, 3, 8, 8)
+    corners = {}
+    for padding in ("torch", "tensorflow"):
+        first = small("mobilenet_v2", padding=padding).backbone.features[0][0]
+        with torch.no_grad():
+            first.weight.zero_()
+            first.weight[:, :, 0, 0] = 1
+        corners[padding] = first(pixels)[0, 0]
+        assert corners[padding].shape == (4, 4)
+    torch.testing.assert_close(corners["tensorflow"], pixels[0, :, ::2, ::2].sum(dim=0))
+    assert corners["torch"][0, 0] == 0
 
 
 def test_pixels_are_normalised_inside():
@@ -65,10 +96,6 @@ def test_a_frozen_backbone_learns_nothing_and_an_open_stage_does():
     opened = {name for name, p in small("resnet18", trainable_from=3).backbone.named_parameters() if p.requires_grad}
     assert opened and all(name.startswith(("layer3.", "layer4.")) for name in opened)
     assert all(p.requires_grad for p in small(trainable_from=0).parameters())
-
-
-def test_what_may_be_cached_ends_where_training_or_pooling_begins():
-    assert [small("resnet18", trainable_from=stage).cached_stage for stage in (None, 0, 2, 4)] == [3, 0, 2, 3]
 
 
 def test_training_leaves_the_batch_statistics_alone():
@@ -146,6 +173,9 @@ def test_unusable_weights_are_refused(tmp_path):
     [
         ({"name": "resnet19"}, "unknown encoder 'resnet19'; choose from mobilenet_v2, "),
         ({"size": 16}, "size must be 32 pixels or more, got 16"),
+        ({"padding": "same"}, "padding must be torch or tensorflow, got 'same'"),
+        ({"scales": ()}, r"scales must be one or more shares in 0\.1\.\.1, got \(\)"),
+        ({"scales": (1.5,)}, "scales must be one or more shares"),
         ({"embedding_size": 0}, "embedding_size must be 1 or more, got 0"),
         ({"std": (1.0, 1.0, 0.0)}, "std above 0"),
         ({"name": "resnet18", "trainable_from": 5}, r"trainable_from must be in 0\.\.4 or None, got 5"),
@@ -172,6 +202,19 @@ def test_the_graph_equals_the_encoder_at_any_size(encoder, graph_path, count, he
         expected = (embedding, *encoder.affect(embedding))
     for got, wanted in zip(session.run(list(OUTPUTS), {"pixels": pixels.numpy()}), expected, strict=True):
         torch.testing.assert_close(torch.from_numpy(got), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_the_graphs_of_several_looks_equal_the_encoder(tmp_path):
+    encoder = small("mobilenet_v2", mirror=True, scales=(1.0, 0.5), padding="tensorflow")
+    pixels = torch.rand(2, 3, 64, 64)
+    export_looks(encoder, tmp_path / "looks.onnx")
+    export_onnx(encoder, tmp_path / "encoder.onnx")
+    with torch.no_grad():
+        looks, embedding = encoder.look(pixels), encoder(pixels)
+    for name, output, wanted in (("looks", "looks", looks), ("encoder", "embedding", embedding)):
+        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        got = torch.from_numpy(session.run([output], {"pixels": pixels.numpy()})[0])
+        torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_weights_in_the_graph_have_the_names_of_the_state_dict(encoder, graph_path):

@@ -1,0 +1,79 @@
+"""Pictures to the pooled features of a frozen backbone, computed once and kept in a file.
+
+Every look at a picture keeps a row of its own, to tell what the mean of them is good for.  ONNX Runtime computes them
+about twice as fast as torch.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imagemusic.errors import DataError
+from imagemusic.vision.image import load_image, load_pixels
+from imagemusic.vision.labels import LabelledPicture
+from imagemusic.vision.views import NULL_EDITS
+
+CHUNK = 16  # pictures that a worker takes at a time
+
+Features = NDArray[np.float16]  # (P, views, looks, F)
+
+
+def _as_it_is(image: Image.Image) -> Image.Image:
+    return image
+
+
+VIEWS: dict[str, Callable[[Image.Image], Image.Image]] = {"original": _as_it_is, **NULL_EDITS}
+
+
+def cache_features(
+    pictures: Sequence[LabelledPicture],
+    views: Sequence[str],
+    graph: Path,
+    path: Path,
+    *,
+    size: int,
+    shape: tuple[int, int],
+    workers: int,
+) -> Features:
+    """Compute what `graph` makes of every view of the pictures, (looks, F) = `shape`, unless `path` holds it already.
+
+    Raises:
+        DataError: `path` holds the features of other pictures.
+    """
+    whole = (len(pictures), len(views), *shape)
+    if not path.exists():
+        chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
+        temporary = path.with_name(path.name + ".tmp")
+        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=whole)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            done = 0
+            for part in pool.map(_features, chunks, *([value] * len(chunks) for value in (tuple(views), graph, size))):
+                rows[done : done + len(part)] = part
+                done += len(part)
+                print(f"\rfeatures of {done} of {len(rows)} pictures", end="", flush=True)
+        print()
+        rows.flush()
+        temporary.replace(path)
+    cached: Features = np.load(path, mmap_mode="r")
+    if cached.shape != whole:
+        raise DataError(f"{path}: holds features {cached.shape}, need {whole}; remove it to compute them again")
+    return cached
+
+
+def _features(pictures: Sequence[LabelledPicture], views: Sequence[str], graph: Path, size: int) -> Features:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    rows = []
+    for picture in pictures:
+        image = load_image(picture.path)
+        pixels = [load_pixels(VIEWS[view](image), size) for view in views]
+        rows.append(np.concatenate([session.run(["looks"], {"pixels": one[None]})[0] for one in pixels]))
+    return np.stack(rows).astype(np.float16)

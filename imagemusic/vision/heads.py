@@ -1,0 +1,177 @@
+"""Features of a frozen backbone and labels to the heads of an encoder, in closed form.
+
+    dials       a ridge regression each; its strength and its deviation come from folds over groups
+    embedding   those three, and the components of the features in which pictures differ most for how much the looks
+                at one picture do
+
+A few hundred rated pictures are too few to move two million weights: fine-tuning the backbone gained nothing that could
+be told from chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from imagemusic.errors import ConfigError, DataError
+from imagemusic.vision.encoder import DIALS, SMALLEST_SD, ImageEncoder
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadOptions:
+    """How the heads are fitted."""
+
+    strengths: tuple[float, ...] = (5e3, 2e4, 1e5)  # of the ridge, to choose from
+    folds: int = 5  # over groups
+    components: int = 256  # principal ones, that the embedding chooses from
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise ConfigError(f"folds must be 2 or more, got {self.folds}")
+        if not self.strengths or min(self.strengths) <= 0:
+            raise ConfigError(f"strengths must be one or more numbers above 0, got {self.strengths}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Features to zero mean and unit variance, every source counting the same."""
+
+    centre: Singles  # (F,)
+    spread: Singles  # (F,)
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating], sources: NDArray[np.str_]) -> "Scaled":
+        """Measure features (N, F) of pictures of some sources (N,)."""
+        parts = [features[sources == source].astype(np.float64) for source in np.unique(sources)]
+        centre = np.mean([part.mean(axis=0) for part in parts], axis=0)
+        variance = np.mean([np.square(part - centre).mean(axis=0) for part in parts], axis=0)
+        return cls(centre.astype(np.float32), (np.sqrt(variance) + 1e-3).astype(np.float32))
+
+    def __call__(self, features: NDArray[np.floating]) -> Singles:
+        return (features.astype(np.float32) - self.centre) / self.spread
+
+
+def group_folds(groups: NDArray[np.str_], count: int, seed: int) -> NDArray[np.int64]:
+    """Give every row (N,) one of `count` folds, the rows of a group the same.
+
+    Raises:
+        DataError: there are fewer groups than folds.
+    """
+    names, of = np.unique(groups, return_inverse=True)
+    if len(names) < count:
+        raise DataError(f"{len(names)} groups cannot make {count} folds")
+    order: NDArray[np.int64] = np.random.default_rng(seed).permutation(len(names)) % count
+    return order[of]
+
+
+class Gram:
+    """Ridge regression by inner products (N, N) of rows, so that folds and strengths cost little.
+
+    Rows and truths are centred source by source: silhouettes differ from photographs in more than their mood.  The
+    offset is that of the first source.
+    """
+
+    def __init__(self, rows: Singles, sources: NDArray[np.str_], first: str) -> None:
+        self.products: Floats = (rows @ rows.T).astype(np.float64)
+        self.sources = sources
+        self.first = first
+
+    def fit(self, truth: Floats, train: NDArray[np.int64], strength: float) -> tuple[Floats, float]:
+        """Weigh the training rows, and give the offset: a prediction is the weighted products plus it."""
+        products = self.products[np.ix_(train, train)]
+        block = products.copy()
+        centred: Floats = truth[train].copy()
+        sources = self.sources[train]
+        for source in np.unique(sources):
+            here = np.flatnonzero(sources == source)
+            block[here] -= block[here].mean(axis=0)
+            block[:, here] -= block[:, here].mean(axis=1, keepdims=True)
+            centred[here] -= centred[here].mean()
+        weights = np.linalg.solve(block + strength * np.eye(len(train)), centred).astype(np.float64)
+        here = np.flatnonzero(sources == self.first)
+        return weights, float(truth[train][here].mean() - (products[here] @ weights).mean())
+
+    def predict(self, truth: Floats, train: NDArray[np.int64], test: NDArray[np.int64], strength: float) -> Floats:
+        """Fit on some rows and tell the truth of others."""
+        weights, offset = self.fit(truth, train, strength)
+        told: Floats = self.products[np.ix_(test, train)] @ weights + offset
+        return told
+
+
+def out_of_fold(gram: Gram, truth: Floats, groups: NDArray[np.str_], options: HeadOptions) -> tuple[float, Floats]:
+    """Choose the strength that errs least on groups left out; also give the predictions (N,) made without them."""
+    fold = group_folds(groups, options.folds, options.seed)
+    tried = []
+    for strength in options.strengths:
+        told = np.empty_like(truth)
+        for number in range(options.folds):
+            train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+            told[test] = gram.predict(truth, train, test, strength)
+        tried.append((float(np.square(told - truth).mean()), strength, told))
+    _, strength, told = min(tried, key=lambda one: one[0])
+    return strength, told
+
+
+def content_directions(
+    looks: Singles, sources: NDArray[np.str_], count: int, components: int, seed: int = 0
+) -> tuple[Singles, Floats]:
+    """Find directions (count, F) in which pictures differ much and the looks at one picture, (N, L, F), little.
+
+    Sources count the same, by drawing as many rows of each as the smallest two hold on average.  Also give the ratio
+    of both variances along each direction.
+
+    Raises:
+        ConfigError: more directions are wanted than there are components.
+    """
+    if count > components:
+        raise ConfigError(f"{count} directions cannot be chosen from {components} components")
+    rng = np.random.default_rng(seed)
+    share = max(2, int(np.mean(np.sort(np.unique(sources, return_counts=True)[1])[:2])))
+    rows = np.concatenate([rng.permutation(np.flatnonzero(sources == source))[:share] for source in np.unique(sources)])
+    means = looks[rows].mean(axis=1)
+    means = means - means.mean(axis=0)
+    sizes, axes = np.linalg.eigh(means @ means.T)
+    keep = np.argsort(sizes)[::-1][: min(components, len(rows) - 1)]
+    basis = means.T @ (axes[:, keep] / np.sqrt(sizes[keep]))  # (F, C), orthonormal
+    apart = (looks[rows] - looks[rows].mean(axis=1, keepdims=True)).reshape(-1, looks.shape[2]) @ basis
+    between = sizes[keep].astype(np.float64) / len(rows)  # variances, as the components are uncorrelated
+    within = apart.T.astype(np.float64) @ apart / len(apart)
+    # Whiten what differs between pictures, then take the axes along which looks differ least.
+    noise, turn = np.linalg.eigh(within / np.sqrt(np.outer(between, between)))
+    directions = (basis @ (turn[:, :count] / np.sqrt(between)[:, None])).T
+    return directions.astype(np.float32), 1 / noise[:count]
+
+
+@torch.no_grad()
+def set_heads(
+    encoder: ImageEncoder,
+    scaled: Scaled,
+    dials: Sequence[tuple[Singles, float]],
+    content: Singles,
+    features: NDArray[np.floating],
+    deviations: Sequence[float],
+) -> None:
+    """Write the heads: directions (F,) and offsets of the dials, then directions of the content (E - 3, F), all scaled.
+
+    The embedding has zero mean and unit variance in each dimension over `features` (N, F).
+    """
+    weight = np.concatenate([np.stack([direction for direction, _ in dials]), content])
+    told = scaled(features) @ weight.T
+    centre, spread = told.mean(axis=0), told.std(axis=0) + 1e-6
+    weight = weight / spread[:, None]
+    encoder.to_embedding.weight.copy_(torch.from_numpy(weight / scaled.spread))
+    encoder.to_embedding.bias.copy_(torch.from_numpy(-weight @ (scaled.centre / scaled.spread) - centre / spread))
+    count = len(DIALS)
+    encoder.to_dial_mean.weight.zero_()
+    encoder.to_dial_mean.weight[:, :count] = torch.from_numpy(spread[:count]).diag()
+    encoder.to_dial_mean.bias.copy_(torch.tensor([offset for _, offset in dials]) + torch.from_numpy(centre[:count]))
+    encoder.to_dial_sd.weight.zero_()
+    # The inverse of softplus.
+    encoder.to_dial_sd.bias.copy_(torch.tensor([np.log(np.expm1(value - SMALLEST_SD)) for value in deviations]))
+    encoder.dial_sd_scale.fill_(1)

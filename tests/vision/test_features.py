@@ -1,0 +1,48 @@
+"""Pictures to the features of a frozen backbone, kept in a file."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imagemusic.errors import DataError
+from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
+from imagemusic.vision.export import export_looks
+from imagemusic.vision.features import VIEWS, cache_features
+from imagemusic.vision.image import load_pixels
+from imagemusic.vision.labels import LabelledPicture
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (2, 80, 80, 3), dtype=np.uint8)
+    made = []
+    for number, pixels in enumerate(noise):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        made.append(LabelledPicture(id=f"a/{number}", path=path, source="a", group=f"a/{number}"))
+    return made
+
+
+def test_rows_are_the_looks_of_each_view_and_are_computed_once(pictures, tmp_path):
+    torch.manual_seed(0)
+    encoder = ImageEncoder(EncoderConfig(name="squeezenet1_1", size=64, mirror=True)).eval()
+    graph, path = tmp_path / "looks.onnx", tmp_path / "features.npy"
+    export_looks(encoder, graph)
+    shape = (2, encoder.family.feature_size)
+    rows = cache_features(pictures, ("original", "half_size"), graph, path, size=64, shape=shape, workers=1)
+    assert rows.shape == (2, 2, *shape)
+    edited = load_pixels(VIEWS["half_size"](Image.open(pictures[1].path)), 64)
+    with torch.no_grad():
+        wanted = encoder.look(torch.from_numpy(edited)[None])[0].numpy()
+    np.testing.assert_allclose(rows[1, 1], wanted, atol=5e-3)
+    graph.unlink()
+    again = cache_features(pictures, ("original", "half_size"), graph, path, size=64, shape=shape, workers=1)
+    np.testing.assert_array_equal(again, rows)
+
+
+def test_the_file_of_other_pictures_is_refused(pictures, tmp_path):
+    path = tmp_path / "features.npy"
+    np.save(path, np.zeros((3, 1, 2, 4), dtype=np.float16))
+    with pytest.raises(DataError, match=r"holds features \(3, 1, 2, 4\), need \(2, 1, 2, 4\); remove it"):
+        cache_features(pictures, ("original",), tmp_path / "none.onnx", path, size=64, shape=(2, 4), workers=1)
