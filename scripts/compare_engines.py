@@ -1,0 +1,126 @@
+"""Measure what each engine costs in bits per note on held-out music, against the first of them.
+
+    python scripts/compare_engines.py --prepared runs/prepared --out docs/results/engines.json
+
+The engines read the same notes, which are not their own (teacher forcing): the beginnings of held-out pieces, side by
+side, the condition null and what is left to play hidden.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.checkpoint import open_checkpoint, resolve
+from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.errors import ImageMusicError
+from imagemusic.model.engines import ENGINES
+from imagemusic.model.fields import FIELDS, INPUTS, NO_INTERVAL, STAGES
+from imagemusic.model.stepping import Stepper
+from imagemusic.music import codec, context
+from imagemusic.training.batches import window_columns
+from imagemusic.training.results import write_result
+
+SHIPS_BELOW = 0.005  # share by which bits per note may rise
+Columns = dict[str, NDArray[np.int64]]
+
+
+def intervals(before: Columns) -> NDArray[np.int64]:
+    """Index of the step from the part's last pitch, as training finds it."""
+    index = np.clip(before["pitch"] - before["last_pitch"], -24, 24) + 25
+    known = (before["program"] < codec.DRUMS) & (before["last_pitch"] < context.NO_PITCH)
+    return np.where(known, index, NO_INTERVAL)
+
+
+def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
+    """Columns (P, T) of the rows before, of the rows to guess and of their weights, for the first T events."""
+    parts = [
+        window_columns(prepared.rows[piece.start : piece.start + piece.rows], piece.end, 0, events, hide_remaining=True)
+        for piece in pieces
+    ]
+    before, target, weights = ({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}
+                               for k in range(3))  # fmt: skip
+    return before | {"interval": intervals(before)}, target, weights
+
+
+def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:
+    """Log-probabilities (P, T, V) of every field, as an engine gives them."""
+    pieces, events = before["part"].shape
+    state, reminder = stepper.start(np.zeros((pieces, condition_size), np.float32))
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in FIELDS}
+    for event in range(events):
+        rows = np.stack([before[name][:, event] for name in INPUTS], axis=1).tolist()
+        heads, state = stepper.step(state, reminder, rows)
+        for column, name in enumerate(FIELDS):
+            logits = heads.logits(column).astype(np.float64)
+            logits -= logits.max(axis=1, keepdims=True)
+            found[name].append(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+            if column < len(STAGES):
+                heads.tell(column, np.stack([target[known][:, event] for known in STAGES[column]], axis=1).tolist())
+    return {name: np.stack(scores, axis=1) for name, scores in found.items()}
+
+
+def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Columns) -> float:
+    """Bits of all fields, over the notes."""
+    nats = 0.0
+    for name in FIELDS:
+        chosen = np.take_along_axis(scores[name], target[name][..., None], axis=2)[..., 0]
+        nats -= float((chosen * weights[name]).sum())
+    notes = (weights["gap"] * (target["part"] < codec.SLOTS)).sum()
+    return nats / float(np.log(2)) / float(notes)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
+    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
+    parser.add_argument("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=ENGINES)
+    parser.add_argument("--split", default="test", choices=("validation", "test"))
+    parser.add_argument("--pieces", type=int, default=96, help="as many of each length, drawn evenly")
+    parser.add_argument("--events", type=int, default=192, help="of each piece, from its beginning")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/engines.json"))
+    arguments = parser.parse_args()
+    try:
+        prepared = PreparedSet.open(arguments.prepared)
+        checkpoint = open_checkpoint(resolve(arguments.checkpoint))
+        steppers = {name: checkpoint.stepper(name) for name in arguments.engines}
+    except ImageMusicError as error:
+        print(f"compare_engines: error: {error}", file=sys.stderr)
+        return 1
+    held_out = sorted((piece for piece in prepared if piece.split == arguments.split), key=lambda piece: piece.id)
+    chosen = held_out[:: max(1, len(held_out) // arguments.pieces)][: arguments.pieces]
+    before, target, weights = read_columns(prepared, chosen, arguments.events)
+    size = checkpoint.layout.size
+    first = arguments.engines[0]
+    expected = teach(steppers[first], before, target, size)
+    engines: dict[str, dict[str, float]] = {}
+    for name, stepper in steppers.items():
+        scores = expected if name == first else teach(stepper, before, target, size)
+        cost = bits(scores, target, weights)
+        engines[name] = {
+            "bits_per_note": cost,
+            "rise": cost / engines.get(first, {}).get("bits_per_note", cost) - 1,
+            "largest_difference": max(
+                float((np.abs(scores[field] - expected[field]) * weights[field][..., None]).max()) for field in FIELDS
+            ),
+        }
+    figures = {
+        "engines": engines,
+        "names": {name: stepper.engine.name for name, stepper in steppers.items()},
+        "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
+        "pieces": len(chosen),
+        "events": int(weights["gap"].sum()),
+        "checkpoint": checkpoint.id,
+        "condition": "null; what is left to play is hidden",
+        "split": arguments.split,
+    }
+    print(json.dumps(figures, indent=1))
+    write_result(arguments.out, figures, data=sorted({piece.corpus for piece in chosen}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
