@@ -50,7 +50,8 @@ def _head(figures: Figures) -> Iterator[str]:
         reached = {None: "not measured", True: '<span class="yes">yes</span>', False: '<span class="no">no</span>'}
         endless = row["value"] is None and row["low"] is not None
         found = f"no end; at least {number(row['low'])}" if endless else told(row)
-        yield f"<tr><td>{escape(row['what'])}<td>{escape(row['goal'])}<td>{found}<td>{reached[row['reached']]}"
+        alone = ", by a figure without interval" if row["reached"] is not None and row["low"] is None else ""
+        yield f"<tr><td>{escape(row['what'])}<td>{escape(row['goal'])}<td>{found}<td>{reached[row['reached']]}{alone}"
     yield "</table>"
 
 
@@ -73,7 +74,8 @@ def _gap(figures: Figures) -> Iterator[str]:
         return
     yield (
         "<p>Bits a note that a wrong picture costs more than the right one, on music that was not trained on. "
-        f"{found['pieces']} pieces, their first {found['notes_at_most']} notes at most.</p>"
+        f"{found['pieces']} pieces, their first {found['notes_at_most']} notes at most; wrong pictures are drawn "
+        f"{figures['options']['seeds']} times.</p>"
     )
     for name, title in (("as_composed", "As composed: what the picture says is given as sure"),
                         ("calibrated", "Calibrated: given with how unsure it is")):  # fmt: skip
@@ -94,6 +96,7 @@ def _gap(figures: Figures) -> Iterator[str]:
         dials = [(dial, gaps["overall"]) for dial, gaps in table.items() if gaps]
         if dials:
             yield f"<h3>Per dial given: reported ({title})</h3>" + intervals(dials, digits=4)
+            yield "".join(_plain_words(dials))
 
 
 def _dose(figures: Figures) -> Iterator[str]:
@@ -200,9 +203,12 @@ def _quality(figures: Figures) -> Iterator[str]:
     if figures["controls"] is None:
         yield "<p>Not measured here; scripts/check_controls.py measures them.</p>"
     else:
-        simple = {name: v for name, v in figures["controls"].items() if isinstance(v, int | float | str)}
-        rows = "".join(f"<tr><td>{escape(name.replace('_', ' '))}<td>{escape(str(v))}" for name, v in simple.items())
-        yield f"<p>As scripts/check_controls.py measured them:</p><table>{rows}</table>"
+        asked = {"requests": {"asked": figures["controls"].get("requests"), "met": figures["controls"].get("met")}}
+        rows = "".join(
+            f"<tr><td>{escape(name.replace('_', ' '))}<td>{escape(str(one['met']))} of {escape(str(one['asked']))} met"
+            for name, one in (asked | figures["controls"].get("controls", {})).items()
+        )
+        yield f"<p>As scripts/check_controls.py measured them on the written MIDI:</p><table>{rows}</table>"
     yield "<h2>8. Copying</h2>"
     copied = figures.get("copying")
     if copied is None:

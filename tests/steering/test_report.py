@@ -25,7 +25,10 @@ def pairs_file(tmp_path_factory):
 def report(pairs_file, tiny_checkpoint, tmp_path_factory):
     """A whole report, from the command line."""
     out = tmp_path_factory.mktemp("report") / "deep" / "report"
+    controls = pairs_file.with_name("controls.json")
+    controls.write_text('{"requests": 500, "met": 499, "controls": {"key": {"asked": 80, "met": 80}}, "how": {}}')
     command = ["evaluate", "steering", "--pairs", str(pairs_file), "--checkpoint", str(tiny_checkpoint)]
+    command += ["--controls", str(controls)]
     assert cli.main([*command, "--out", str(out), "--quick", "--seeds", "1", "--skip-bad", "--workers", "1"]) == 0
     return out
 
@@ -34,8 +37,8 @@ def test_a_report_holds_every_figure(report):
     found = json.loads((report / "steering.json").read_text())
     assert set(FIGURES) | {"conditional_gap", "goals", "how"} <= set(found)
     assert found["pairs"]["with_music"] == 8
+    assert found["controls"]["met"] == 499
     assert "row 4" in found["pairs"]["left_out"][0]
-    assert found["controls"] is None
     assert all(row["reached"] in (True, False, None) for row in found["goals"])
 
 
@@ -46,6 +49,8 @@ def test_the_page_needs_nothing_else_and_speaks_plainly(report):
     assert page.count("data:image/png;base64") == 2
     assert "Too few pairs for an interval" in page
     assert "gone.png" in page
+    assert "499 of 500 met" in page
+    assert "80 of 80 met" in page
     assert "No ratings were given" in page
     assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"base64,[A-Za-z0-9+/=]+", "", page))
 
