@@ -25,7 +25,7 @@ from typing import Any
 from imagemusic.cli import main as imagemusic
 from imagemusic.data.journal import JOURNAL, read_rows
 from imagemusic.training.results import write_result
-from tests.servers import midi_of, song_of
+from tests.songs import midi_of, song_of
 
 SEED = 20261121
 PACED_FILES = 8  # at one a second

@@ -7,7 +7,7 @@ from PIL import Image
 from imagemusic.data.releases import Query
 from imagemusic.data.sources.folder import Folder, read_artwork, read_pairs
 from imagemusic.errors import DataError, DependencyError
-from tests.servers import picture_of
+from tests.songs import picture_of
 
 
 def query(key, artist="Ann", title="One"):

@@ -10,7 +10,8 @@ from imagemusic.data.download import Patience
 from imagemusic.data.releases import Query
 from imagemusic.data.sources.musicbrainz import PER_SECOND, MusicBrainz
 from imagemusic.errors import DataError, NotThere
-from tests.servers import Song, picture_of, serving
+from tests.servers import serving
+from tests.songs import Song, picture_of
 
 QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
 ONE = Song("AC/DC", "Back (in) Black!", "Back in Black", seconds=255.0, date="1980-07-25")

@@ -11,7 +11,8 @@ from imagemusic.data.download import Patience
 from imagemusic.data.releases import Query, Release
 from imagemusic.data.sources.spotify import Spotify
 from imagemusic.errors import DataError, GatheringStopped, NotThere
-from tests.servers import Song, picture_of, serving
+from tests.servers import serving
+from tests.songs import Song, picture_of
 
 QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
 ONE = Song("Ann Bee", 'Say "One"', "First", seconds=201.5)

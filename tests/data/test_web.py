@@ -12,7 +12,8 @@ pytest.importorskip("tenacity")
 from imagemusic.data.download import Patience
 from imagemusic.data.web import Pace, Web, retry_after
 from imagemusic.errors import DataError, GatheringStopped, NotThere
-from tests.servers import Song, picture_of, serving
+from tests.servers import serving
+from tests.songs import Song, picture_of
 
 QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
 IMAGE = "/image/abc/64"

@@ -15,6 +15,7 @@ from imagemusic.data.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, 
 from imagemusic.data.web import PATIENCE, Say, Web, understood
 from imagemusic.errors import DataError, NotThere
 
+NAME = "musicbrainz"  # of the source, and of its terms
 SERVER = "https://musicbrainz.org"
 ARCHIVE = "https://coverartarchive.org"
 ARCHIVE_HOSTS = ("archive.org",)
@@ -35,8 +36,8 @@ class MusicBrainz:
         server, archive, archive_hosts, per_second: others for tests, and for those who run a mirror.
     """
 
-    name = "musicbrainz"
-    terms = "musicbrainz"
+    name = NAME
+    terms = NAME
     exact = False
 
     def __init__(
@@ -149,7 +150,7 @@ def _release(
         Artwork(url=f"{ARCHIVE}/release-group/{group['id']}/front-{width}", width=width) for width in WIDTHS[::-1]
     ]
     return Release(
-        source=MusicBrainz.name,
+        source=NAME,
         id=group["id"],
         track_id=recording["id"] if recording else "",
         artist=_credit(said.get("artist-credit") or ()),
@@ -160,7 +161,7 @@ def _release(
         isrc=codes[0],
         release_date=group.get("first-release-date") or release.get("date"),
         artworks=tuple(artworks),
-        terms=MusicBrainz.terms,
+        terms=NAME,
         licence=COVER_LICENCE,
     )
 

@@ -21,6 +21,7 @@ from imagemusic.data.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, 
 from imagemusic.data.web import PATIENCE, Say, Web, understood
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 
+NAME = "spotify"  # of the source, and of its terms
 API = "https://api.spotify.com"
 ACCOUNTS = "https://accounts.spotify.com"
 IMAGE_HOSTS = ("scdn.co", "spotifycdn.com")
@@ -40,8 +41,8 @@ class Spotify:
         api, accounts: the servers, for tests.
     """
 
-    name = "spotify"
-    terms = "spotify"
+    name = NAME
+    terms = NAME
     exact = False
 
     def __init__(
@@ -167,7 +168,7 @@ def _release(album: Mapping[str, Any], track: Mapping[str, Any] | None = None) -
     ]
     said = track or album
     return Release(
-        source=Spotify.name,
+        source=NAME,
         id=album["id"],
         track_id=track["id"] if track else "",
         artist=", ".join(artist["name"] for artist in said["artists"]),
@@ -178,7 +179,7 @@ def _release(album: Mapping[str, Any], track: Mapping[str, Any] | None = None) -
         isrc=(track.get("external_ids") or {}).get("isrc") if track else None,
         release_date=album.get("release_date"),
         artworks=tuple(sorted(artworks, key=lambda artwork: -artwork.width)),
-        terms=Spotify.terms,
+        terms=NAME,
         licence=COVER_LICENCE,
     )
 
