@@ -48,7 +48,8 @@ class Gathering:
 
     def line(self, key, *, artist="", album="", cover=None, status="matched", terms="own", **more):
         """Write what was found for a file."""
-        release = {"source": "folder", "id": f"{artist}/{album}" if album else "", "artist": artist, "title": Path(key).stem,
+        name = f"{artist}/{album}" if album else ""
+        release = {"source": "folder", "id": name, "artist": artist, "title": Path(key).stem,
                    "album": album, "kind": "album", "score": 1.0, "terms": terms}  # fmt: skip
         matched = status == "matched"
         row = {

@@ -32,6 +32,7 @@ def register_steering(commands: Commands) -> None:
     source = steering.add_mutually_exclusive_group(required=True)
     source.add_argument("--pairs", type=Path, metavar="FILE.csv", help="pictures and the music that goes with them")
     source.add_argument("--pictures", type=Path, metavar="DIR_OR_CSV", help="pictures alone")
+    source.add_argument("--data", type=Path, metavar="DATASET", help="the held-out pairs of imagemusic data build")
     steering.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for the report")
     steering.add_argument("--skip-bad", action="store_true", help="go on without rows that are no use")
     steering.add_argument("--seeds", type=int, default=3, metavar="N", help="sampling seeds (default 3)")
@@ -81,10 +82,14 @@ def run_steering(arguments: argparse.Namespace) -> int:
     try:
         from imagemusic.steering.proof import Extras, evaluate
 
-        if arguments.pairs:
+        if not arguments.pictures:
             import imagemusic.training.evaluation  # noqa: F401  (scoring music needs torch; pictures alone do not)
     except ModuleNotFoundError as error:
         raise DependencyError(f"this report needs {error.name}; run: pip install 'imagemusic[train]'") from error
+    if arguments.data:
+        from imagemusic.data.held_out_pairs import write_held_out
+
+        arguments.pairs = write_held_out(arguments.data)
     model = ImageMusic.from_pretrained(arguments.checkpoint)
     source: Path = arguments.pairs or arguments.pictures
     if source.is_dir() and not arguments.pairs:

@@ -1,6 +1,6 @@
 """The part of building that takes long, cut into blocks: any worker can do one, and none is done twice.
 
-    256 MIDI files and their covers ── prepare_block ──> DATASET/notes/BLOCK.arrow    their events
+    128 MIDI files and their covers ── prepare_block ──> DATASET/notes/BLOCK.arrow    their events
                                                          DATASET/notes/BLOCK.parquet  facts, a row a file; written last
 
 A block is named by what goes into it: its files with their sizes and times.  So a build that was killed goes on with
@@ -30,7 +30,7 @@ from imagemusic.music.dials import CUES
 from imagemusic.music.midi import read_midi
 from imagemusic.vision.similarity import perceptual_hash
 
-FILES = 256  # in a block: a worker holds the events of so many at once
+FILES = 128  # in a block: a worker holds the events of so many at once
 PREPARATION = 1  # number of the way in which files are prepared; another makes all blocks anew
 NOTES = "notes"  # folder of the blocks
 DRUMS = 128  # stands among the programs for drums
