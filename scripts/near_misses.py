@@ -67,6 +67,11 @@ def base(title: str) -> str:
     return letters(re.sub(r"(?i)\s(?:feat|ft|featuring)\b.*", "", cut)) or letters(title)
 
 
+def partners(artist: str) -> set[str]:
+    """Cut a credit into the artists it names."""
+    return {letters(re.sub(r"(?i)^the\s", "", part.strip())) for part in re.split(r",|&| x | and ", artist)}
+
+
 def is_plain(track: Track) -> bool:
     """Say whether a track names no version, be it a remaster or a radio edit."""
     return not re.search(VERSION.pattern + r"|\s-\s|\s(?:feat|ft)\b(?![^(]*\))", track.title)
@@ -101,14 +106,8 @@ class Catalogue:
         if base(one.title) != base(other.title) and fuzz.ratio(base(one.title), base(other.title)) < 92:
             return False
         both = letters(one.artist + one.title), letters(other.artist + other.title)
-        shared = (
-            letters(one.artist) in both[1]
-            or letters(other.artist) in both[0]
-            or (
-                {*re.split(r",|&| x ", one.artist.replace(" ", "").lower())}
-                & {*re.split(r",|&| x ", other.artist.replace(" ", "").lower())}
-            )
-        )
+        shared = letters(one.artist) in both[1] or letters(other.artist) in both[0]
+        shared = shared or bool(partners(one.artist) & partners(other.artist))
         together = one.seconds and other.seconds and abs(one.seconds - other.seconds) < 2
         return bool(shared or together)
 
@@ -250,6 +249,7 @@ def similar_artist(rng: random.Random, catalogue: Catalogue, track: Track) -> Tr
         return None
     found = process.extract(track.artist, catalogue.artists, scorer=fuzz.ratio, limit=4)
     names = [name for name, _, _ in found if letters(name) not in letters(track.artist + track.title)]
+    names = [name for name in names if not partners(name) & partners(track.artist)]
     names = [name for name in names if letters(track.artist) not in letters(name)]
     return replace(track, artist=names[0], seconds=None) if names else None
 

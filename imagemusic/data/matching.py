@@ -114,14 +114,15 @@ def _as_told(artist: str, title: Title, release: Release, worth: float) -> Parts
     """Compare an artist and a title with a release's."""
     told = parse_title(release.title)
     words = _title_likeness(title, told)
+    version, notes = _version(title, told, release)
     apart = abs(len(title.whole) - len(told.whole))
-    if title.remarks != told.remarks and apart < 0.4 * len(told.whole):
+    if title.remarks != told.remarks and words * version < OTHER_EDIT and apart < 0.4 * len(told.whole):
         whole = likeness(title.whole, told.whole)
-        if whole > SAME_WORDS:  # brackets lost, or other ones
+        if whole > SAME_WORDS:  # brackets lost, or other ones: it says the same
             words, title = OTHER_EDIT * whole, told
+            version, notes = _version(told, told, release)
     if words < HOPELESS:
         return Parts(title=words, notes=("another title",))
-    version, notes = _version(title, told, release)
     named = artist_likeness(artist, title.guests, release.artist, told.guests)
     if worth < 1:
         notes = ("artist and title swapped", *notes)

@@ -26,7 +26,7 @@ VERSIONS = {
     "live": r"^live|live$|live (?:at|from|in|on|version|\d)|en vivo|ao vivo|dal vivo|en directo|in concert|"
     r"en concierto|concert|sessions?|tour|spotify studios|performance|broadcast",
     "remix": r"remix|remixed|remixes|rmx|rework|reworked|bootleg|flip|mash ?up|vip|dub|refix|extended|club|megamix|"
-    r"chopped|screwed|chopnotslop|nightcore|sped up|speed up|slowed|reverb|vs",
+    r"chopped|screwed|chopnotslop|nightcore|sped up|speed up|slowed|reverb",
     "instrumental": r"instrumental|instrumentals|instrumentale|strumentale",
     "acoustic": r"acoustic|acustico|acustica|acoustique|akustik|unplugged|stripped|naked",
     "a cappella": r"a ?cappella|a ?capella",
