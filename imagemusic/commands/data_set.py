@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
-from imagemusic.errors import ConfigError, DependencyError
+from imagemusic.errors import ConfigError
 from imagemusic.terminal import progress_bar, spell_out
 
 BUILD_EXAMPLES = """
@@ -54,19 +54,12 @@ def add_data_set(command: argparse.ArgumentParser) -> None:
     command.add_argument("dataset", type=Path, metavar="DATASET", help="the folder of imagemusic data match")
 
 
-def need_arrow() -> None:
-    """Tell in one line what is missing."""
-    try:
-        import pyarrow  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise DependencyError("data sets need pyarrow; run: pip install 'imagemusic[dataset]'") from error
-
-
 def run_build(arguments: argparse.Namespace) -> int:
-    need_arrow()
     from imagemusic.data.building import build
+    from imagemusic.data.manifest import need_arrow
     from imagemusic.data.statistics import measure_set
 
+    need_arrow()
     with progress_bar() as (progress, say):
 
         def told(results, total):  # type: ignore[no-untyped-def]
@@ -87,19 +80,20 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    need_arrow()
+    from imagemusic.data.manifest import need_arrow
     from imagemusic.data.showing import ShowOptions, write_page
 
+    need_arrow()
     print(write_page(arguments.dataset, ShowOptions(limit=arguments.limit, status=arguments.status)))
     return 0
 
 
 def run_stats(arguments: argparse.Namespace) -> int:
-    need_arrow()
     from imagemusic.data.journal import write_whole
-    from imagemusic.data.manifest import Manifest
+    from imagemusic.data.manifest import Manifest, need_arrow
     from imagemusic.data.statistics import draw_statistics, measure_set, spell_statistics
 
+    need_arrow()
     if arguments.plot and arguments.plot.suffix.lower() != ".svg":
         raise ConfigError(f"{arguments.plot}: the plot is an SVG picture; name it FILE.svg")
     found = measure_set(Manifest.open(arguments.dataset))
@@ -111,10 +105,10 @@ def run_stats(arguments: argparse.Namespace) -> int:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    need_arrow()
     from imagemusic.data.exporting import export, push
-    from imagemusic.data.manifest import Manifest
+    from imagemusic.data.manifest import Manifest, need_arrow
 
+    need_arrow()
     out = arguments.out or arguments.dataset / "export"
     for path in export(Manifest.open(arguments.dataset), out):
         print(path)

@@ -13,13 +13,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from imagemusic.errors import DataError
+from imagemusic.errors import DataError, DependencyError
 from imagemusic.music.codec import CodecConfig
 
 MANIFEST = "manifest.parquet"
 FORMAT, FORMAT_VERSION = "imagemusic manifest", 1
 ROWS_AT_ONCE = 4096
 HEADER = b"imagemusic"  # key in the schema metadata
+
+
+def need_arrow() -> None:
+    """Tell which extra is missing, before anything is done.
+
+    Raises:
+        DependencyError: Arrow is not installed.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise DependencyError("data sets need pyarrow; run: pip install 'imagemusic[dataset]'") from error
 
 
 class BlockName(NamedTuple):

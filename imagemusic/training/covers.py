@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.data.pairing import SHARED_DIALS, Pictures
@@ -19,18 +18,12 @@ from imagemusic.data.prepared_data import OwnSet
 from imagemusic.errors import DataError
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.vision.image import load_image, load_pixels
-from imagemusic.vision.views import crop
+from imagemusic.vision.views import COVER_VIEWS
 
 PICTURES = "pictures.npz"
 SAVED_EVERY = 500  # covers
-CROPPED = 0.08  # share of both sides that the third view loses
 RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
 
-VIEWS: tuple[Callable[[Image.Image], Image.Image], ...] = (
-    lambda image: image,
-    ImageOps.mirror,
-    lambda image: crop(image, CROPPED),
-)
 Progress = Callable[[float, str], None]
 
 
@@ -47,7 +40,7 @@ def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None 
     missing = [cover for cover in splits if cover not in done]
     for number, cover in enumerate(missing, 1):
         image = load_image(own.folder / cover, at_least=2 * reader.size)
-        seen = [reader.read(load_pixels(view(image), reader.size)) for view in VIEWS]
+        seen = [reader.read(load_pixels(view(image), reader.size)) for view in COVER_VIEWS]
         done[cover] = (np.stack([embedding for embedding, _, _ in seen]).astype(np.float16), seen[0][1])
         if progress:
             progress(number / len(missing), f"looking at covers, {number} of {len(missing)}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 def recompress(image: Image.Image, quality: int) -> Image.Image:
@@ -33,3 +33,10 @@ NULL_EDITS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "crop_5_percent": lambda image: crop(image, 0.05),
     "half_size": lambda image: shrink(image, 0.5),
 }
+
+# How the covers of a data set are seen while a decoder is trained with them, so that it learns none by heart.
+COVER_VIEWS: tuple[Callable[[Image.Image], Image.Image], ...] = (
+    lambda image: image,
+    ImageOps.mirror,
+    lambda image: crop(image, 0.08),
+)

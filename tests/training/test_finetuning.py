@@ -14,10 +14,11 @@ from imagemusic.data.prepared_data import open_own_set
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.reading import PictureReader
 from imagemusic.pipeline import ImageMusic
-from imagemusic.training.covers import PICTURES, VIEWS, embed_covers, own_pictures
+from imagemusic.training.covers import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph
 from imagemusic.vision.image import load_pixels
+from imagemusic.vision.views import COVER_VIEWS
 from tests import tiny
 from tests.gathered import gather, picture
 
@@ -45,7 +46,7 @@ def trained(dataset, tiny_checkpoint, tmp_path_factory):
 
 def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained, tiny_checkpoint):
     with np.load(dataset / PICTURES) as table:
-        assert table["embedding"].shape == (6, len(VIEWS), 3)
+        assert table["embedding"].shape == (6, len(COVER_VIEWS), 3)
         assert len(set(table["id"].tolist())) == 6
         reader = PictureReader(tiny_checkpoint / "encoder.onnx", 32)
         first = reader.read(load_pixels(dataset / str(table["id"][0]), 32))
