@@ -172,7 +172,8 @@ def curve(outcomes: Sequence[Outcome]) -> list[dict[str, float]]:
 
 def choose(outcomes: Sequence[Outcome]) -> float:
     """Return the lowest threshold whose precision is as wanted even at the lower end of its interval."""
-    return next(step for step in GRID if summary(outcomes, step)["precision_interval"][0] >= WANTED_PRECISION)
+    sure = [step for step in GRID if summary(outcomes, step)["precision_interval"][0] >= WANTED_PRECISION]
+    return min(sure, default=1.0)
 
 
 def tables(outcomes: Sequence[Outcome]) -> dict[str, Any]:
