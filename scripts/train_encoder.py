@@ -129,8 +129,7 @@ def write_pictures(
     embeddings = [embed(encoder, features) for features in kept]
     deviations = encoder.affect(embeddings[0]).sd
     temporary = path.with_name(f"partial-{path.name}")
-    np.savez(
-        temporary,
+    columns: dict[str, Any] = dict(
         id=np.array([picture.id for picture in pictures]),
         **table,
         embedding=torch.stack(embeddings, dim=1).numpy().astype(np.float16),
@@ -139,6 +138,7 @@ def write_pictures(
         dial_mean=unseen.astype(np.float32),
         dial_sd=deviations.numpy(),
     )
+    np.savez(temporary, **columns)
     temporary.replace(path)
 
 
