@@ -15,7 +15,7 @@ from imagemusic.errors import CheckpointError
 from imagemusic.model.conditioning import ConditionLayout
 
 SEEN = ("valence", "arousal", "tempo")  # the dials that an encoder predicts
-BANDWIDTH = 0.15  # of a dial: how near is alike
+BANDWIDTH = 0.12  # of a dial: how near is alike
 UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
 
 

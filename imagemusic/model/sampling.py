@@ -30,7 +30,7 @@ class SamplingOptions:
     sampler: str = "nucleus"  # which values are kept
     temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
-    guidance_scale: float = 1.5  # 1 is off; higher follows the picture more closely
+    guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
 
     def __post_init__(self) -> None:
