@@ -27,9 +27,9 @@ def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, option
         given["tempo"] = tempo
     pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
-    drawn = prior.draw(pictured, reading.dial_sd, rng, given=given, ensemble=options.playing)
+    drawn = prior.draw(pictured, rng, given=given, ensemble=options.playing)
     dials = {name: Dial(value, "implied") for name, value in drawn.items()}
-    dials |= {name: Dial(pictured[name], "picture") for name in SUMMED}
+    dials |= {name: Dial(value, "picture") for name, value in pictured.items()}
     dials |= {name: Dial(value, "you") for name, value in given.items()}
     if options.playing is not None:
         dials["ensemble"] = Dial(options.playing, "you")

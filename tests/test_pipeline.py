@@ -97,7 +97,7 @@ def test_the_last_note_ends_when_it_was_asked_to(model, seconds, tempo_bpm, seed
 
 def test_a_piece_says_where_its_dials_come_from(model, piece):
     sources = {name: dial.source for name, dial in piece.dials.items()}
-    assert (sources["valence"], sources["arousal"], sources["tempo"]) == ("picture", "picture", "implied")
+    assert (sources["valence"], sources["arousal"], sources["tempo"]) == ("picture", "picture", "picture")
     set_by_hand = model.compose(SUNSET, ComposeOptions(seconds=8, tempo_bpm=100)).dials["tempo"]
     assert set_by_hand.source == "you"
 

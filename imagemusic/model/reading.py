@@ -66,7 +66,6 @@ class Prior:
     def draw(
         self,
         pictured: Mapping[str, float],
-        deviation: NDArray[np.floating],
         rng: np.random.Generator,
         *,
         given: Mapping[str, float] | None = None,
@@ -74,19 +73,18 @@ class Prior:
     ) -> dict[str, Any]:
         """Draw a training piece with like dials; return its dials, and its ensemble, as what is implied.
 
-        A dial that the picture leaves unsure, (3,) deviations in ranks, counts for less; one that a person has given
-        counts for more, and `ensemble` leaves only the pieces that it plays.
+        What a person has given takes the place of what the picture says, and `ensemble` leaves only the pieces that it
+        plays.  To give a dial the value that it had anyway changes nothing.
         """
-        unsure = np.hypot(BANDWIDTH, np.maximum(deviation - deviation.min(), 0))
-        widths = dict(zip(SEEN, unsure.tolist(), strict=True)) | dict.fromkeys(given or {}, BANDWIDTH)
         wanted = dict(pictured) | dict(given or {})
         rows = np.flatnonzero(self._complete)
         if ensemble is not None:
-            played = np.flatnonzero(self.ensembles == self.layout.ensembles.index(ensemble))
+            timed = ~np.isnan(self.dials[:, self.layout.dials.index("tempo")])
+            played = np.flatnonzero(timed & (self.ensembles == self.layout.ensembles.index(ensemble)))
             rows = played if len(played) else rows
         distance = np.zeros(len(rows))
         for name, value in wanted.items():
-            gap = (self.dials[rows, self.layout.dials.index(name)] - value) / widths[name]
+            gap = (self.dials[rows, self.layout.dials.index(name)] - value) / BANDWIDTH
             distance += np.where(np.isnan(gap), UNKNOWN_GAP, gap) ** 2
         # A piece has the same noise in every draw, so that turning a dial changes only what it must.
         noise = rng.gumbel(size=len(self.dials))[rows]

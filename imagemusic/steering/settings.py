@@ -10,16 +10,16 @@ class SteeringOptions:
     """Sizes of the experiments."""
 
     seeds: int = 3  # of sampling, and of the draw of wrong pictures
-    scored_pairs: int = 400  # whose music is scored; of a longer list, as many drawn at random
+    scored_pairs: int = 150  # whose music is scored; of a longer list, as many drawn at random
     notes: int = 256  # of a piece, from its start
     pictures: int = 100  # that pieces are composed for
     pieces: int = 8  # for each of them
-    rated_pictures: int = 150  # whose ratings are held against what they yield
+    rated_pictures: int = 100  # whose ratings are held against what they yield
     seconds: float = 20.0  # length of a composed piece
     levels: int = 9  # of a dial that is turned
-    dose_pictures: int = 12  # that contradict it, at each level
+    dose_pictures: int = 8  # that contradict it, at each level
     edited_pictures: int = 16  # whose null edits are composed for
-    corner_pieces: int = 12  # at each corner of the dials
+    corner_pieces: int = 8  # at each corner of the dials
     copied_pieces: int = 60  # searched for in the training set
     gallery: int = 6
     workers: int = 1

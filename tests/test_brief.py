@@ -1,0 +1,69 @@
+"""What a picture and a person settle before a note is written."""
+
+import numpy as np
+import pytest
+
+from imagemusic.brief import composing_condition, picture_condition, settle
+from imagemusic.composition import ComposeOptions
+from imagemusic.model.reading import SEEN
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.midi import midi_bytes
+from imagemusic.pipeline import ImageMusic
+
+PICTURE = "data/examples/meadow.jpg"
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint):
+    return ImageMusic.from_pretrained(tiny_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def reading(model):
+    return model.look(PICTURE)
+
+
+def settled(model, reading, **options):
+    return settle(model.checkpoint, model.prior, reading, ComposeOptions(**options))
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_every_ensemble_can_be_asked_for_and_has_a_tempo(model, reading, ensemble):
+    dials = settled(model, reading, ensemble=ensemble)
+    assert (dials["ensemble"].value, dials["ensemble"].source) == (ensemble, "you")
+    assert -1 <= dials["tempo"].value <= 1
+
+
+def test_a_dial_that_was_set_wins(model, reading):
+    dials = settled(model, reading, dials={"arousal": -0.75, "density": 0.5})
+    assert {name: dials[name].value for name in ("arousal", "density")} == {"arousal": -0.75, "density": 0.5}
+    assert {dial.source for name, dial in dials.items() if name in ("arousal", "density")} == {"you"}
+    assert dials["valence"].source == "picture"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_dial_set_to_the_value_that_it_had_changes_no_note(model, reading, seed):
+    plain = model.compose_reading(reading, ComposeOptions(seconds=6, seed=seed))
+    for name in DIALS:
+        if name in plain.dials:
+            options = ComposeOptions(seconds=6, seed=seed, dials={name: plain.dials[name].value})
+            assert midi_bytes(model.compose_reading(reading, options).score) == midi_bytes(plain.score), name
+
+
+def test_sums_of_other_dials_are_not_told_twice(model, reading):
+    dials, layout = settled(model, reading), model.checkpoint.layout
+    told = composing_condition(model.checkpoint, reading, dials)
+    given = told[layout.embedding_size + 1 + len(DIALS) :][: len(DIALS)]
+    assert not given[[DIALS.index("valence"), DIALS.index("arousal")]].any()
+    assert given[DIALS.index("density")]
+
+
+def test_a_picture_alone_tells_what_it_shows_and_how_sure_that_is(model, reading):
+    layout = model.checkpoint.layout
+    start = layout.embedding_size + 1
+    for sure in (True, False):
+        told = picture_condition(model.checkpoint, model.prior, reading, sure=sure)
+        given, unsure = told[start + len(DIALS) :][: len(DIALS)], told[start + 2 * len(DIALS) :][: len(DIALS)]
+        np.testing.assert_array_equal(given > 0, np.isin(DIALS, SEEN))
+        assert (unsure > 0).any() != sure
