@@ -2,15 +2,18 @@
 
     python scripts/measure_preparation.py --work FOLDER --result docs/results/preparation.json
 
-Files are generated below --work, which needs about 10 kB for each, and removed again: variations of a hundred tunes,
-transposed, their bars in another order, by ten files an artist with a cover of their own; one in a thousand is damaged.
-Every count is built from nothing, on two processes unless told otherwise.
+Files are generated below --work, which needs about 20 kB for each, and removed again: tunes by chance, ten files an
+artist with a cover of their own.  One in fifty is another tune in another key, tempo and file; one in a thousand is
+damaged.
+One data set grows from count to count.  Seconds of a count are those of all its blocks and of all that follows, as if it
+had been built from nothing; processor seconds beside them tell how busy the machine was with other things.
 """
 
 import argparse
 import hashlib
 import io
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +21,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,13 +33,31 @@ from PIL import Image
 from imagemusic.data.manifest import Manifest
 from imagemusic.data.statistics import measure_set
 from imagemusic.music.midi import midi_bytes
-from imagemusic.music.score import ONSET, PITCH, Meter, Score, Tempo, Track
+from imagemusic.music.score import Meter, Score, Tempo, Track
 from imagemusic.training.results import write_result
 
-TUNES, BARS, BAR_TICKS = 100, 24, 96
+BARS, BAR_TICKS = 24, 96
 FILES_AN_ARTIST = 10
 DAMAGED_EVERY = 1000
+COPY_EVERY = 50
 SAMPLED_EVERY_SECONDS = 0.5
+
+# What is measured, in a process of its own; it prints how long the first block took, with the start of the workers,
+# and how long all took.
+BUILD = """
+import sys, time
+from pathlib import Path
+from imagemusic.data.building import build
+
+def told(results, total):
+    started, first = time.monotonic(), 0
+    for result in results:
+        first = first or time.monotonic() - started
+        yield result
+    print(first, time.monotonic() - started)
+
+build(Path(sys.argv[1]), engine=sys.argv[2], workers=int(sys.argv[3]), progress=told)
+"""
 
 
 def base_tracks(seed: int) -> list[NDArray[np.int32]]:
@@ -51,17 +73,15 @@ def base_tracks(seed: int) -> list[NDArray[np.int32]]:
     return [part.astype(np.int32) for part in (melody, chords, drums)]
 
 
-def vary(number: int) -> bytes:
-    """Write variation `number` of its tune: another key, tempo and order of bars."""
-    rng = np.random.default_rng(number)
-    shift, places = int(rng.integers(-6, 7)), rng.permutation(BARS)
+def tune(number: int) -> bytes:
+    """Write file `number`: a tune of its own, or an earlier one in another key and tempo."""
+    rng = np.random.default_rng((2, number))
+    is_copy = number >= COPY_EVERY and number % COPY_EVERY == 0
     tracks = []
-    for part, notes in enumerate(base_tracks(number % TUNES)):
-        moved = notes.copy()
-        moved[:, ONSET] = places[notes[:, ONSET] // BAR_TICKS] * BAR_TICKS + notes[:, ONSET] % BAR_TICKS
-        if part < 2:
-            moved[:, PITCH] += shift
-        tracks.append(Track(moved[np.argsort(moved[:, ONSET], kind="stable")], (73, 0, 0)[part], part == 2))
+    shift = int(rng.integers(-6, 7)) if is_copy else 0
+    for part, notes in enumerate(base_tracks(int(rng.integers(number)) if is_copy else number)):
+        moved = notes + np.array([0, shift if part < 2 else 0, 0, 0], np.int32)
+        tracks.append(Track(moved, (73, 0, 0)[part], part == 2))
     return midi_bytes(Score(tracks, [Tempo(0, float(rng.integers(60, 180)))], [Meter(0, 4, 4)]))
 
 
@@ -73,7 +93,7 @@ def write_files(midi: Path, dataset: Path, start: int, count: int) -> list[str]:
         key = f"{artist % 1000:03d}/Artist {artist}/Piece {number}.mid"
         path = midi / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"MThd, and no more" if number % DAMAGED_EVERY == 999 else vary(number))
+        path.write_bytes(b"MThd, and no more" if number % DAMAGED_EVERY == 999 else tune(number))
         cover = write_cover(dataset, artist)
         release = {"source": "folder", "id": str(artist), "artist": f"Artist {artist}", "title": f"Piece {number}",
                    "album": "Album", "kind": "album", "score": 1.0, "terms": "own"}  # fmt: skip
@@ -110,16 +130,20 @@ def generate(work: Path, count: int, workers: int) -> None:
                 journal.write("\n".join(lines) + "\n")
 
 
-def first_of(work: Path, count: int) -> Path:
-    """Make a data set of the first `count` files, its covers those of all."""
-    dataset = work / f"first-{count}"
+def begin(work: Path, name: str) -> Path:
+    """Make a data set without files, its covers those of all."""
+    dataset = work / name
     dataset.mkdir()
     (dataset / "covers").symlink_to(work / "all" / "covers")
     header = {"format": "imagemusic dataset", "version": 1, "source": "folder", "terms": "own"}
     (dataset / "dataset.json").write_text(json.dumps(header | {"midi_dir": str(work / "midi")}))
-    with open(work / "all" / "journal.jsonl") as lines, open(dataset / "journal.jsonl", "w") as journal:
-        journal.writelines(line for _, line in zip(range(count), lines, strict=False))
     return dataset
+
+
+def grow(dataset: Path, count: int) -> None:
+    """Let the journal of a data set hold the first `count` files."""
+    with open(dataset.parent / "all" / "journal.jsonl") as lines, open(dataset / "journal.jsonl", "w") as journal:
+        journal.writelines(islice(lines, count))
 
 
 @dataclass(slots=True)
@@ -154,31 +178,65 @@ def resident(process: int) -> int:
 
 
 def measure(dataset: Path, engine: str, workers: int) -> dict[str, Any]:
-    """Build a data set in a process of its own and remove what was built; return seconds, notes and memory."""
-    command = [sys.executable, "-m", "imagemusic", "data", "build", str(dataset), "--engine", engine]
-    started, peak = time.monotonic(), Peak()
-    with subprocess.Popen([*command, "--workers", str(workers)], stdout=subprocess.DEVNULL) as process:
+    """Build a data set in a process of its own; return what it took and what was built."""
+    started, spent, peak = time.monotonic(), processor_seconds(), Peak()
+    command = [sys.executable, "-c", BUILD, str(dataset), engine, str(workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
             peak.look(process.pid)
             time.sleep(SAMPLED_EVERY_SECONDS)
+        told = process.stdout.read() if process.stdout else ""
     if process.returncode:
         raise SystemExit(f"measure_preparation: error: building {dataset.name} ended with {process.returncode}")
     seconds = time.monotonic() - started
+    first, blocks = map(float, told.split())
     found = measure_set(Manifest.open(dataset))
-    shutil.rmtree(dataset / "notes")
-    (dataset / "manifest.parquet").unlink()
     return {
         "engine": engine, "workers": workers, "files": found.rows, "damaged": found.counts["status"]["corrupt"],
-        "notes": found.notes, "seconds": round(seconds, 1), "notes_per_second": round(found.notes / seconds),
-        "files_per_second": round(found.rows / seconds, 1), "peak_bytes": peak.total, "peak_bytes_parent": peak.parent,
+        "notes": found.notes, "groups": found.groups, "first_block_seconds": round(first, 1),
+        "block_seconds": round(blocks, 1),
+        "other_seconds": round(seconds - blocks, 1), "processor_seconds": round(processor_seconds() - spent, 1),
+        "peak_bytes": peak.total, "peak_bytes_parent": peak.parent,
     }  # fmt: skip
+
+
+def processor_seconds() -> float:
+    """Processor time of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_growth(work: Path, counts: list[int], workers: int) -> list[dict[str, Any]]:
+    """Build one data set as it grows; `seconds` of each count are those of a build from nothing."""
+    dataset, runs, blocks, spent = begin(work, "growing"), [], 0.0, 0.0
+    for count in sorted(counts):
+        grow(dataset, count)
+        run = measure(dataset, "processes", workers)
+        blocks, spent = blocks + run["block_seconds"], spent + run["processor_seconds"]
+        seconds = blocks + run["other_seconds"]
+        run |= {"seconds": round(seconds, 1), "notes_per_second": round(run["notes"] / seconds)}
+        runs.append(run | {"processor_seconds_so_far": round(spent, 1)})
+        print(json.dumps(runs[-1]), flush=True)
+    return runs
+
+
+def measure_ray(work: Path, count: int) -> list[dict[str, Any]]:
+    """Build the same files on Ray with one worker and with two, each from nothing."""
+    runs = []
+    for workers in (1, 2):
+        dataset = begin(work, f"ray-{workers}")
+        grow(dataset, count)
+        runs.append(measure(dataset, "ray", workers))
+        print(json.dumps(runs[-1]), flush=True)
+    return runs
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for generated files; removed at the end")
-    parser.add_argument("--counts", type=int, nargs="+", default=[25_000, 50_000, 100_000], help="files to build")
-    parser.add_argument("--ray-count", type=int, default=10_000, help="files to build on Ray, by one worker and by two")
+    # Multiples of a block, so that none is made twice.
+    parser.add_argument("--counts", type=int, nargs="+", default=[25_600, 51_200, 102_400], help="files to build")
+    parser.add_argument("--ray-count", type=int, default=10_240, help="files to build on Ray, by one worker and by two")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--result", type=Path, help="write the figures there as JSON")
     arguments = parser.parse_args()
@@ -188,25 +246,21 @@ def main() -> int:
         return 1
     try:
         generate(work, max(*arguments.counts, arguments.ray_count), arguments.workers)
-        runs = []
-        jobs = [(count, "processes", arguments.workers) for count in arguments.counts]
-        jobs += [(arguments.ray_count, "ray", workers) for workers in (1, 2)] if arguments.ray_count else []
-        for count, engine, workers in jobs:
-            dataset = work / f"first-{count}"
-            runs.append(measure(dataset if dataset.exists() else first_of(work, count), engine, workers))
-            print(json.dumps(runs[-1]), flush=True)
+        runs = measure_growth(work, arguments.counts, arguments.workers)
+        on_ray = measure_ray(work, arguments.ray_count) if arguments.ray_count else []
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    largest = max((run for run in runs if run["engine"] == "processes"), key=lambda run: run["files"])
     figures: dict[str, Any] = {
-        "notes_per_second": largest["notes_per_second"], "peak_bytes": largest["peak_bytes"],
-        "seconds": {str(run["files"]): run["seconds"] for run in runs if run["engine"] == "processes"},
+        "notes_per_second": runs[-1]["notes_per_second"],
+        "notes_per_processor_second": round(runs[-1]["notes"] / runs[-1]["processor_seconds_so_far"]),
+        "peak_bytes": max(run["peak_bytes"] for run in runs),
+        "seconds": {str(run["files"]): run["seconds"] for run in runs},
     }  # fmt: skip
-    on_ray = {run["workers"]: run["seconds"] for run in runs if run["engine"] == "ray"}
     if on_ray:
-        figures["ray_speedup"] = round(on_ray[1] / on_ray[2], 2)
+        one, two = (run["block_seconds"] - run["first_block_seconds"] for run in on_ray)  # once the workers are there
+        figures["ray_speedup"] = round(one / two, 2)
     if arguments.result:
-        write_result(arguments.result, figures | {"runs": runs}, data=["generated"])
+        write_result(arguments.result, figures | {"runs": runs + on_ray}, data=["generated"])
     print(json.dumps(figures))
     return 0
 

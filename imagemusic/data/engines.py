@@ -73,7 +73,7 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
     local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises just that when a node does not start in time
         raise DataError(f"Ray cluster {address or 'on this machine'}: {str(error).splitlines()[0]}") from error
     try:
         task, jobs = ray.remote(num_cpus=1)(function), iter(jobs)
