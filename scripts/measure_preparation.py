@@ -5,8 +5,9 @@
 Files are generated below --work, which needs about 20 kB for each, and removed again: tunes by chance, ten files an
 artist with a cover of their own.  One in fifty is another tune in another key, tempo and file; one in a thousand is
 damaged.
-One data set grows from count to count.  Seconds of a count are those of all its blocks and of all that follows, as if it
-had been built from nothing; processor seconds beside them tell how busy the machine was with other things.
+
+One data set grows from count to count.  Seconds of a count are those of all its blocks and of all that follows, as if
+it had been built from nothing; processor seconds beside them tell how busy the machine was with other things.
 """
 
 import argparse
@@ -18,10 +19,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -206,29 +208,131 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure_growth(work: Path, counts: list[int], workers: int) -> list[dict[str, Any]]:
+def measure_growth(work: Path, counts: list[int], workers: int) -> Iterator[dict[str, Any]]:
     """Build one data set as it grows; `seconds` of each count are those of a build from nothing."""
-    dataset, runs, blocks, spent = begin(work, "growing"), [], 0.0, 0.0
+    dataset, blocks, spent = begin(work, "growing"), 0.0, 0.0
     for count in sorted(counts):
         grow(dataset, count)
         run = measure(dataset, "processes", workers)
         blocks, spent = blocks + run["block_seconds"], spent + run["processor_seconds"]
         seconds = blocks + run["other_seconds"]
         run |= {"seconds": round(seconds, 1), "notes_per_second": round(run["notes"] / seconds)}
-        runs.append(run | {"processor_seconds_so_far": round(spent, 1)})
-        print(json.dumps(runs[-1]), flush=True)
-    return runs
+        yield run | {"processor_seconds_so_far": round(spent, 1)}
 
 
-def measure_ray(work: Path, count: int) -> list[dict[str, Any]]:
+def measure_ray(work: Path, count: int) -> Iterator[dict[str, Any]]:
     """Build the same files on Ray with one worker and with two, each from nothing."""
-    runs = []
     for workers in (1, 2):
         dataset = begin(work, f"ray-{workers}")
         grow(dataset, count)
-        runs.append(measure(dataset, "ray", workers))
-        print(json.dumps(runs[-1]), flush=True)
-    return runs
+        yield measure(dataset, "ray", workers)
+
+
+def figures_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sum up what was measured so far."""
+    grown = [run for run in runs if run["engine"] == "processes"]
+    figures: dict[str, Any] = {
+        "notes_per_second": grown[-1]["notes_per_second"],
+        "notes_per_processor_second": round(grown[-1]["notes"] / grown[-1]["processor_seconds_so_far"]),
+        "peak_bytes": max(run["peak_bytes"] for run in grown),
+        "seconds": {str(run["files"]): run["seconds"] for run in grown},
+    }  # fmt: skip
+    on_ray = [run["block_seconds"] - run["first_block_seconds"] for run in runs if run["engine"] == "ray"]
+    if len(on_ray) == 2:  # once the workers are there
+        figures["ray_speedup"] = round(on_ray[0] / on_ray[1], 2)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for generated files; removed at the end")
+    # Multiples of a block, so that none is made twice.
+    parser.add_argument("--counts", type=int, nargs="+", default=[25_600, 51_200, 102_400], help="files to build")
+    parser.add_argument("--ray-count", type=int, default=10_240, help="files to build on Ray, by one worker and by two")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--result", type=Path, help="write the figures there as JSON")
+    arguments = parser.parse_args()
+    work = arguments.work / "preparation"
+    if work.exists():
+        print(f"measure_preparation: error: {work}: is there already; remove it", file=sys.stderr)
+        return 1
+    try:
+        generate(work, max(*arguments.counts, arguments.ray_count), arguments.workers)
+        runs: list[dict[str, Any]] = []
+        on_ray = measure_ray(work, arguments.ray_count) if arguments.ray_count else ()
+        for run in chain(measure_growth(work, arguments.counts, arguments.workers), on_ray):
+            runs.append(run)
+            print(json.dumps(run), flush=True)
+            if arguments.result:
+                write_result(arguments.result, figures_of(runs) | {"runs": runs}, data=["generated"])
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    print(json.dumps(figures_of(runs)))
+    return 0
+
+
+def measure(dataset: Path, engine: str, workers: int) -> dict[str, Any]:
+    """Build a data set in a process of its own; return what it took and what was built."""
+    started, spent, peak = time.monotonic(), processor_seconds(), Peak()
+    command = [sys.executable, "-c", BUILD, str(dataset), engine, str(workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            peak.look(process.pid)
+            time.sleep(SAMPLED_EVERY_SECONDS)
+        told = process.stdout.read() if process.stdout else ""
+    if process.returncode:
+        raise SystemExit(f"measure_preparation: error: building {dataset.name} ended with {process.returncode}")
+    seconds = time.monotonic() - started
+    first, blocks = map(float, told.split())
+    found = measure_set(Manifest.open(dataset))
+    return {
+        "engine": engine, "workers": workers, "files": found.rows, "damaged": found.counts["status"]["corrupt"],
+        "notes": found.notes, "groups": found.groups, "first_block_seconds": round(first, 1),
+        "block_seconds": round(blocks, 1),
+        "other_seconds": round(seconds - blocks, 1), "processor_seconds": round(processor_seconds() - spent, 1),
+        "peak_bytes": peak.total, "peak_bytes_parent": peak.parent,
+    }  # fmt: skip
+
+
+def processor_seconds() -> float:
+    """Processor time of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_growth(work: Path, counts: list[int], workers: int) -> Iterator[dict[str, Any]]:
+    """Build one data set as it grows; `seconds` of each count are those of a build from nothing."""
+    dataset, blocks, spent = begin(work, "growing"), 0.0, 0.0
+    for count in sorted(counts):
+        grow(dataset, count)
+        run = measure(dataset, "processes", workers)
+        blocks, spent = blocks + run["block_seconds"], spent + run["processor_seconds"]
+        seconds = blocks + run["other_seconds"]
+        run |= {"seconds": round(seconds, 1), "notes_per_second": round(run["notes"] / seconds)}
+        yield run | {"processor_seconds_so_far": round(spent, 1)}
+
+
+def measure_ray(work: Path, count: int) -> Iterator[dict[str, Any]]:
+    """Build the same files on Ray with one worker and with two, each from nothing."""
+    for workers in (1, 2):
+        dataset = begin(work, f"ray-{workers}")
+        grow(dataset, count)
+        yield measure(dataset, "ray", workers)
+
+
+def figures_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sum up what was measured so far."""
+    grown = [run for run in runs if run["engine"] == "processes"]
+    figures: dict[str, Any] = {
+        "notes_per_second": grown[-1]["notes_per_second"],
+        "notes_per_processor_second": round(grown[-1]["notes"] / grown[-1]["processor_seconds_so_far"]),
+        "peak_bytes": max(run["peak_bytes"] for run in grown),
+        "seconds": {str(run["files"]): run["seconds"] for run in grown},
+    }  # fmt: skip
+    on_ray = [run["block_seconds"] - run["first_block_seconds"] for run in runs if run["engine"] == "ray"]
+    if len(on_ray) == 2:  # once the workers are there
+        figures["ray_speedup"] = round(on_ray[0] / on_ray[1], 2)
+    return figures
 
 
 def main() -> int:
