@@ -63,10 +63,12 @@ def draw(
     allowed: NDArray[np.bool_],
     temperature: Scores,
     top_p: Scores,
-    typical: NDArray[np.bool_],
+    typical: NDArray[np.bool_] | None,
     uniforms: Scores,
 ) -> Indices:
     """Draw a value (R,) for each row of scores (R, V), of those allowed (R, V), with uniforms (R, DRAWS) in 0..1.
+
+    temperature, top_p and typical are (R,); typical is None where no row is.
 
     The values kept are those for which closer ones hold less than `top_p`.  Closer is likelier: nucleus sampling,
     Holtzman et al. 2020, arXiv:1904.09751; or nearer in surprise to the mean surprise: typical sampling, Meister et
@@ -76,20 +78,20 @@ def draw(
     weights = np.exp((scores - np.maximum.reduce(scores, axis=1)[:, None]) / temperature[:, None])
     cumulative = np.add.accumulate(weights, axis=1)
     total = cumulative[:, -1]
-    distance = -weights
-    if typical.any():
-        distance[typical] = _surprise(weights[typical], total[typical])
+    rank = weights  # the higher, the closer
+    if typical is not None:
+        rank = np.where(typical[:, None], -_surprise(weights, total), weights)
     kept = top_p * total
     result = _at(cumulative, uniforms[:, 0] * total)
-    refused = _refused(weights, distance, kept, result)
+    refused = _refused(weights, rank, kept, result)
     for attempt in range(1, TRIES):
         if not len(refused):
             return result
         again = _at(cumulative[refused], uniforms[refused, attempt] * total[refused])
         result[refused] = again
-        refused = refused[_refused(weights[refused], distance[refused], kept[refused], again)]
+        refused = refused[_refused(weights[refused], rank[refused], kept[refused], again)]
     for row in refused:
-        closer = np.add.reduce(weights[row] * (distance[row] < distance[row][:, None]), axis=1)
+        closer = np.add.reduce(weights[row] * (rank[row] > rank[row][:, None]), axis=1)
         shares = np.add.accumulate(np.where(closer < kept[row], weights[row], 0))
         result[row] = _at(shares[None], uniforms[row, TRIES:] * shares[-1])[0]
     return result
@@ -100,13 +102,13 @@ def _at(cumulative: Scores, point: Scores) -> Indices:
 
     A point is a total times a number of 53 bits below 1, which rounds to less than the total: it is in some stretch.
     """
-    return np.add.reduce(cumulative <= point[:, None], axis=1, dtype=np.int64)
+    return np.add.reduce(cumulative <= point[:, None], axis=1)
 
 
-def _refused(weights: Scores, distance: Scores, kept: Scores, drawn: Indices) -> Indices:
+def _refused(weights: Scores, rank: Scores, kept: Scores, drawn: Indices) -> Indices:
     """List the rows whose drawn value lies outside of what is kept."""
-    reach = distance[np.arange(len(drawn)), drawn]
-    closer = np.add.reduce(weights * (distance < reach[:, None]), axis=1)
+    reach = rank[np.arange(len(drawn)), drawn]
+    closer = np.add.reduce(weights * (rank > reach[:, None]), axis=1)
     return (closer >= kept).nonzero()[0]
 
 

@@ -128,12 +128,13 @@ class _Settings(NamedTuple):
 
     temperature: NDArray[np.float64]
     top_p: NDArray[np.float64]
-    typical: NDArray[np.bool_]
+    typical: NDArray[np.bool_] | None  # None where no seat is
     scale: NDArray[np.float64]
 
     def of(self, seats: list[int]) -> "_Settings":
         """The same of some of the seats."""
-        return _Settings(self.temperature[seats], self.top_p[seats], self.typical[seats], self.scale[seats])
+        typical = None if self.typical is None else self.typical[seats]
+        return _Settings(self.temperature[seats], self.top_p[seats], typical, self.scale[seats])
 
 
 class _Table:
@@ -209,11 +210,12 @@ class _Table:
         guided = np.array([seat.job.is_guided for seat in seats], bool)
         self._null_row = np.where(guided, len(seats) + guided.cumsum() - 1, -1)
         self._guided = guided.nonzero()[0].tolist()
+        typical = np.array([option.sampler == "typical" for option in options], bool)
         self._settings = [
             _Settings(
                 np.array([option.temperatures.get(column, option.temperature) for option in options], float),
                 np.array([option.top_ps.get(column, option.top_p) for option in options], float),
-                np.array([option.sampler == "typical" for option in options]),
+                typical if typical.any() else None,
                 np.array([option.guidance_scale for option in options], float),
             )
             for column in FIELDS

@@ -164,9 +164,9 @@ def test_a_field_may_have_a_temperature_of_its_own(onnx_stepper, decoder):
     def spread(column, **options):
         return len({row[column] for row in compose(onnx_stepper, decoder, top_p=1.0, **options).events if row[1] < 16})
 
-    assert spread(4) > 5
-    assert spread(4, top_ps={"velocity": 1e-9}, temperatures={"velocity": 0.05}) <= 5
-    assert spread(0, top_ps={"velocity": 1e-9}) > 5
+    for one in ({"temperatures": {"velocity": 0.05}}, {"top_ps": {"velocity": 1e-9}}):
+        assert spread(4, **one) < spread(4) / 2
+        assert spread(0, **one) > spread(0) / 2
 
 
 def test_a_note_that_goes_on_is_no_repetition(onnx_stepper, decoder, monkeypatch):
