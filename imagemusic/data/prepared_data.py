@@ -73,10 +73,11 @@ def open_own_set(folder: Path, scale: DialScale | None = None) -> OwnSet:
             pieces.append(_piece(row, rows, stretches, manifest.path))
             own.append(OwnRow(*(row[name] for name in ("key", "artist", "title", "cover", "paired", "label", "terms"))))
     # Blocks are sliced as the arrays are that a prepared set of the corpora maps.
-    arrays: Any = (rows, stretches)
+    all_rows: Any = rows
+    all_stretches: Any = stretches
     training = [piece for piece in pieces if piece.split == "train"]
     scale = scale or fit_scale([piece for piece in training if piece.metrical] or training, stretches)
-    return OwnSet(folder, manifest, PreparedSet(*arrays, tuple(pieces), scale), tuple(own))
+    return OwnSet(folder, manifest, PreparedSet(all_rows, all_stretches, tuple(pieces), scale), tuple(own))
 
 
 def _piece(row: dict[str, Any], rows: BlockArray, stretches: BlockArray, path: Path) -> PreparedPiece:

@@ -70,7 +70,9 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
     means = np.array([done[cover][1] for cover in ids], np.float32).reshape(-1, len(SHARED_DIALS))
     prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
     ranks = [prior.spread(mean, checkpoint.config["pictures"]) for mean in means]
-    labels = {name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in SHARED_DIALS}
+    labels: dict[str, Any] = {
+        name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in SHARED_DIALS
+    }
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     with open(waiting, "wb") as file:
         np.savez(
