@@ -53,7 +53,7 @@ def look(gathered: Gathered, blocks: Sequence[Block]) -> Looks:
     for block in blocks:
         facts = read_facts(block.facts_file, ["fingerprint", "sketch", "sha256", "cover_sha256", "cover_hash"])
         facts = facts.combine_chunks()
-        found = [about(row) for row in islice(rows, len(block.entries))]
+        found = [about(row) for row in islice(rows, block.files)]
         names.append(np.array([_name_numbers(**one) for one in found], np.uint64).T)
         texts = [[hash_key(text or "") for text in facts[name].to_pylist()] for name in ("cover_sha256", "sha256")]
         others.append(np.array([*texts, facts["cover_hash"].fill_null(0).to_numpy()], np.uint64))

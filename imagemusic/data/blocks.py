@@ -56,6 +56,7 @@ class Block:
     folder: Path  # the data set
     midi_dir: Path
     entries: tuple[Entry, ...]
+    files: int  # as many as there are entries, which are forgotten once the block is done
 
     @property
     def notes_file(self) -> Path:
@@ -84,7 +85,7 @@ def plan_blocks(gathered: Gathered, files: int = FILES) -> Iterator[Block]:
         stamps = [_stamp(gathered.midi_dir / entry.key), _stamp(gathered.folder / entry.cover) if entry.cover else None]
         digest.update(json.dumps([PREPARATION, FORMAT_VERSION, *asdict(entry).values(), stamps]).encode())
         if number % files == 0 or number == len(gathered):
-            yield Block(digest.hexdigest()[:16], gathered.folder, gathered.midi_dir, tuple(entries))
+            yield Block(digest.hexdigest()[:16], gathered.folder, gathered.midi_dir, tuple(entries), len(entries))
             entries, digest = [], hashlib.sha256()
 
 

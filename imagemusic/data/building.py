@@ -8,6 +8,7 @@ few hundred bytes for each file, so that a million files fit into a gigabyte.
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from imagemusic.data.belonging import Belonging, Known, belong_together, look
-from imagemusic.data.blocks import NOTES, Block, plan_blocks, prepare_block, read_facts
+from imagemusic.data.blocks import FILES, NOTES, Block, plan_blocks, prepare_block, read_facts
 from imagemusic.data.dataset_card import CARD, dataset_card
 from imagemusic.data.engines import engine_named
 from imagemusic.data.gathered import Gathered, open_gathered
@@ -43,9 +44,15 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
     known = Known.read(Manifest.open(folder) if (folder / MANIFEST).exists() else None)
     try:
-        blocks = list(plan_blocks(gathered))
-        done = run(prepare_block, blocks, workers)
-        for _ in progress(done, len(blocks)) if progress else done:
+        blocks: list[Block] = []
+
+        def jobs() -> Iterator[Block]:
+            for block in plan_blocks(gathered):
+                blocks.append(replace(block, entries=()))  # names of a million files would fill a gigabyte
+                yield block
+
+        done = run(prepare_block, jobs(), workers)
+        for _ in progress(done, -(-len(gathered) // FILES)) if progress else done:
             pass
         looks = look(gathered, blocks)
         belonging = belong_together(looks, blocks, known, folder / NOTES / SPILLED)
