@@ -2,8 +2,8 @@
 
     journal ──> blocks, by any number of workers ──> what belongs together ──> splits ──> manifest, dataset card
 
-The blocks take the time and may be interrupted; see blocks.py.  What follows reads their facts as a stream and holds a
-few hundred bytes for each file, so that a million files fit into a gigabyte.
+The blocks take the time and may be interrupted; see blocks.py.  What follows reads their facts as a stream and keeps
+numbers of each file, no names.
 """
 
 import shutil
