@@ -127,7 +127,10 @@ class NoteDecoder(nn.Module):
         columns = before | {"interval": interval, "pitch": self._pitch_row(before)}
         length = before["part"].shape[1]
         reminders = self.reminders(condition if condition.dim() == 3 else condition[:, None])
-        to_step, to_heads = (told.repeat_interleave(length // told.shape[1], dim=1) for told in reminders)
+        # Expanding, unlike repeat_interleave, has gradients that add up in the same order each time.
+        to_step, to_heads = (
+            told[:, :, None].expand(-1, -1, length // told.shape[1], -1).flatten(1, 2) for told in reminders
+        )
         step = torch.stack(
             [self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name]) for name in INPUTS]
         ).sum(0)
