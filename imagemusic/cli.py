@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from imagemusic import __version__
-from imagemusic.commands import Commands, compose, data, evaluate, inspect, look, train
+from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.errors import ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
@@ -67,14 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagemusic {__version__}")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
 
-    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    add = adder(commands)
 
     def add_command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
         command = add(name, summary, EXAMPLES[name])

@@ -1,7 +1,7 @@
 """Commands of the command line that have files of their own; `cli` registers each."""
 
-from argparse import ArgumentParser
-from typing import Protocol
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Protocol
 
 
 class Commands(Protocol):
@@ -10,3 +10,18 @@ class Commands(Protocol):
     def __call__(self, name: str, summary: str, examples: str) -> ArgumentParser:
         """The command's module then adds arguments and sets `run`, arguments -> exit status, with `set_defaults`."""
         ...
+
+
+def adder(parsers: Any) -> Commands:
+    """Return what adds commands to the sub-parsers of a parser, each with its summary and its examples as help."""
+
+    def add(name: str, summary: str, examples: str) -> ArgumentParser:
+        return parsers.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"examples:{examples}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+
+    return add

@@ -1,9 +1,8 @@
 """`imagemusic data`: covers for MIDI files, and data sets of both."""
 
-import argparse
 from collections.abc import Callable
 
-from imagemusic.commands import Commands, data_match, data_set
+from imagemusic.commands import Commands, adder, data_match, data_set
 
 EXAMPLES = """
   imagemusic data match midi/ --out dataset --contact me@example.org
@@ -21,14 +20,5 @@ def register(commands: Commands) -> None:
     data = commands("data", "find covers for MIDI files, and make a data set of both", EXAMPLES)
     parts = data.add_subparsers(required=True, dest="part", metavar="COMMAND", title="commands")
 
-    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
-        return parts.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-
     for register_part in PARTS:
-        register_part(add)
+        register_part(adder(parts))

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from imagemusic.commands import Commands
+from imagemusic.commands import Commands, adder
 from imagemusic.commands.listening import register_listening
 from imagemusic.commands.options import add_checkpoint
 from imagemusic.errors import DependencyError
@@ -59,14 +59,8 @@ def register(commands: Commands) -> None:
     evaluate = commands("evaluate", "measure a model, and write a report", EXAMPLES)
     kinds = evaluate.add_subparsers(required=True, dest="evaluation", metavar="WHAT", title="what to measure")
 
-    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
-        return kinds.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=f"examples:{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-
     for register_one in EVALUATIONS:
-        register_one(add)
+        register_one(adder(kinds))
 
 
 def run_steering(arguments: argparse.Namespace) -> int:

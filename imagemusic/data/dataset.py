@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,16 @@ class PreparedPiece:
     cues: Cues
     ensemble: str
     losses: dict[str, int]
+
+
+class Stretches(Protocol):
+    """Cues (S, 8) of stretches that can be sliced like an array."""
+
+    def __getitem__(self, chosen: slice, /) -> NDArray[np.float32]: ...
+
+
+def _open_stretches(folder: Path) -> NDArray[np.float32]:
+    return np.memmap(folder / "stretches.bin", np.float32, mode="r").reshape(-1, len(CUES))
 
 
 def stretches_of(rows: int) -> int:
@@ -101,16 +112,16 @@ def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, 
     return [(rows.tobytes(), stretches.tobytes(), piece) for rows, stretches, piece in filter(None, made)]
 
 
-def _within(scale: DialScale, pieces: Sequence[PreparedPiece], path: Path) -> dict[str, float]:
-    """Measure how far the dials of stretches lie from those of their pieces: root mean squares."""
-    stretches = np.memmap(path, np.float32, mode="r").reshape(-1, len(CUES))
+def fit_scale(pieces: Sequence[PreparedPiece], stretches: Stretches) -> DialScale:
+    """Fit dials to pieces, and measure how far the dials of stretches lie from those of their pieces (RMS)."""
+    scale = DialScale.fit([piece.cues for piece in pieces])
     squares, count = np.zeros(len(DIALS)), np.zeros(len(DIALS))
     for piece in pieces:
         own = stretches[piece.stretch : piece.stretch + stretches_of(piece.rows)].astype(np.float64)
         gaps = scale.table(own) - scale.table(as_row(piece.cues))
         squares += np.nansum(gaps**2, axis=0)
         count += (~np.isnan(gaps)).sum(axis=0)
-    return dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True))
+    return replace(scale, within=dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True)))
 
 
 def prepare(
@@ -154,8 +165,7 @@ def prepare(
                         training.append(piece)
         if not training:
             raise DataError(f"{folder}: no piece to train on in {', '.join(corpora)}: held out, or without beats")
-        scale = DialScale.fit([piece.cues for piece in training])
-        scale = replace(scale, within=_within(scale, training, partial_out / "stretches.bin"))
+        scale = fit_scale(training, _open_stretches(partial_out))
         header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
         (partial_out / "dials.json").write_text(json.dumps(header))
         if out.exists():
@@ -191,7 +201,7 @@ class PreparedSet:
             with open(folder / "pieces.jsonl", encoding="utf-8") as lines:
                 pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
             rows = np.memmap(folder / "rows.bin", ROW, mode="r")
-            stretches = np.memmap(folder / "stretches.bin", np.float32, mode="r").reshape(-1, len(CUES))
+            stretches = _open_stretches(folder)
             scale = DialScale(**header["dials"])
         except OSError as error:
             raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error

@@ -8,17 +8,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from imagemusic.data.blocks import NOTES
-from imagemusic.data.dataset import ROW, PreparedPiece, PreparedSet, stretches_of
+from imagemusic.data.dataset import ROW, PreparedPiece, PreparedSet, fit_scale
 from imagemusic.data.manifest import Manifest
 from imagemusic.data.notes import BlockArray
 from imagemusic.errors import DataError
 from imagemusic.music.codec import CodecConfig
-from imagemusic.music.dials import CUES, DIALS, DialScale, as_row
+from imagemusic.music.dials import CUES, DialScale
 
 MOST_FOR_SCALE = 20_000  # training pieces that say how cues become dials
 COLUMNS = (
@@ -76,7 +76,7 @@ def open_own_set(folder: Path, scale: DialScale | None = None) -> OwnSet:
     all_rows: Any = rows
     all_stretches: Any = stretches
     training = [piece for piece in pieces if piece.split == "train"]
-    scale = scale or fit_scale([piece for piece in training if piece.metrical] or training, stretches)
+    scale = scale or _scale_of([piece for piece in training if piece.metrical] or training, stretches)
     return OwnSet(folder, manifest, PreparedSet(all_rows, all_stretches, tuple(pieces), scale), tuple(own))
 
 
@@ -91,18 +91,9 @@ def _piece(row: dict[str, Any], rows: BlockArray, stretches: BlockArray, path: P
     )
 
 
-def fit_scale(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialScale:
-    """Fit dials to pieces, at most MOST_FOR_SCALE of them, and measure how far their stretches lie from the whole."""
+def _scale_of(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialScale:
+    """Fit dials to pieces, at most MOST_FOR_SCALE of them."""
     if not pieces:
         raise DataError("no piece to train on: all are held out; gather more artists")
     chosen = np.random.default_rng(0).permutation(len(pieces))[:MOST_FOR_SCALE]
-    sample = [pieces[place] for place in np.sort(chosen).tolist()]
-    scale = DialScale.fit([piece.cues for piece in sample])
-    squares, count = np.zeros(len(DIALS)), np.zeros(len(DIALS))
-    for piece in sample:
-        own = stretches[piece.stretch : piece.stretch + stretches_of(piece.rows)].astype(np.float64)
-        gaps = scale.table(own) - scale.table(as_row(piece.cues))
-        squares += np.nansum(gaps**2, axis=0)
-        count += (~np.isnan(gaps)).sum(axis=0)
-    within = dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True))
-    return replace(scale, within=cast(dict[str, float], within))
+    return fit_scale([pieces[place] for place in np.sort(chosen).tolist()], stretches)
