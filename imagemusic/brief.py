@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.composition import ComposeOptions, Dial, PictureReading
+from imagemusic.feedback import Feedback
 from imagemusic.model.reading import SEEN, Prior
 
 # Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
@@ -47,6 +48,27 @@ def composing_condition(
     }
     ensemble = dials.get("ensemble")
     return checkpoint.layout.vector(reading.embedding, values, str(ensemble.value) if ensemble else None)
+
+
+def feedback_for(
+    checkpoint: Checkpoint, reading: PictureReading, dials: Mapping[str, Dial], options: ComposeOptions
+) -> Feedback | None:
+    """Make what holds a piece to these dials; None where it is off.
+
+    A key that was asked for decides the mode.
+    """
+    if not options.feedback:
+        return None
+
+    def condition_of(moved: Mapping[str, float]) -> NDArray[np.float32]:
+        return composing_condition(
+            checkpoint, reading, {**dials, **{name: Dial(value, "feedback") for name, value in moved.items()}}
+        )
+
+    wanted = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
+    if options.key:
+        wanted.pop("mode", None)
+    return Feedback(wanted, checkpoint.scale, condition_of, options.feedback)
 
 
 def picture_condition(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from imagemusic import __version__
-from imagemusic.brief import composing_condition, settle
+from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
@@ -193,7 +193,8 @@ class ImageMusic:
 
         rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
         writer = Writer(plan(None), replan=plan)
-        return _Draft(dials, options, writer, Job(np.stack(rows), writer, options, rng))
+        feedback = feedback_for(self.checkpoint, reading, dials, options)
+        return _Draft(dials, options, writer, Job(np.stack(rows), writer, options, rng, feedback))
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""

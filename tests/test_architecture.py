@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "controls": BASE | {"music", "model"},
     "composition": BASE | {"music", "model", "audio", "controls"},
     "training": BASE | {"music", "model", "vision", "data", "checkpoint"},
-    "brief": BASE | {"model", "checkpoint", "composition"},
+    "feedback": BASE | {"music"},
+    "brief": BASE | {"model", "checkpoint", "composition", "feedback"},
     "planning": BASE | {"music", "composition"},
     "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition", "brief", "planning"},
     "steering": BASE

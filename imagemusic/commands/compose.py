@@ -32,6 +32,7 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ),
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2.5)"),
+    ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 1)"),
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),

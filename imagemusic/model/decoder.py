@@ -8,7 +8,7 @@ field is chosen, more of the context is known: the gap tells the place in the ba
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,9 @@ def header_kind(part: Tensor, config: DecoderConfig) -> Tensor:
 class NoteDecoder(nn.Module):
     """Predict every field of the next event from the events so far and a condition."""
 
+    reads: ClassVar[tuple[str, ...]] = INPUTS  # what a step reads of the event before
+    stages: ClassVar[tuple[tuple[str, ...], ...]] = STAGES  # what heads are told once a field is chosen
+
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -70,20 +73,18 @@ class NoteDecoder(nn.Module):
         sizes = config.sizes | {"interval": INTERVALS, "pitch": pitches}
         self.inputs = nn.ModuleDict(
             {name: nn.Linear(CHROMA, hidden, bias=False) if name == "chroma" else nn.Embedding(sizes[name], hidden)
-             for name in INPUTS}
+             for name in self.reads}
         )  # fmt: skip
         self.condition = nn.Linear(config.condition_size, config.condition_hidden)
         self.to_hidden = nn.Linear(config.condition_hidden, config.layers * hidden)
         self.to_cell = nn.Linear(config.condition_hidden, config.layers * hidden)
         self.to_input = nn.Linear(config.condition_hidden, hidden)
-        self.lstm = nn.LSTM(
-            hidden, hidden, config.layers, batch_first=True, dropout=config.dropout if config.layers > 1 else 0.0
-        )
+        self.build_core(hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.to_heads = nn.Linear(hidden, len(FIELDS) * head)
         self.condition_to_heads = nn.Linear(config.condition_hidden, len(FIELDS) * head)
         self.known = nn.ModuleDict()
-        for stage, names in enumerate(STAGES):
+        for stage, names in enumerate(self.stages):
             width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
             for name in names:
                 is_set = name == "chroma"
@@ -92,10 +93,22 @@ class NoteDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.3)
+
+    def build_core(self, width: int) -> None:
+        """Make what turns steps (B, T, width) into outputs (B, T, H), and remembers; see `core`."""
+        config, hidden = self.config, self.config.hidden_size
+        self.lstm = nn.LSTM(
+            width, hidden, config.layers, batch_first=True, dropout=config.dropout if config.layers > 1 else 0.0
+        )
         for layer in range(config.layers):
             # Remember at first: a forget gate that starts half shut hides everything older than a few events
             # (Jozefowicz, Zaremba & Sutskever 2015).
             nn.init.constant_(getattr(self.lstm, f"bias_ih_l{layer}")[hidden : 2 * hidden], 1.0)
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Run steps (B, T, width) on from a state; return outputs (B, T, H) and the state after the last."""
+        outputs, (hidden, cell) = self.lstm(steps, tuple(state))
+        return outputs, DecoderState(hidden, cell)
 
     def initial_state(self, condition: Tensor) -> DecoderState:
         """Turn conditions (B, C) into the state before the first event."""
@@ -132,16 +145,23 @@ class NoteDecoder(nn.Module):
             told[:, :, None].expand(-1, -1, length // told.shape[1], -1).flatten(1, 2) for told in reminders
         )
         step = torch.stack(
-            [self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name]) for name in INPUTS]
+            [self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name]) for name in self.reads]
         ).sum(0)
         if self.training and self.config.forget_events:
             # A decoder that can always read the notes before learns to do without the condition (Bowman et al. 2016,
             # arXiv:1511.06349, who drop words for the same reason).
             kept = torch.rand(step.shape[:2], device=step.device) >= self.config.forget_events
             step = step * kept[..., None]
-        step = step + to_step
-        outputs, (hidden, cell) = self.lstm(self.dropout(step), tuple(state))
-        return self.to_heads(self.dropout(outputs)) + to_heads, DecoderState(hidden, cell)
+        outputs, state = self.core(self.dropout(self.tell_step(step, to_step)), state)
+        return self.tell_heads(self.to_heads(self.dropout(outputs)), to_heads), state
+
+    def tell_step(self, step: Tensor, told: Tensor) -> Tensor:
+        """Tell steps (B, T, H) what they are reminded of."""
+        return step + told
+
+    def tell_heads(self, heads: Tensor, told: Tensor) -> Tensor:
+        """Tell heads (B, T, 5K) what they are reminded of."""
+        return heads + told
 
     def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
         """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""
@@ -150,9 +170,9 @@ class NoteDecoder(nn.Module):
         for stage, name in enumerate(FIELDS):
             hidden = heads[..., : self.config.head_size].relu()
             scores[name] = self._pitch_scores(hidden, event["part"]) if name == "pitch" else self.heads[name](hidden)
-            if stage < len(STAGES):
+            if stage < len(self.stages):
                 heads = heads[..., self.config.head_size :]
-                for known in STAGES[stage]:
+                for known in self.stages[stage]:
                     column = told[known]
                     heads = heads + self.known[known](bits_of(column) if known == "chroma" else column)
         return scores

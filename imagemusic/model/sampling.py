@@ -31,6 +31,7 @@ class SamplingOptions:
     temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
     guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
+    feedback: float = 1.0  # how firmly a piece is held to its dials while it is written; 0 is off
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
 
     def __post_init__(self) -> None:
@@ -47,6 +48,8 @@ class SamplingOptions:
             raise ConfigError(f"unknown sampler {self.sampler!r}; choose from {', '.join(SAMPLERS)}")
         if not 0 <= self.guidance_scale <= 10:
             raise ConfigError(f"guidance must be in 0..10, got {self.guidance_scale}")
+        if not 0 <= self.feedback <= 5:
+            raise ConfigError(f"feedback must be in 0..5, got {self.feedback}")
 
 
 def guide(told: Scores, null: Scores, scale: Scores) -> Scores:

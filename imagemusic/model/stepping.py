@@ -72,6 +72,7 @@ class Stepper:
             raise KeyError(missing[0])
         self._first = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T)  # (H, 4H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
+        self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [
             _Tables(names, [_rows(weights[f"known.{name}.weight"], name) for name in names]) for names in STAGES
@@ -88,19 +89,33 @@ class Stepper:
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
         self.engine = make_engine(engine, folder, weights, StepShape.of(decoder))
 
+    def _reminders(self) -> tuple[Array, Array]:
+        """Weight (K, 4H + 5K) and bias that turn a hidden condition into a reminder, gates and heads side by side."""
+        names = ("to_input", "condition_to_heads")
+        (to_input, input_bias), (to_heads, heads_bias) = (
+            (self.weights[f"{name}.weight"].T, self.weights[f"{name}.bias"]) for name in names
+        )
+        weight = np.concatenate([to_input @ self._first, to_heads], axis=1)
+        bias = np.concatenate([input_bias @ self._first, heads_bias])
+        if not self.condition_every_step:
+            weight, bias = np.zeros_like(weight), np.zeros_like(bias)
+        bias[: len(self._bias)] += self._bias
+        return weight, bias
+
     def start(self, conditions: Array) -> tuple[State, Reminder]:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
-        weights = self.weights
-        seen = _silu(_linear(conditions, weights, "condition"))
-        hidden = np.tanh(_linear(seen, weights, "to_hidden"))
-        cell = _linear(seen, weights, "to_cell")
-        inputs = np.zeros((len(conditions), self.hidden_size), np.float32)
-        heads = np.zeros((len(conditions), len(FIELDS) * self.head_size), np.float32)
-        if self.condition_every_step:
-            inputs, heads = _linear(seen, weights, "to_input"), _linear(seen, weights, "condition_to_heads")
+        seen = _silu(_linear(conditions, self.weights, "condition"))
+        hidden = np.tanh(_linear(seen, self.weights, "to_hidden"))
+        cell = _linear(seen, self.weights, "to_cell")
         layers = zip(*(np.split(part, self.layers, axis=1) for part in (hidden, cell)), strict=True)
         state = tuple(np.ascontiguousarray(part) for layer in layers for part in layer)
-        return state, Reminder(times(inputs, self._first) + self._bias, heads)
+        return state, self.remind(conditions)
+
+    def remind(self, conditions: Array) -> Reminder:
+        """Turn conditions (R, C) into what every step is reminded of."""
+        gates, bias = self._to_reminders
+        told = times(_silu(_linear(conditions, self.weights, "condition")), gates) + bias
+        return Reminder(*np.split(told, [4 * self.hidden_size], axis=1))
 
     def step(self, state: State, reminder: Reminder, before: Sequence[Sequence[int]]) -> tuple["EventHeads", State]:
         """Read the events before, indices (R, inputs) in the order of INPUTS; return the heads of the next events.
@@ -167,4 +182,4 @@ def _silu(values: Array) -> Array:
 
 
 def _linear(inputs: Array, weights: Weights, name: str) -> Array:
-    return times(inputs, weights[f"{name}.weight"].T) + weights[f"{name}.bias"]
+    return times(inputs, np.ascontiguousarray(weights[f"{name}.weight"].T)) + weights[f"{name}.bias"]

@@ -3,7 +3,8 @@
     jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
 
 For every field of every event: mix the guided and the null row's scores, mask what the grammar forbids, hold back a
-worn-out pitch, divide by the temperature, draw.  A piece is the same to the bit whatever is written beside it.
+worn-out pitch, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
+(feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
 
 import os
@@ -25,6 +26,7 @@ SEATS = 64  # pieces in the making at once
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 FEW = 8  # pieces that do not pay for a second thread
 REPORT_EVERY = 16  # steps
+STRETCH = 16  # events after which feedback is asked for; in training the condition changes as often
 MAX_EVENTS = 20_000
 
 
@@ -44,6 +46,15 @@ class EventWriter(Protocol):
     def goes_on(self, pitch: int) -> bool: ...
 
 
+class Feedback(Protocol):
+    """What writing needs of feedback; see feedback.py."""
+
+    @property
+    def pitch_nats(self) -> NDArray[np.float64] | None: ...
+    def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
+    def condition(self) -> Array: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A piece to write."""
@@ -52,6 +63,7 @@ class Job:
     writer: EventWriter
     options: SamplingOptions
     rng: np.random.Generator
+    feedback: Feedback | None = None  # moves the condition as the piece goes on
 
     @property
     def is_guided(self) -> bool:
@@ -225,7 +237,19 @@ class _Table:
         """Repeat what belongs to each seat for every row that is its own; the rows of a lone seat share it."""
         return indices if len(indices) == 1 else indices + [indices[seat] for seat in self._guided]
 
+    def _tell_again(self) -> None:
+        """Tell the pieces that have come to the end of a stretch what they lack."""
+        told = {
+            number: seat.job.feedback.condition()
+            for number, seat in enumerate(self.seats)
+            if seat.job.feedback and len(seat.job.writer.events) % STRETCH == 0
+        }
+        if told:
+            for part, rows in zip(self.reminder, self.stepper.remind(np.stack(list(told.values()))), strict=True):
+                part[list(told)] = rows
+
     def _write_event(self) -> None:
+        self._tell_again()
         writers = self.writers
         heads, self.state = self.stepper.step(
             self.state, self.reminder, self._of_rows([writer.before for writer in writers])
@@ -239,6 +263,9 @@ class _Table:
                 writer.put(next(drawn) if value is None else value)
             if column < len(FIELDS) - 1:
                 heads.tell(column, self._of_rows([writer.known(column) for writer in writers]))
+        for seat in self.seats:
+            if seat.job.feedback:
+                seat.job.feedback.hear(seat.job.writer.events[-1])
 
     def _draw(self, heads: EventHeads, column: int, free: list[int], chance: NDArray[np.float64]) -> list[int]:
         """Draw the next field for the seats that are free to choose."""
@@ -262,12 +289,19 @@ class _Table:
         return drawn
 
     def _hold_back(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
-        """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded."""
+        """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded.
+
+        Pitches that bring the mode nearer gain.
+        """
         guarded = []
         for row, number in enumerate(free):
-            guard = self.seats[number].guard
+            guard, feedback = self.seats[number].guard, self.seats[number].job.feedback
             part = self.writers[number].guarded_part()
-            if guard is not None and part is not None:
+            if part is None:
+                continue
+            if feedback is not None and feedback.pitch_nats is not None:
+                scores[row] += feedback.pitch_nats
+            if guard is not None:
                 for pitch, cost in guard.costs(part):
                     scores[row, pitch] -= cost
                 guarded.append((row, part, guard))

@@ -28,6 +28,11 @@ AROUSAL_WEIGHTS = {"onset_rate": 0.5, "loudness": 1 / 3, "articulation": -1 / 6}
 # Krumhansl & Kessler 1982, probe-tone ratings for C major and C minor.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+# (2, 12, 12): of the 12 major and 12 minor keys, with zero mean and length 1
+KEYS = np.array([[np.roll(kind - kind.mean(), tonic) for tonic in range(12)] for kind in (_MAJOR, _MINOR)])
+KEYS /= np.linalg.norm(KEYS, axis=-1, keepdims=True)
+
+MAX_HELD = 1.5  # times the wait for the next onset that a note counts as held
 
 CUES = ("tempo", "density", "onset_rate", "register", "loudness", "articulation", "mode", "polyphony")
 
@@ -107,7 +112,7 @@ def _held_share(notes: NoteArray) -> NDArray[np.float64]:
     """Share (N,) of the time until the part's next onset for which each note sounds; 1 is legato, at most 1.5."""
     onsets, index = np.unique(notes[:, ONSET], return_inverse=True)
     wait = np.append(np.diff(onsets), notes[-1, DURATION])
-    return np.minimum(notes[:, DURATION] / wait[index.reshape(-1)], 1.5)
+    return np.minimum(notes[:, DURATION] / wait[index.reshape(-1)], MAX_HELD)
 
 
 def _sounding(notes: NDArray[np.integer], ticks: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -122,13 +127,10 @@ def _sounding(notes: NDArray[np.integer], ticks: NDArray[np.integer]) -> NDArray
 
 def key_correlations(profiles: NDArray[np.floating]) -> NDArray[np.float64]:
     """Correlate pitch-class profiles (S, 12) with the 12 major and 12 minor keys: (S, 2, 12); 0 where flat."""
-    kinds = np.array([[np.roll(kind, tonic) for tonic in range(12)] for kind in (_MAJOR, _MINOR)])
-    kinds = kinds - kinds.mean(axis=-1, keepdims=True)
-    kinds /= np.linalg.norm(kinds, axis=-1, keepdims=True)
     centred = profiles - profiles.mean(axis=-1, keepdims=True)
     norm = np.linalg.norm(centred, axis=-1)
     centred = centred / np.where(norm > 1e-9, norm, np.inf)[:, None]
-    return np.einsum("sp,ktp->skt", centred, kinds)
+    return np.einsum("sp,ktp->skt", centred, KEYS)
 
 
 def _major_margins(notes: NDArray[np.integer], ticks: NDArray[np.integer], ahead: int) -> NDArray[np.float64]:

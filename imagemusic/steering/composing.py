@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.brief import composing_condition, settle
+from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import CodecError
 from imagemusic.model.writing import Job as Writing
@@ -154,4 +154,5 @@ def _unmasked(model: ImageMusic, reading: PictureReading, options: ComposeOption
 
     writer = Writer(plan(None), replan=plan)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-    return Writing(np.stack(rows), writer, options, rng), writer
+    feedback = feedback_for(model.checkpoint, reading, dials, options)
+    return Writing(np.stack(rows), writer, options, rng, feedback), writer

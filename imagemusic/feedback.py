@@ -1,0 +1,73 @@
+"""Feedback while a piece is written: its dials so far are measured, and what it lacks is asked for.
+
+    notes so far ──► cues ──► dials heard ─┐
+                          dials wanted ────┴─► wanted + gain (wanted - heard) ──► the condition of the next stretch
+                                      mode ──► nats that each pitch class gains or loses
+
+A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
+is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
+whole piece.  So every pitch class is worth more or less, in proportion to how much a little more of it would bring the
+mode nearer (the gradient of Krumhansl's key-finding): steering by a gradient, as Dathathri et al. 2020,
+arXiv:1912.02164, do with a classifier of text, with the measure itself in place of the classifier.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.music.codec import DRUMS, MAX_DURATION, SLOT, SLOTS, VELOCITY_STEP
+from imagemusic.music.dials import DialScale
+from imagemusic.music.heard import Heard
+
+HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
+FURTHEST = 1.25  # dials that are told: a little further than any that was trained on
+SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
+MODE_NATS = 8.0  # for each unit of mode, and of its gradient
+
+Conditions = NDArray[np.float32]
+
+
+class Feedback:
+    """Holds one piece to its dials."""
+
+    def __init__(
+        self,
+        wanted: Mapping[str, float],
+        scale: DialScale,
+        condition_of: Callable[[Mapping[str, float]], Conditions],
+        gain: float,
+    ) -> None:
+        """Hold to the dials wanted; `condition_of` lays out a condition (C,) with some of them moved."""
+        self.scale, self.condition_of, self.gain = scale, condition_of, gain
+        self.wanted = {name: wanted[name] for name in HELD_TO if name in wanted}
+        self.mode = scale.unsigned("mode", wanted["mode"]) if "mode" in wanted else None
+        self.heard = Heard()
+        self._tick = 0
+        self._programs: list[int] = []  # of the parts declared
+        self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
+
+    def hear(self, event: tuple[int, int, int, int, int]) -> None:
+        """Take in the event after those that were heard."""
+        gap, part, pitch, duration, velocity = event
+        self._tick += gap
+        if part == SLOT:
+            self._programs.append(pitch)
+        elif part < SLOTS:
+            length = min(duration + 1, MAX_DURATION)
+            self.heard.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
+
+    def condition(self) -> Conditions:
+        """Lay out the condition (C,) of the next events, and see what each pitch is worth to their mode."""
+        trust = self.gain * self.heard.pitched / (self.heard.pitched + SLOW)
+        if self.mode is not None and self.heard.pitched:
+            mode, gradient = self.heard.mode()
+            nats = trust * MODE_NATS * (self.mode - mode) * gradient
+            self.pitch_nats = np.append(np.resize(nats, DRUMS), 0.0)
+        told = {}
+        cues = self.heard.cues()
+        for name, wanted in self.wanted.items():
+            heard = self.scale.signed(name, cues.get(name))
+            if heard is not None:
+                told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
+        return self.condition_of(told)

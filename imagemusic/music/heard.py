@@ -1,0 +1,82 @@
+"""The cues of a piece while it is being written: those of music/dials.py, kept up to date note by note."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.music.canonical import TICKS_PER_BEAT
+from imagemusic.music.codec import DRUMS
+from imagemusic.music.dials import KEYS, MAX_HELD, key_correlations
+
+
+@dataclass(slots=True)
+class Heard:
+    """Sums over the notes so far, from which `cues` are told."""
+
+    pitched: int = 0  # notes that have a pitch
+    profile: NDArray[np.float64] = field(default_factory=lambda: np.zeros(12))  # ticks of each pitch class
+    _notes: int = 0
+    _first: int | None = None
+    _last: int = 0
+    _pitches: int = 0
+    _velocities: int = 0
+    _held: float = 0.0  # shares of the time to the part's next onset for which notes sound
+    _waited: int = 0  # notes that those are of
+    _ticks: int = 0  # of all pitched notes
+    _covered: int = 0  # ticks in which any sounds
+    _covered_until: int = 0
+    _latest: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> onset and lengths of its chord
+
+    def add(self, tick: int, part: int, program: int, pitch: int, length: int, velocity: int) -> None:
+        """Take in a note of `length` ticks that starts at `tick`, not before the notes that were added."""
+        if self._first is None:
+            self._first = tick
+        self._last = tick
+        self._notes += 1
+        self._velocities += velocity
+        if program == DRUMS:
+            return
+        self.pitched += 1
+        self._pitches += pitch
+        self.profile[pitch % 12] += length
+        self._ticks += length
+        until = tick + length
+        self._covered += max(0, until - max(tick, self._covered_until))
+        self._covered_until = max(self._covered_until, until)
+        onset, lengths = self._latest.get(part, (tick, []))
+        if tick > onset:
+            self._held += sum(min(each / (tick - onset), MAX_HELD) for each in lengths)
+            self._waited += len(lengths)
+            lengths = []
+        self._latest[part] = tick, [*lengths, length]
+
+    def cues(self) -> dict[str, float]:
+        """Tell the cues that can be told, in the units of `dials.measure`."""
+        told: dict[str, float] = {}
+        if self._first is None or not self.pitched:
+            return told
+        told["loudness"] = self._velocities / self._notes
+        told["register"] = self._pitches / self.pitched
+        told["polyphony"] = self._ticks / self._covered
+        if self._last > self._first:
+            told["density"] = self.pitched * TICKS_PER_BEAT / (self._last - self._first)
+        if self._waited:
+            told["articulation"] = self._held / self._waited
+        return told
+
+    def mode(self) -> tuple[float, NDArray[np.float64]]:
+        """Tell the mode, and how much a little more of each pitch class would add to it (12,).
+
+        The mode is the difference of two correlations with the profile p, of the best major key and the best minor
+        key, a and b of length 1: (a - b) . p / |p|.  Its gradient is (a - b - mode p / |p|) / |p|, given here without
+        the last factor.
+        """
+        centred = self.profile - self.profile.mean()
+        norm = float(np.linalg.norm(centred))
+        if norm < 1e-9:
+            return 0.0, np.zeros(12)
+        best = key_correlations(self.profile[None])[0]
+        major, minor = (KEYS[kind, best[kind].argmax()] for kind in range(2))
+        mode = float(best[0].max() - best[1].max())
+        return mode, major - minor - mode * centred / norm

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemusic.music.canonical import TICKS_PER_BEAT
+from imagemusic.music.codec import DRUMS
+from imagemusic.music.dials import key_correlations, measure
+from imagemusic.music.heard import Heard
+from imagemusic.music.score import Note, Score, Track
+
+tunes = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(0, 1), st.integers(30, 90), st.integers(1, 60), st.integers(1, 127)),
+    min_size=1,
+    max_size=40,
+)
+
+
+def listened(tune):
+    heard, tracks, tick = Heard(), ([], []), 0
+    for gap, part, pitch, length, velocity in tune:
+        tick += gap
+        heard.add(tick, part, 0, pitch, length, velocity)
+        tracks[part].append(Note(tick, pitch, length, velocity))
+    return heard, [notes for notes in tracks if notes]
+
+
+@given(tunes)
+def test_tells_what_measuring_the_notes_so_far_tells(tune):
+    heard, tracks = listened(tune)
+    cues = heard.cues()
+    measured = measure(Score([Track(notes) for notes in tracks]))
+    for name in ("register", "loudness", "polyphony"):
+        assert cues[name] == pytest.approx(measured[name])
+    if "density" in cues:  # up to the last onset: a piece that is being written has no end yet
+        first, last = (choose(note.onset for notes in tracks for note in notes) for choose in (min, max))
+        assert cues["density"] == pytest.approx(len(tune) * TICKS_PER_BEAT / (last - first))
+
+
+def test_articulation_is_the_share_of_the_wait_that_sounds():
+    heard = Heard()
+    for tick in range(0, 96, 24):
+        heard.add(tick, 0, 0, 60, 6, 80)
+        heard.add(tick, 0, 0, 64, 12, 80)
+    assert heard.cues()["articulation"] == pytest.approx((6 / 24 + 12 / 24) / 2)
+
+
+def test_drums_are_heard_for_their_loudness_alone():
+    heard = Heard()
+    heard.add(0, 0, 0, 60, 24, 40)
+    heard.add(12, 1, DRUMS, 36, 1, 120)
+    assert heard.pitched == 1
+    assert heard.cues() == {"loudness": 80, "register": 60, "polyphony": 1, "density": 2}
+
+
+def test_silence_tells_nothing():
+    assert Heard().cues() == {}
+    assert Heard().mode()[0] == 0
+
+
+@given(st.lists(st.floats(0.5, 40), min_size=12, max_size=12).filter(lambda profile: np.ptp(profile) > 1))
+def test_the_gradient_of_the_mode_is_that_of_finite_differences(profile):
+    def margin(weights):
+        best = key_correlations(np.array([weights]))[0].max(axis=1)
+        return best[0] - best[1]
+
+    heard = Heard()
+    heard.profile = np.array(profile)
+    mode, gradient = heard.mode()
+    assert mode == pytest.approx(margin(heard.profile))
+    step = 1e-5
+    length = np.linalg.norm(heard.profile - heard.profile.mean())
+    for pitch_class in range(12):
+        more = heard.profile + step * (np.arange(12) == pitch_class)
+        steeper = (margin(more) - mode) / step * length
+        # The pitch classes' mean is taken off on both sides; where two keys tie, either slope will do.
+        ranked = np.sort(key_correlations(heard.profile[None])[0], axis=1)
+        if (ranked[:, -1] - ranked[:, -2]).min() > 1e-3:
+            assert gradient[pitch_class] == pytest.approx(steeper, abs=1e-3)

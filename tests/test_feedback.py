@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from imagemusic.feedback import FURTHEST, Feedback
+from imagemusic.music.codec import DRUMS, SLOT
+from imagemusic.music.dials import CUES, DialScale
+
+SCALE = DialScale.fit(
+    [dict.fromkeys(CUES) | {"onset_rate": 2.0, "register": float(r), "mode": (r - 60) / 100} for r in range(40, 81)]
+)
+
+
+def told_by(feedback):
+    found = {}
+    feedback.condition_of = lambda moved: found.update(moved)
+    feedback.condition()
+    return found
+
+
+def hear(feedback, pitches, program=0):
+    feedback.hear((0, SLOT, program, 0, 0))
+    for pitch in pitches:
+        feedback.hear((12, 0, pitch, 11, 16))
+
+
+def make(gain=1.0, **wanted):
+    return Feedback(wanted, SCALE, lambda moved: None, gain)
+
+
+def test_a_piece_that_lies_too_low_is_told_to_go_higher():
+    feedback = make(register=0.2)
+    hear(feedback, [50, 52, 54] * 20)
+    assert 0.2 < told_by(feedback)["register"] <= FURTHEST
+
+
+def test_a_piece_on_its_way_is_told_what_was_wanted():
+    feedback = make(register=0.0)
+    hear(feedback, [58, 60, 62] * 20)
+    assert told_by(feedback)["register"] == pytest.approx(0, abs=0.03)
+
+
+def test_few_notes_count_for_little():
+    few, many = make(register=0.5), make(register=0.5)
+    hear(few, [50] * 2)
+    hear(many, [50] * 60)
+    assert 0.5 < told_by(few)["register"] < told_by(many)["register"]
+
+
+def test_dials_that_were_not_wanted_or_cannot_be_measured_are_left_alone():
+    feedback = make(register=0.5, loudness=0.5)
+    hear(feedback, [60] * 20)
+    assert told_by(feedback).keys() == {"register"}  # this scale knows no loudness
+
+
+def test_nothing_is_told_before_the_first_note():
+    feedback = make(register=0.5, mode=0.5)
+    assert told_by(feedback) == {}
+    assert feedback.pitch_nats is None
+
+
+def test_a_piece_in_minor_that_should_be_in_major_is_drawn_there():
+    feedback = make(mode=1.0)
+    hear(feedback, [60, 62, 63, 65, 67, 68, 70, 72, 67, 63, 60] * 4)  # C minor
+    told_by(feedback)
+    nats = feedback.pitch_nats
+    assert nats is not None and nats.shape == (129,) and nats[DRUMS] == 0 and np.array_equal(nats[:12], nats[60:72])
+    before, _ = feedback.heard.mode()
+    feedback.heard.profile += 10 * np.clip(nats[:12], 0, None)
+    assert feedback.heard.mode()[0] > before + 0.02
+
+
+def test_a_mode_that_is_met_moves_no_pitch():
+    feedback = make(mode=0.0)
+    hear(feedback, [60, 62, 64, 65, 67, 69, 71] * 8)
+    feedback.mode = feedback.heard.mode()[0]
+    told_by(feedback)
+    assert np.abs(feedback.pitch_nats).max() < 1e-9
+
+
+def test_the_gain_says_how_firmly():
+    soft, firm = make(0.5, mode=1.0), make(2.0, mode=1.0)
+    for feedback in (soft, firm):
+        hear(feedback, [60, 63, 67] * 8)
+        told_by(feedback)
+    assert np.allclose(firm.pitch_nats, 4 * soft.pitch_nats)
