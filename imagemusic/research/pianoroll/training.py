@@ -5,6 +5,7 @@
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -118,7 +119,7 @@ def _update(
     done = update / recipe.updates
     for group in optimizer.param_groups:
         warm = min(1.0, (update + 1) / recipe.warmup_updates)
-        group["lr"] = recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        group["lr"] = recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
     batch = draw(np.random.default_rng((seed, update)), rolls, recipe.rows, recipe.length, recipe.transpose)
     piece, key, weight = choose_keys(batch.frames, recipe.silent_share)
     rounded = Batch(*(part if part is batch.place else part.bfloat16() for part in batch))
