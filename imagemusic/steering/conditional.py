@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from imagemusic.brief import picture_condition
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.model.reading import SEEN
 from imagemusic.music import codec
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import DIALS, as_row
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Report
-from imagemusic.steering.intervals import Estimate, ratio_of, signed_ranks
+from imagemusic.steering.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.steering.pairs import RATED, Pair, prepare_pairs
 from imagemusic.steering.settings import SteeringOptions
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 BANDS = (16, 64, 256)
 BAND_NAMES = ("notes_1_16", "notes_17_64", "notes_65_256", "notes_after_256")
+FEWEST_FOR_CEILING = 30
 DIAL_NOTES = 128  # scored where a single dial is given
 
 Rows = NDArray[np.float32]  # (P, C) conditions
@@ -121,6 +123,7 @@ def conditional_gap(
         readings = [pair.reading for pair in music.pairs]
         right = np.stack([picture_condition(model.checkpoint, model.prior, r, sure=sure) for r in readings])
         result[name] = _against_wrong(scorer, right, options, all_wrongs=sure)
+    result["most_to_be_had"] = ceiling(model, music, options)
     report("conditional gap: a dial at a time")
     result["per_dial"] = per_dial(model, music, options)
     return result
@@ -179,6 +182,35 @@ def gap_table(nats: Nats, notes: NDArray[np.float64], groups: Sequence[str]) -> 
         if notes[:, number].sum():
             table[name] = estimate(slice(number, number + 1)).to_json()
     return table
+
+
+def ceiling(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[str, Any] | None:
+    """Bits a note that a swapped picture would cost a perfect decoder which hears the picture's three dials.
+
+    For dials of picture and music that are jointly normal with canonical correlations r, a swapped picture costs the
+    sum of r^2 / (1 - r^2) nats a piece, however many notes that has.  None where too few pieces know all three.
+    """
+    pictured = [model.prior.spread(pair.reading.dial_mean, model.checkpoint.config["pictures"]) for pair in music.pairs]
+    told = np.array([[dials[name] for name in SEEN] for dials in pictured])
+    own = model.checkpoint.scale.table(np.array([as_row(piece.cues) for piece in music.prepared.pieces]))
+    own = own[:, [DIALS.index(name) for name in SEEN]]
+    known = np.flatnonzero(~np.isnan(own).any(axis=1))
+    if len(known) < FEWEST_FOR_CEILING:
+        return None
+    notes = np.array([min(piece.notes, options.notes) for piece in music.prepared.pieces])
+
+    def bits(rows: NDArray[np.int64]) -> float:
+        rows = known[rows]
+        squared = canonical_correlations(told[rows], own[rows]) ** 2
+        return float((squared / (1 - squared)).sum() / math.log(2) / notes[rows].mean())
+
+    return bootstrap(bits, [music.groups[i] for i in known]).to_json()
+
+
+def canonical_correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Canonical correlations (min(F, G),) of rows (N, F) and (N, G): Hotelling 1936."""
+    bases = [np.linalg.qr(table - table.mean(axis=0))[0] for table in (one, other)]
+    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).clip(0, 0.999)
 
 
 def per_dial(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[str, Any]:

@@ -18,6 +18,11 @@ WRONG = {
     "noise": "noise",
     "null": "no picture at all",
 }
+DOSES = {
+    "masks_off": "Masks and guards off",
+    "as_shipped": "As shipped",
+    "masks_and_feedback_off": "Masks, guards and feedback off: the decoder of itself",
+}
 BANDS = {
     "overall": "all", "without_header": "without the header", "notes_1_16": "notes 1 to 16",
     "notes_17_64": "notes 17 to 64", "notes_65_256": "notes 65 to 256", "notes_after_256": "later notes",
@@ -77,6 +82,12 @@ def _gap(figures: Figures) -> Iterator[str]:
         f"{found['pieces']} pieces, their first {found['notes_at_most']} notes at most; wrong pictures are drawn "
         f"{figures['options']['seeds']} times.</p>"
     )
+    most = found["most_to_be_had"]
+    if most:
+        yield (
+            f"<p>The picture's dials and those of the music hang together so loosely that a perfect decoder would lose "
+            f"{told(most, 4)} bits a note to a swapped picture.</p>"
+        )
     for name, title in (("as_composed", "As composed: what the picture says is given as sure"),
                         ("calibrated", "Calibrated: given with how unsure it is")):  # fmt: skip
         table = found[name]
@@ -119,7 +130,7 @@ def _dose(figures: Figures) -> Iterator[str]:
             '<p class="warn">No ratings were given, so valence and arousal are told by the formula that also defines '
             "the dials. That is no independent judge.</p>"
         )
-    for name, title in (("masks_off", "Masks and guards off"), ("as_shipped", "As shipped")):
+    for name, title in DOSES.items():
         yield f"<h3>{title}</h3>" + responses(found[name])
         yield "".join(_plain_words([(dial, table["rho"]) for dial, table in found[name].items()]))
 

@@ -36,7 +36,7 @@ from imagemusic.steering.settings import SteeringOptions
 from imagemusic.training.results import write_result
 
 FEWEST_PICTURES = 2
-PARTS_VERSION = 1
+PARTS_VERSION = 2
 
 Figure = dict[str, Any]
 

@@ -25,6 +25,12 @@ from imagemusic.steering.measures import Measured, table
 from imagemusic.steering.pairs import Pair
 from imagemusic.steering.settings import SteeringOptions
 
+# As composed, as composed but for the masks, and what the decoder does of itself.
+SETTINGS = {
+    "masks_off": (ComposeOptions(), False),
+    "as_shipped": (ComposeOptions(), True),
+    "masks_and_feedback_off": (ComposeOptions(feedback=0), False),
+}
 TURNED = ("density", "register", "loudness", "articulation", "mode", "polyphony", "arousal", "valence")
 
 
@@ -84,12 +90,12 @@ def dose_jobs(
 def dose_response(
     model: ImageMusic, composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions
 ) -> dict[str, Any]:
-    """Turn each dial against the picture: with the masks off, then as shipped."""
+    """Turn each dial against the picture, in each of the SETTINGS."""
     result: dict[str, Any] = {"judged_by": {dial: ear.name(dial) for dial in TURNED}}
-    for name, masked in (("masks_off", False), ("as_shipped", True)):
+    for name, (base, masked) in SETTINGS.items():
         result[name] = {}
         for dial in TURNED:
-            jobs, levels, pictures = dose_jobs(model, dial, pairs, options, ComposeOptions(), masked=masked)
+            jobs, levels, pictures = dose_jobs(model, dial, pairs, options, base, masked=masked)
             heard = ear.hear(composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}"), dial)
             result[name][dial] = response(levels, heard, pictures)
     return result

@@ -10,7 +10,7 @@ class SteeringOptions:
     """Sizes of the experiments."""
 
     seeds: int = 3  # of sampling, and of the draw of wrong pictures
-    scored_pairs: int = 150  # whose music is scored; of a longer list, as many drawn at random
+    scored_pairs: int = 333  # whose music is scored; of a longer list, as many drawn at random
     notes: int = 256  # of a piece, from its start
     pictures: int = 100  # that pieces are composed for
     pieces: int = 8  # for each of them

@@ -6,7 +6,15 @@ import torch
 
 from imagemusic.model.conditioning import EMBEDDING_SCALE
 from imagemusic.music import codec
-from imagemusic.steering.conditional import Music, Scorer, conditional_gap, cut, derangement, gap_table
+from imagemusic.steering.conditional import (
+    Music,
+    Scorer,
+    canonical_correlations,
+    conditional_gap,
+    cut,
+    derangement,
+    gap_table,
+)
 from imagemusic.steering.pairs import read_pairs
 from imagemusic.steering.settings import SteeringOptions
 from imagemusic.training.evaluation import banded_nats, note_bands, piece_nats
@@ -100,3 +108,12 @@ def test_an_untrained_model_answers_every_question(tiny_model, pairs):
     assert set(found["as_composed"]) - set(found["calibrated"]) == {"noise", "mean"}
     assert set(found["per_dial"]["rated_or_known"]) == {"valence", "arousal", "tempo"}
     assert abs(found["as_composed"]["swapped"]["overall"]["value"]) < 1
+
+
+def test_canonical_correlations_of_two_shared_directions_are_theirs():
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((20_000, 2))
+    one = np.column_stack([shared[:, 0], shared[:, 1], rng.standard_normal(20_000)]) @ rng.standard_normal((3, 3))
+    noisy = shared * [0.8, 0.3] + np.sqrt(1 - np.square([0.8, 0.3])) * rng.standard_normal((20_000, 2))
+    found = canonical_correlations(one, noisy @ rng.standard_normal((2, 2)))
+    assert found == pytest.approx([0.8, 0.3], abs=0.03)
