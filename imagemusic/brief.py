@@ -20,17 +20,23 @@ SUMMED = ("valence", "arousal")
 
 
 def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, options: ComposeOptions) -> dict[str, Dial]:
-    """Settle every dial and the ensemble of a piece."""
+    """Settle every dial and the ensemble of a piece.
+
+    A tempo that nobody set follows the valence and arousal that someone did.
+    """
     given = dict(options.dials)
     if options.tempo_bpm is not None:
         tempo = checkpoint.scale.signed("tempo", options.tempo_bpm)
         assert tempo is not None
         given["tempo"] = tempo
     pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    seen_tempo, pictured["tempo"] = pictured["tempo"], prior.tempo_that_follows(pictured, given)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
     drawn = prior.draw(pictured, rng, given=given, ensemble=options.playing)
     dials = {name: Dial(value, "implied") for name, value in drawn.items()}
     dials |= {name: Dial(value, "picture") for name, value in pictured.items()}
+    if pictured["tempo"] != seen_tempo:
+        dials["tempo"] = Dial(pictured["tempo"], "implied")
     dials |= {name: Dial(value, "you") for name, value in given.items()}
     if options.playing is not None:
         dials["ensemble"] = Dial(options.playing, "you")

@@ -42,6 +42,15 @@ def test_a_dial_that_was_set_wins(model, reading):
     assert dials["valence"].source == "picture"
 
 
+def test_the_tempo_follows_an_arousal_that_was_set(model, reading):
+    seen = settled(model, reading)["tempo"]
+    slower, faster = (settled(model, reading, dials={"arousal": level})["tempo"] for level in (-1.0, 1.0))
+    assert seen.source == "picture" and {slower.source, faster.source} == {"implied"}
+    assert slower.value < seen.value < faster.value
+    asked = settled(model, reading, dials={"arousal": 1.0, "tempo": -0.5})["tempo"]
+    assert (asked.value, asked.source) == (-0.5, "you")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_dial_set_to_the_value_that_it_had_changes_no_note(model, reading, seed):
     plain = model.compose_reading(reading, ComposeOptions(seconds=6, seed=seed))

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError
 from imagemusic.model.conditioning import ConditionLayout
 
-SEEN = ("valence", "arousal", "tempo")  # the dials that an encoder predicts
+FELT = ("valence", "arousal")
+SEEN = (*FELT, "tempo")  # the dials that an encoder predicts
 BANDWIDTH = 0.12  # of a dial: how near is alike
 UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
 
@@ -48,6 +49,11 @@ class Prior:
         self.ensembles = ensembles.astype(int)  # (N,)
         self.layout = layout
         self._seen = [layout.dials.index(name) for name in SEEN]
+        felt = [layout.dials.index(name) for name in FELT]
+        known = self.dials[~np.isnan(self.dials[:, self._seen]).any(axis=1)]
+        around = known - known.mean(axis=0) if len(known) else known
+        # tempo on valence and arousal, least squares
+        self._tempo_slopes = np.linalg.lstsq(around[:, felt], around[:, layout.dials.index("tempo")], rcond=None)[0]
         # Drums alone answer no picture unless someone asks for them.
         drums = layout.ensembles.index("drums") if "drums" in layout.ensembles else -1
         self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
@@ -62,6 +68,14 @@ class Prior:
             table = pictures[name]
             result[name] = float(np.interp(value, table, np.linspace(-1, 1, len(table))))
         return result
+
+    def tempo_that_follows(self, pictured: Mapping[str, float], given: Mapping[str, float]) -> float:
+        """Move the picture's tempo with the valence and arousal that a person set, as it does in the training music.
+
+        Where those are set to what the picture says, or not at all, it stays.
+        """
+        moved = np.array([given.get(name, pictured[name]) - pictured[name] for name in FELT])
+        return float(np.clip(pictured["tempo"] + self._tempo_slopes @ moved, -1, 1))
 
     def draw(
         self,

@@ -33,6 +33,7 @@ class SamplingOptions:
     guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
     feedback: float = 1.0  # how firmly a piece is held to its dials while it is written; 0 is off
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
+    repetition_share: float = 0.28  # of a part's recent notes that a pitch may have before it is held back
 
     def __post_init__(self) -> None:
         for table in (self.temperatures, self.top_ps):
@@ -50,6 +51,8 @@ class SamplingOptions:
             raise ConfigError(f"guidance must be in 0..10, got {self.guidance_scale}")
         if not 0 <= self.feedback <= 5:
             raise ConfigError(f"feedback must be in 0..5, got {self.feedback}")
+        if not 0 < self.repetition_share <= 1:
+            raise ConfigError(f"repetition_share must be above 0 and at most 1, got {self.repetition_share}")
 
 
 def guide(told: Scores, null: Scores, scale: Scores) -> Scores:
@@ -130,8 +133,8 @@ class RepetitionGuard:
     `share`; each note beyond that costs it `strength` nats, so a pedal point stays possible and a loop ends.
     """
 
-    def __init__(self, memory: int = 32, share: float = 0.28, strength: float = 0.6) -> None:
-        self.memory, self.share, self.strength = memory, share, strength
+    def __init__(self, share: float, memory: int = 32, strength: float = 0.6) -> None:
+        self.share, self.memory, self.strength = share, memory, strength
         self._recent: dict[int, deque[int]] = {}
         self._counts: dict[int, dict[int, int]] = {}  # part -> pitch -> of its recent notes
 

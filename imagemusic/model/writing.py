@@ -199,7 +199,8 @@ class _Table:
             except IndexError:  # the other thread was quicker
                 break
             if not self._is_done(job):
-                new.append(_Seat(job, RepetitionGuard() if job.options.repetition_guard else None))
+                guard = RepetitionGuard(job.options.repetition_share) if job.options.repetition_guard else None
+                new.append(_Seat(job, guard))
         if not new:
             return
         told = [seat.job.conditions[0] for seat in new]
