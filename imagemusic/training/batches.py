@@ -126,15 +126,9 @@ class BatchSource:
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
-        shares = {
-            "nothing": options.drop_condition, "rough": options.rough, "guessed": options.guessed,
-            "no_embedding": options.drop_embedding, "no_ensemble": options.drop_ensemble,
-            "contrary": options.contrary_picture,
-        }  # fmt: skip
         givens = Givens(
-            self.prepared, self.pieces, self.pictures, self.layout, (self.seed, number, 1),
-            shares=shares, temperature=options.pairing_temperature, shift=shift,
-        )  # fmt: skip
+            self.prepared, self.pieces, self.pictures, self.layout, options, (self.seed, number, 1), shift
+        )
         return _Epoch(
             piece, window, shift, givens,
             rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.model.fields import FIELDS
 from imagemusic.music import codec
@@ -40,7 +40,10 @@ def _scored(
     window: int,
 ) -> Iterator[tuple[list[int], int, Columns, Columns]]:
     """Read pieces in batches, window by window; yield which pieces, the first row, and by field the nats of every
-    event and whether its likeliest value was right, (B, T) each, zero where there is nothing to guess."""
+    event and whether its likeliest value was right, (B, T) each, zero where there is nothing to guess.
+
+    conditions (P, C), or (P, S, C) where every stretch has its own: whole windows of stretches, for the longest piece.
+    """
     decoder.eval()
     order = sorted(range(len(pieces)), key=lambda i: pieces[i].rows)
     for start in range(0, len(order), batch_size):
@@ -48,7 +51,8 @@ def _scored(
         condition = torch.zeros(len(chosen), decoder.config.condition_size)
         if conditions is not None:
             condition = conditions[chosen]
-        state = decoder.initial_state(condition)
+        by_stretch = condition if condition.dim() == 3 else None
+        state = decoder.initial_state(condition if by_stretch is None else condition[:, 0])
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
             for i in chosen:
@@ -59,6 +63,8 @@ def _scored(
                 to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]})
                 for k in range(3)
             )
+            if by_stretch is not None:
+                condition = by_stretch[:, number * window // STRETCH : (number + 1) * window // STRETCH]
             heads, state = decoder(before, condition, state)
             nats, right = {}, {}
             for name, score in decoder.logits(heads, target).items():

@@ -9,7 +9,7 @@ A stretch's own dials tell what no note before it does, so the decoder learns to
 are soon plain from its notes, and a decoder that hears them learns to listen to the notes alone.
 """
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from imagemusic.data.pairing import NO_PICTURE, SHARED_DIALS, Pictures, pair
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES, DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
+
+if TYPE_CHECKING:
+    from imagemusic.training.batches import BatchOptions
 
 NOTHING, ROUGH, GUESSED, SURE = range(4)
 REGISTER = CUES.index("register")
@@ -36,14 +39,11 @@ class Givens:
         pieces: tuple[PreparedPiece, ...],
         pictures: Pictures,
         layout: ConditionLayout,
+        options: "BatchOptions",
         seed: tuple[int, ...],
-        *,
-        shares: Mapping[str, float],
-        temperature: float,
         shift: NDArray[np.int64],
     ) -> None:
-        """Draw for every piece; shares are those of nothing, rough, guessed, and of no embedding, no ensemble and a
-        contrary picture.  shift (P,) semitones by which pieces are transposed in this epoch."""
+        """Draw for every piece; shift (P,) semitones by which pieces are transposed in this epoch."""
         rng = np.random.default_rng(seed)
         count = len(pieces)
         self.prepared, self.layout, self.shift = prepared, layout, shift
@@ -51,7 +51,7 @@ class Givens:
         cues = np.array([as_row(piece.cues) for piece in pieces])
         cues[:, REGISTER] += shift
         self.whole = prepared.scale.table(cues)
-        limits = np.cumsum([shares["nothing"], shares["rough"], shares["guessed"]])
+        limits = np.cumsum([options.drop_condition, options.rough, options.guessed])
         self.kind = np.searchsorted(limits, rng.random(count), side="right")
         within = np.array([prepared.scale.within.get(name, 0.0) for name in DIALS])
         self.mask = self._masks(rng)
@@ -60,14 +60,14 @@ class Givens:
         self.deviation = np.where(self.kind[:, None] == GUESSED, np.hypot(unsure, within), within)
         self.deviation[self.kind == SURE] = 0
         self.ensemble = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
-        self.ensemble[(rng.random(count) < shares["no_ensemble"]) | (self.kind == NOTHING)] = -1
+        self.ensemble[(rng.random(count) < options.drop_ensemble) | (self.kind == NOTHING)] = -1
         # A picture that contradicts the dials teaches that the dials win; where the dials are a guess, it is the guess.
-        contrary = (rng.random(count) < shares["contrary"]) & (self.kind != GUESSED)
+        contrary = (rng.random(count) < options.contrary_picture) & (self.kind != GUESSED)
         shared = np.where(contrary[:, None], np.nan, self.whole[:, SHARED])
         own = pictures.preferred([piece.id for piece in pieces], np.random.default_rng((*seed, 1)))
         own[contrary] = NO_PICTURE
-        self.embedding = _embeddings(shared, pictures, own, rng, temperature)
-        self.embedding[(rng.random(count) < shares["no_embedding"]) | (self.kind == NOTHING)] = np.nan
+        self.embedding = _embeddings(shared, pictures, own, rng, options.pairing_temperature)
+        self.embedding[(rng.random(count) < options.drop_embedding) | (self.kind == NOTHING)] = np.nan
 
     def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Choose the dials (P, 9) that each piece is told."""

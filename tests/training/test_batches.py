@@ -206,9 +206,8 @@ def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
 def test_a_transposed_piece_is_told_its_new_register(prepared, pictures_file):
     def registers(shift):
         givens = Givens(
-            prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout(), (0,), temperature=0.25,
-            shift=np.full(len(pieces), shift),
-            shares={"nothing": 0, "rough": 1, "guessed": 0, "no_ensemble": 0, "no_embedding": 0, "contrary": 0},
+            prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout(), BatchOptions(), (0,),
+            np.full(len(pieces), shift),
         )  # fmt: skip
         return givens.whole[:, DIALS.index("register")]
 

@@ -2,20 +2,24 @@ import numpy as np
 import pytest
 
 from imagemusic.data.pairing import EXACT_SHARE, Pictures
+from imagemusic.training.batches import BatchOptions
 from imagemusic.training.givens import Givens
 from tests import tiny
 
-NOTHING_HIDDEN = dict.fromkeys(("nothing", "rough", "guessed", "no_embedding", "no_ensemble", "contrary"), 0.0)
+HIDING = ("drop_condition", "rough", "guessed", "drop_embedding", "drop_ensemble", "contrary_picture")
+NOTHING_HIDDEN = dict.fromkeys(HIDING, 0.0)
 
 
 def shown(prepared, pictures, epochs=60, **shares):
     """The picture that each piece is given in each epoch, by the first number of its embedding."""
-    pieces = prepared.select("train")
-    return np.array([
-        Givens(prepared, pieces, pictures, tiny.layout(), (0, epoch), shares=NOTHING_HIDDEN | shares, temperature=0.25,
-               shift=np.zeros(len(pieces), np.int64)).embedding[:, 0]
-        for epoch in range(epochs)
-    ])  # fmt: skip
+    pieces, options = prepared.select("train"), BatchOptions(**NOTHING_HIDDEN | shares)
+    still = np.zeros(len(pieces), np.int64)
+    return np.array(
+        [
+            Givens(prepared, pieces, pictures, tiny.layout(), options, (0, epoch), still).embedding[:, 0]
+            for epoch in range(epochs)
+        ]
+    )
 
 
 @pytest.fixture
@@ -33,8 +37,8 @@ def test_a_piece_meets_its_own_picture_in_most_epochs_and_another_piece_any(prep
 
 
 def test_a_contrary_picture_is_not_the_piece_s_own(prepared, pictures):
-    assert (shown(prepared, pictures, contrary=1.0)[:, 0] == 0).mean() < 0.4
+    assert (shown(prepared, pictures, contrary_picture=1.0)[:, 0] == 0).mean() < 0.4
 
 
 def test_a_piece_without_an_embedding_gets_none(prepared, pictures):
-    assert np.isnan(shown(prepared, pictures, epochs=1, no_embedding=1.0)).all()
+    assert np.isnan(shown(prepared, pictures, epochs=1, drop_embedding=1.0)).all()
