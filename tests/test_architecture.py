@@ -38,7 +38,8 @@ FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "li
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
     "torchvision": {"vision"},
-    "symusic": {"music/midi.py"},
+    "symusic": {"music/midi.py", "research/decoders/tokens.py"},  # MidiTok takes and gives symusic's scores
+    "miditok": {"research/decoders/tokens.py"},
     "tinysoundfont": {"audio"},
     "fluidsynth": {"audio"},
     "soundfile": {"audio/waveform.py"},

@@ -1,0 +1,171 @@
+"""Variants of the note decoder: one thing is other than in `NoteDecoder`, the rest is shared.
+
+    heads     IndependentHeads   no field is told of the fields before it
+    inputs    FieldsAlone        a step reads the five fields of the row before, and nothing that follows from the rows
+    core      GRUDecoder, MinLSTMDecoder, TransformerDecoder
+
+Each core keeps a `DecoderState`; what stands in its two tensors is said below.  The batch is their second axis.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imagemusic.model.decoder import DecoderState, NoteDecoder
+from imagemusic.model.fields import FIELDS
+
+HEADS = 4  # of attention
+SPAN = 256  # events before it that one of a Transformer sees
+
+
+class IndependentHeads(NoteDecoder):
+    """Choose all fields at once, from the hidden state alone.
+
+    Only what kind of row the header declares is known to the head of pitches, as its numbers then mean something else.
+    """
+
+    stages: ClassVar[tuple[tuple[str, ...], ...]] = ((),) * (len(FIELDS) - 1)
+
+
+class FieldsAlone(NoteDecoder):
+    """Read and tell fields only: no place in the bar, sounding notes, program, interval or last note of a part."""
+
+    reads: ClassVar[tuple[str, ...]] = (*FIELDS, "remaining")
+    stages: ClassVar[tuple[tuple[str, ...], ...]] = tuple((name,) for name in FIELDS[:-1])
+
+
+class GRUDecoder(NoteDecoder):
+    """Gated recurrent units (Cho et al. 2014); `cell` is passed on unread."""
+
+    def build_core(self, width: int) -> None:
+        config = self.config
+        dropout = config.dropout if config.layers > 1 else 0.0
+        self.gru = nn.GRU(width, config.hidden_size, config.layers, batch_first=True, dropout=dropout)
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        outputs, hidden = self.gru(steps, state.hidden)
+        return outputs, DecoderState(hidden, state.cell)
+
+
+class MinLSTMLayer(nn.Module):
+    """minLSTM with normalised gates (Feng et al. 2024, arXiv:2410.01201, appendix B.2), then an MLP.
+
+        f, i = sigmoid of x;   h = f / (f + i) * h before + i / (f + i) * g(x)
+
+    The gates do not see h, so all steps are computed at once, as sums of logarithms.  Residuals and norms as in the
+    paper's language model, without its convolution.
+    """
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.gates = nn.LayerNorm(width), nn.Linear(width, 3 * width)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+        nn.init.constant_(self.gates.bias[:width], 1.0)  # remember at first, as in the LSTM
+
+    def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Run steps (B, T, H) on from memories (B, H) above 0; return outputs and the memories after the last."""
+        forget, enter, value = self.gates(self.norm(x)).float().chunk(3, dim=-1)
+        gap = functional.softplus(-forget) - functional.softplus(-enter)
+        log_kept, log_entered = -functional.softplus(gap), -functional.softplus(-gap)
+        log_value = torch.where(value >= 0, (value.relu() + 0.5).log(), -functional.softplus(-value))
+        kept = functional.pad(log_kept.cumsum(1), (0, 0, 1, 0))  # of the memory before, after each step
+        entered = torch.cat([before.float().log()[:, None], log_entered + log_value], dim=1)
+        memories = (kept + (entered - kept).logcumsumexp(1))[:, 1:].exp()
+        x = x + self.dropout(memories)
+        return x + self.dropout(self.mlp(x)), memories[:, -1]
+
+
+class MinLSTMDecoder(NoteDecoder):
+    """Minimal LSTM layers; `hidden` holds their memories, which are above 0, and `cell` is passed on unread."""
+
+    def build_core(self, width: int) -> None:
+        config = self.config
+        self.blocks = nn.ModuleList(MinLSTMLayer(width, config.dropout) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+
+    def initial_state(self, condition: Tensor) -> DecoderState:
+        state = super().initial_state(condition)
+        return DecoderState(state.hidden.float() + 1.01, state.cell)  # tanh is above -1
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        after = []
+        for block, before in zip(self.blocks, state.hidden, strict=True):
+            steps, memories = block(steps, before)
+            after.append(memories)
+        return self.norm(steps), DecoderState(torch.stack(after), state.cell)
+
+
+class AttentionLayer(nn.Module):
+    """Attention to the SPAN events before, with rotary positions (Su et al. 2021), then an MLP."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.project, self.join = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, before: Tensor, seen: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """Run steps (B, T, H) on from keys and values (B, SPAN, 2H) of those before.
+
+        seen (B, 1, T, SPAN + T) says who sees whom; turn (2, SPAN + T, H / HEADS / 2) holds cosines and sines.
+        """
+        query, key, value = self.project(self.norm(x)).chunk(3, dim=-1)
+        both = torch.cat([before.to(key.dtype), torch.cat([key, value], dim=-1)], dim=1)
+        key, value = both.chunk(2, dim=-1)
+        # (B, T, H) -> (B, HEADS, T, H / HEADS)
+        query, key, value = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (query, key, value))
+        found = functional.scaled_dot_product_attention(
+            _turned(query, turn[:, -x.shape[1] :]), _turned(key, turn), value, attn_mask=seen
+        )
+        x = x + self.dropout(self.join(found.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.mlp(x)), both[:, -SPAN:]
+
+
+def _turned(x: Tensor, turn: Tensor) -> Tensor:
+    """Rotate pairs of numbers by an angle that grows with the position."""
+    first, second = x.chunk(2, dim=-1)
+    cosine, sine = turn.to(x.dtype)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+class TransformerDecoder(NoteDecoder):
+    """A causal Transformer; `hidden` (L, B, SPAN, 2H) holds keys and values, `cell` (1, B, SPAN) says which are there.
+
+    What the condition sets is the first thing to be seen.  Keys and values of earlier windows are kept (Transformer-XL,
+    Dai et al. 2019), so every event of a window sees as many before it.
+    """
+
+    def build_core(self, width: int) -> None:
+        config = self.config
+        self.blocks = nn.ModuleList(AttentionLayer(width, config.dropout) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+
+    def initial_state(self, condition: Tensor) -> DecoderState:
+        first = torch.cat(super().initial_state(condition), dim=-1)[:, :, None]  # (L, B, 1, 2H)
+        there = first.new_ones(1, len(condition), 1)
+        return DecoderState(functional.pad(first, (0, 0, SPAN - 1, 0)), functional.pad(there, (SPAN - 1, 0)))
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        batch, length, width = steps.shape
+        place = torch.arange(SPAN + length, device=steps.device)
+        there = torch.cat([state.cell[0], state.cell.new_ones(batch, length)], dim=1)
+        back = place[SPAN:, None] - place
+        seen = (back >= 0) & (back <= SPAN) & (there > 0)[:, None, None]
+        speed = 10_000 ** (-torch.arange(0, width // HEADS, 2, device=steps.device) / (width // HEADS))
+        angle = place[:, None] * speed
+        turn, kept = torch.stack([angle.cos(), angle.sin()]), []
+        for block, before in zip(self.blocks, state.hidden, strict=True):
+            steps, memory = block(steps, before, seen, turn)
+            kept.append(memory)
+        return self.norm(steps), DecoderState(torch.stack(kept), there[None, :, -SPAN:])
+
+
+class FieldsAloneTransformer(FieldsAlone, TransformerDecoder):
+    """A causal Transformer that reads fields only."""

@@ -1,0 +1,102 @@
+"""The table of what is compared, and nets of about the same number of parameters.
+
+    decoders    other cores, heads, inputs and tokens; none is ever told a condition
+    conditions  ways to tell the LSTM a condition; `none` has the same net and is never told one
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from imagemusic.model.decoder import NoteDecoder
+from imagemusic.research.decoders.bench import Bench
+from imagemusic.research.decoders.conditions import ConcatenatedCondition, FiLMCondition
+from imagemusic.research.decoders.nets import (
+    FieldsAlone,
+    FieldsAloneTransformer,
+    GRUDecoder,
+    IndependentHeads,
+    MinLSTMDecoder,
+    TransformerDecoder,
+)
+from imagemusic.research.decoders.token_decoder import TokenDecoder
+from imagemusic.training.batches import BatchOptions
+from imagemusic.training.settings import DecoderOptions, decoder_config
+
+WIDTHS = range(64, 1025, 8)
+DROPOUT = 0.05
+HEAD_SIZE = 160
+SMALL_CONDITION = 8  # hidden size of a condition that is never given: it holds the first state and little else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """How a decoder is made, and in which table it stands."""
+
+    group: str
+    about: str
+    net: type[NoteDecoder] | None = None  # for note events
+    tokens: str = ""  # or the tokens that are spelled
+    layers: int = 2
+    told: bool = False  # is there a condition in training?
+    every_step: bool = True
+
+    def make(self, bench: Bench, width: int) -> nn.Module:
+        """Make the net, `width` hidden units wide."""
+        if self.net is None:
+            return TokenDecoder(bench.tokens[self.tokens].size, width, self.layers, DROPOUT)
+        options = DecoderOptions(
+            hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=DROPOUT,
+            condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
+            condition_every_step=self.every_step, forget_events=0.1 if self.group == "conditions" else 0.0,
+        )  # fmt: skip
+        return self.net(decoder_config(options, bench.layout))
+
+    def batches(self, bench: Bench) -> BatchOptions:
+        """How batches of note events are drawn: those of a twin differ in the condition alone."""
+        if self.group == "decoders":
+            return bench.untold
+        return bench.told if self.told else replace(bench.told, drop_condition=1.0, rough=0.0, guessed=0.0)
+
+
+def _decoder(about: str, net: type[NoteDecoder], layers: int = 2) -> Variant:
+    return Variant(group="decoders", about=about, net=net, layers=layers)
+
+
+def _condition(about: str, net: type[NoteDecoder] = NoteDecoder, *, told: bool = True, every: bool = True) -> Variant:
+    return Variant(group="conditions", about=about, net=net, told=told, every_step=every)
+
+
+VARIANTS = {
+    "lstm": _decoder("LSTM, a step a note, nested heads: ours", NoteDecoder),
+    "lstm-independent": _decoder("the same, heads that are not told of each other", IndependentHeads),
+    "lstm-fields": _decoder("ours without what follows from the notes before", FieldsAlone),
+    "gru": _decoder("GRU, else ours", GRUDecoder),
+    "minlstm": _decoder("minLSTM, else ours", MinLSTMDecoder, 3),
+    "transformer": _decoder("causal Transformer, else ours", TransformerDecoder, 4),
+    "transformer-fields": _decoder("the same without what follows", FieldsAloneTransformer, 4),
+    "remi": Variant(group="decoders", about="REMI tokens, plain LSTM", tokens="remi"),
+    "remi-bpe": Variant(group="decoders", about="REMI tokens joined by BPE, plain LSTM", tokens="remi-bpe"),
+    "none": _condition("never told: the unconditional twin", told=False),
+    "initial": _condition("first state only", every=False),
+    "add": _condition("first state, added to each step and head: ours"),
+    "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
+    "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
+}
+
+
+def parameters_of(net: nn.Module) -> int:
+    """Count the numbers that a net learns."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def fitting_width(make: Callable[[int], nn.Module], parameters: int) -> int:
+    """Find the width that makes a net of about so many parameters."""
+
+    def distance(width: int) -> int:
+        with torch.device("meta"):
+            return abs(parameters_of(make(width)) - parameters)
+
+    return min(WIDTHS, key=distance)
