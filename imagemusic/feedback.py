@@ -6,9 +6,10 @@
 
 A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
 is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
-whole piece.  So every pitch class is worth more or less, in proportion to how much a little more of it would bring the
-mode nearer (the gradient of Krumhansl's key-finding): steering by a gradient, as Dathathri et al. 2020,
-arXiv:1912.02164, do with a classifier of text, with the measure itself in place of the classifier.
+whole piece.  So while a piece is too minor, pitch classes of the nearest major key gain and those that tell its nearest
+minor key lose, and the other way round: about the gradient of Krumhansl's key-finding, as Dathathri et al. 2020,
+arXiv:1912.02164, steer text by the gradient of a classifier.  The gradient alone can also make a piece less minor by
+notes of no key at all, which is why the wanted key counts for more.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,8 @@ from imagemusic.music.heard import Heard
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 1.25  # dials that are told: a little further than any that was trained on
 SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
-MODE_NATS = 8.0  # for each unit of mode, and of its gradient
+MODE_NATS = 8.0  # for each unit of mode that is lacking, and of a key's profile
+WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
 Conditions = NDArray[np.float32]
 
@@ -61,8 +63,10 @@ class Feedback:
         """Lay out the condition (C,) of the next events, and see what each pitch is worth to their mode."""
         trust = self.gain * self.heard.pitched / (self.heard.pitched + SLOW)
         if self.mode is not None and self.heard.pitched:
-            mode, gradient = self.heard.mode()
-            nats = trust * MODE_NATS * (self.mode - mode) * gradient
+            mode, major, minor = self.heard.mode()
+            lack = self.mode - mode
+            drawn = WANTED_KEY * major - minor if lack > 0 else major - WANTED_KEY * minor
+            nats = trust * MODE_NATS * lack * drawn
             self.pitch_nats = np.append(np.resize(nats, DRUMS), 0.0)
         told = {}
         cues = self.heard.cues()

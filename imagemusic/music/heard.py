@@ -65,18 +65,11 @@ class Heard:
             told["articulation"] = self._held / self._waited
         return told
 
-    def mode(self) -> tuple[float, NDArray[np.float64]]:
-        """Tell the mode, and how much a little more of each pitch class would add to it (12,).
+    def mode(self) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Tell the mode, and the keys that it lies between: profiles (12,) of the best major and the best minor key.
 
-        The mode is the difference of two correlations with the profile p, of the best major key and the best minor
-        key, a and b of length 1: (a - b) . p / |p|.  Its gradient is (a - b - mode p / |p|) / |p|, given here without
-        the last factor.
+        The mode is the correlation with the first less that with the second; profiles have zero mean and length 1.
         """
-        centred = self.profile - self.profile.mean()
-        norm = float(np.linalg.norm(centred))
-        if norm < 1e-9:
-            return 0.0, np.zeros(12)
         best = key_correlations(self.profile[None])[0]
         major, minor = (KEYS[kind, best[kind].argmax()] for kind in range(2))
-        mode = float(best[0].max() - best[1].max())
-        return mode, major - minor - mode * centred / norm
+        return float(best[0].max() - best[1].max()), major, minor
