@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.engines import STEP, WEIGHTS
+from imagemusic.model.engines import DEFAULT, STEP, WEIGHTS
 from imagemusic.model.stepping import Stepper
 from imagemusic.music.codec import CodecConfig
 from imagemusic.music.dials import DialScale
@@ -62,7 +62,7 @@ class Checkpoint:
         start = f"{prefix}."
         return {name.removeprefix(start): value for name, value in self.weights.items() if name.startswith(start)}
 
-    def stepper(self, engine: str = "onnx") -> Stepper:
+    def stepper(self, engine: str = DEFAULT) -> Stepper:
         """Make the decoder ready to write.
 
         Raises:

@@ -20,6 +20,7 @@ from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
+from imagemusic.model.engines import DEFAULT
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.model.stepping import Stepper
 from imagemusic.model.writing import Job, write_pieces
@@ -78,7 +79,7 @@ class ImageMusic:
         self.checkpoint, self.stepper, self.reader, self.prior = checkpoint, stepper, reader, prior
 
     @classmethod
-    def from_pretrained(cls, name: str | Path | None = None, *, engine: str = "onnx") -> "ImageMusic":
+    def from_pretrained(cls, name: str | Path | None = None, *, engine: str = DEFAULT) -> "ImageMusic":
         """Load a model: the bundled one, a checkpoint directory, or a hub id `owner/name`.
 
         Raises:

@@ -27,6 +27,7 @@ from PIL import Image
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import ConfigError
+from imagemusic.model.engines import DEFAULT
 from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.model.graph import BLOCK
 from imagemusic.model.sampling import SamplingOptions
@@ -173,7 +174,7 @@ def main() -> int:
             models[engine] = ImageMusic.from_pretrained(arguments.checkpoint, engine=engine)
         except ConfigError as error:
             print(f"benchmark_speed: {engine} left out: {error}", file=sys.stderr)
-    default = models["onnx"]
+    default = models[DEFAULT]
     reading = default.look(Image.linear_gradient("L").convert("RGB"))
     for model in models.values():
         notes_per_second(model, reading, 8, 1.0, 0)  # whatever is done once is done
@@ -182,15 +183,15 @@ def main() -> int:
     steps = {name: floor(model.stepper, BYTES[name]) for name, model in models.items() if name != "torch"}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     recipes = with_torch(default)
-    alone, guided, together = (rates["onnx"][batch][kind] for batch, kind in
+    alone, guided, together = (rates[DEFAULT][batch][kind] for batch, kind in
                                (("1", "plain"), ("1", "guided"), (str(SEATS), "plain")))  # fmt: skip
     headlines: dict[str, Any] = {
         "batch1_notes_per_second": alone,
         "guided_notes_per_second": guided,
         "batch64_notes_per_second": together,
         "batch64_ratio": together / alone,
-        "step_ms": steps["onnx"]["step_ms"],
-        "floor_ratio": steps["onnx"]["ratio"],
+        "step_ms": steps[DEFAULT]["step_ms"],
+        "floor_ratio": steps[DEFAULT]["ratio"],
         "window_ratio": recipes and recipes["window"] * alone,
         "first_note_ms": latency,
         "peak_bytes": peak,

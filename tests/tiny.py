@@ -85,8 +85,7 @@ def stepper(module, engine, folder: Path):
     """A stepper of the decoder on an engine, its files in `folder`."""
     from imagemusic.model.stepping import Stepper
 
-    if engine == "onnx":
-        write_step(module, folder)
+    write_step(module, folder)
     return Stepper(engine, folder, weights_of(module), asdict(module.config))
 
 

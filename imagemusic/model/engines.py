@@ -41,8 +41,8 @@ class Engine(Protocol):
 class OnnxEngine:
     """A step graph on ONNX Runtime."""
 
-    def __init__(self, graph: bytes | Path, shape: StepShape, kind: str, folder: Path | None = None) -> None:
-        """Load a graph; `folder` is where the files lie that a graph of bytes points to.
+    def __init__(self, graph: bytes, shape: StepShape, kind: str, folder: Path | None = None) -> None:
+        """Load a graph; `folder` is where the files lie that it points to.
 
         Raises:
             CheckpointError: ONNX Runtime cannot use it.
@@ -57,8 +57,7 @@ class OnnxEngine:
         try:
             self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            where = graph if isinstance(graph, Path) else f"{kind} step"
-            raise CheckpointError(f"{where}: not a usable step graph ({str(error).splitlines()[0]})") from error
+            raise CheckpointError(f"{kind}: not a usable step graph ({str(error).splitlines()[0]})") from error
         self.name = f"onnxruntime {onnxruntime.__version__} {kind}"
         states = [f"{what}_{layer}" for layer in range(shape.layers) for what in ("hidden", "cell")]
         self._inputs, self._outputs = ["gates", *states], ["heads", *(f"next_{name}" for name in states)]
@@ -134,13 +133,12 @@ def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
     )
 
 
-def _onnx(folder: Path, weights: Weights, shape: StepShape) -> Engine:
-    """Load step.onnx, or make it again where it does not belong to the weights beside it."""
+def sound_graph(folder: Path, shape: StepShape) -> bytes:
+    """Read step.onnx, or make it again where it does not belong to the weights beside it."""
     path = folder / STEP
     wanted = step_graph(shape, folder / WEIGHTS)
     if path.is_file() and path.read_bytes() == wanted:
-        return OnnxEngine(path, shape, "fp32")
-    engine = OnnxEngine(wanted, shape, "fp32", folder)
+        return wanted
     warnings.warn(f"{path}: stale or damaged, made again from {WEIGHTS}", ImageMusicWarning, stacklevel=2)
     waiting = path.with_name(f"{STEP}.{os.getpid()}.partial")
     try:
@@ -148,25 +146,31 @@ def _onnx(folder: Path, weights: Weights, shape: StepShape) -> Engine:
         os.replace(waiting, path)
     except OSError:  # a folder that is not ours to mend: what was made serves this once
         waiting.unlink(missing_ok=True)
-    return engine
+    return wanted
 
 
-def _int8(folder: Path, weights: Weights, shape: StepShape) -> Engine:
+def _onnx(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
+    return OnnxEngine(graph, shape, "fp32", folder)
+
+
+def _int8(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
     try:
         return OnnxEngine(int8_step_graph(shape, weights), shape, "int8")
     except CheckpointError as error:
-        raise ConfigError(f"engine 'int8' needs a newer onnxruntime ({error})") from error
+        warnings.warn(f"no bytes on this onnxruntime ({error}); composing in fp32", ImageMusicWarning, stacklevel=2)
+        return _onnx(folder, graph, weights, shape)
 
 
-def _torch(folder: Path, weights: Weights, shape: StepShape) -> Engine:
+def _torch(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
     try:
         return TorchEngine(weights, shape)
     except ImportError as error:
         raise ConfigError("engine 'torch' needs torch: pip install -r requirements.txt") from error
 
 
-_MAKERS = {"onnx": _onnx, "int8": _int8, "torch": _torch}
+_MAKERS = {"int8": _int8, "onnx": _onnx, "torch": _torch}
 ENGINES = tuple(_MAKERS)
+DEFAULT = "int8"
 
 
 def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> Engine:
@@ -182,5 +186,6 @@ def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> 
     for weight, size in shape.weights().items():
         if weights[weight].shape != size:
             raise ValueError(f"{weight} is {weights[weight].shape}, need {size}")
-    engine = _MAKERS[name](folder, weights, shape)
+    graph = sound_graph(folder, shape)  # whichever engine runs: the file is what other runtimes read
+    engine = _MAKERS[name](folder, graph, weights, shape)
     return engine if keeps_rows_apart(engine, shape) else RowsApart(engine)

@@ -109,7 +109,7 @@ def test_in_a_folder_that_cannot_be_written_the_graph_serves_once(folder, weight
 
 
 def test_an_unknown_engine_is_refused(folder, weights):
-    with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from onnx, int8, torch"):
+    with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from int8, onnx, torch"):
         make_engine("abacus", folder, weights, SHAPE)
 
 
@@ -119,8 +119,15 @@ def test_a_weight_of_another_shape_is_refused(folder, weights, name):
         make_engine(name, folder, weights | {"to_heads.bias": weights["to_heads.bias"][:-1]}, SHAPE)
 
 
-def test_a_graph_that_cannot_be_used_is_refused_in_one_line(tmp_path):
-    (tmp_path / "step.onnx").write_bytes(b"not a graph")
-    with pytest.raises(CheckpointError, match=r"step\.onnx: not a usable step graph") as caught:
-        OnnxEngine(tmp_path / "step.onnx", SHAPE, "fp32")
+def test_a_graph_that_cannot_be_used_is_refused_in_one_line():
+    with pytest.raises(CheckpointError, match="fp32: not a usable step graph") as caught:
+        OnnxEngine(b"not a graph", SHAPE, "fp32")
     assert "\n" not in str(caught.value)
+
+
+def test_where_bytes_cannot_be_multiplied_the_step_runs_in_fp32_with_a_notice(folder, weights, monkeypatch):
+    monkeypatch.setattr(engines, "int8_step_graph", lambda *_: b"an operator of the future")
+    with pytest.warns(ImageMusicWarning, match="composing in fp32") as caught:
+        engine = make_engine("int8", folder, weights, SHAPE)
+    assert engine.name.endswith("fp32")
+    assert "\n" not in str(caught[0].message)
