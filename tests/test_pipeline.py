@@ -7,9 +7,9 @@ from PIL import Image
 
 from imagemusic.composition import ComposeOptions, load_record
 from imagemusic.errors import ConfigError, ImageError
+from imagemusic.model.engines import ENGINES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Key, Meter
-from imagemusic.model.engines import ENGINES
 from imagemusic.pipeline import ImageMusic
 
 SHORT = ComposeOptions(seconds=8, seed=5)

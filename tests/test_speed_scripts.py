@@ -73,7 +73,7 @@ def test_the_last_line_of_the_benchmark_holds_the_headlines(tiny_checkpoint, tmp
     figures = json.loads(out.read_text())
     assert headlines.items() <= figures.items()
     assert set(figures["notes_per_second"]) == {"onnx", "int8", "torch"}
-    assert figures["steps"]["onnx"]["recurrent_bytes"] == 3 * 4 * 16 * 16 * 4  # two matrices of the upper layer, one of the lower
+    assert figures["steps"]["onnx"]["recurrent_bytes"] == 3 * 4 * 16 * 16 * 4  # two matrices above, one below
     steps = figures["steps"][DEFAULT]
     assert steps["ratio"] == pytest.approx(steps["step_ms"] / steps["floor_ms"])
     assert headlines["floor_ratio"] == steps["ratio"]
