@@ -9,6 +9,7 @@ piece.render().save("cover.wav")
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -210,6 +211,7 @@ class ImageMusic:
         return ReplayReport(False, tuple(differences), again)
 
 
+@cache
 def library_versions() -> dict[str, str]:
     """Versions of what decides which notes are written."""
     return {name: version(name) for name in ("numpy", "onnxruntime", "pillow")} | {"imagemusic": __version__}

@@ -7,12 +7,13 @@ worn-out pitch, divide by the temperature, draw.  Every few events a piece that 
 (feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,11 @@ from imagemusic.model.stepping import PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
-FEW = 8  # pieces that do not pay for a second thread
+FEW = 8  # pieces that a second table must have, to pay
 REPORT_EVERY = 16  # steps
 STRETCH = 16  # events after which feedback is asked for; in training the condition changes as often
 MAX_EVENTS = 20_000
+Step: TypeAlias = tuple[EventHeads, State]
 
 
 class EventWriter(Protocol):
@@ -97,25 +99,28 @@ def write_pieces(
     A writer that is not finished afterwards has `max_events` events.  `progress` hears the number of events so far.
     """
     waiting = deque(jobs)
-    # Two threads take turns: while one waits for its products, the other asks and tells its writers.
-    threads = min(2, os.cpu_count() or 1, max(1, len(jobs) // FEW))
-    seats = min(-(-len(jobs) // threads), SEATS // threads)
-    tables = [_Table(stepper, waiting, seats, max_events) for _ in range(threads)]
+    # Two tables take turns: the step of one runs on a thread of its own while the fields of the other are drawn.
+    count = 2 if len(jobs) >= 2 * FEW and (os.cpu_count() or 1) > 1 else 1
+    tables = [_Table(stepper, waiting, min(-(-len(jobs) // count), SEATS // count), max_events) for _ in range(count)]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        run = pool.submit if count > 1 else _at_once
+        turns = deque((table, run(table.step)) for table in tables if table.take_seats())
+        for turn in itertools.count(1):
+            if not turns:
+                return
+            table, step = turns.popleft()
+            table.write_event(*step.result())
+            if table.take_seats():
+                turns.append((table, run(table.step)))
+            if progress and turn % (REPORT_EVERY * count) == 0:
+                progress(sum(table.events for table in tables))
 
-    def report() -> None:
-        if progress:
-            progress(sum(table.events for table in tables))
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        others = [pool.submit(table.write) for table in tables[1:]]
-        try:
-            tables[0].write(report)
-        except BaseException:
-            for table in tables:
-                table.stopped = True
-            raise
-        for other in others:
-            other.result()
+def _at_once(work: Callable[[], Step]) -> "Future[Step]":
+    """Do some work here and now."""
+    done: Future[Step] = Future()
+    done.set_result(work())
+    return done
 
 
 @dataclass(slots=True)
@@ -150,31 +155,28 @@ class _Settings(NamedTuple):
 
 
 class _Table:
-    """The pieces that one thread writes side by side.
+    """Pieces that are written side by side.
 
     Rows of a step: the condition of every seat, then the null condition of every guided seat.
     """
 
     def __init__(self, stepper: Stepper, waiting: deque[Job], size: int, max_events: int) -> None:
         self.stepper, self.waiting, self.size, self.max_events = stepper, waiting, size, max_events
-        self.stopped, self.events = False, 0
+        self.events = 0
         self.seats: list[_Seat] = []
         self.state: State = ()
         self.reminder = Reminder(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
 
-    def write(self, report: Callable[[], None] = lambda: None) -> None:
-        """Write until nothing is waiting and every seat is empty."""
-        steps = 0
-        while not self.stopped:
-            self._let_go()
-            self._seat_more()
-            if not self.seats:
-                return
-            self._write_event()
-            self.events += len(self.seats)
-            steps += 1
-            if steps % REPORT_EVERY == 0:
-                report()
+    def take_seats(self) -> bool:
+        """Fill the seats of finished pieces; tell whether anybody is seated."""
+        self._let_go()
+        self._seat_more()
+        self._tell_again()
+        return bool(self.seats)
+
+    def step(self) -> Step:
+        """Find the heads of the next event of every piece, and the state after it."""
+        return self.stepper.step(self.state, self.reminder, self._of_rows([writer.before for writer in self.writers]))
 
     def _is_done(self, job: Job) -> bool:
         return job.writer.finished or len(job.writer.events) >= self.max_events
@@ -194,10 +196,7 @@ class _Table:
         """Seat waiting pieces while there is room."""
         new: list[_Seat] = []
         while len(self.seats) + len(new) < self.size and self.waiting:
-            try:
-                job = self.waiting.popleft()
-            except IndexError:  # the other thread was quicker
-                break
+            job = self.waiting.popleft()
             if not self._is_done(job):
                 guard = RepetitionGuard(job.options.repetition_share) if job.options.repetition_guard else None
                 new.append(_Seat(job, guard))
@@ -249,12 +248,9 @@ class _Table:
             for part, rows in zip(self.reminder, self.stepper.remind(np.stack(list(told.values()))), strict=True):
                 part[list(told)] = rows
 
-    def _write_event(self) -> None:
-        self._tell_again()
-        writers = self.writers
-        heads, self.state = self.stepper.step(
-            self.state, self.reminder, self._of_rows([writer.before for writer in writers])
-        )
+    def write_event(self, heads: EventHeads, state: State) -> None:
+        """Draw every field of the next event of every piece."""
+        writers, self.state = self.writers, state
         chance = np.concatenate([seat.chance() for seat in self.seats], axis=1)  # (fields, S, DRAWS)
         for column in range(len(FIELDS)):
             implied = [writer.implied(column) for writer in writers]
@@ -267,6 +263,7 @@ class _Table:
         for seat in self.seats:
             if seat.job.feedback:
                 seat.job.feedback.hear(seat.job.writer.events[-1])
+        self.events += len(writers)
 
     def _draw(self, heads: EventHeads, column: int, free: list[int], chance: NDArray[np.float64]) -> list[int]:
         """Draw the next field for the seats that are free to choose."""
