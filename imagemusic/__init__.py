@@ -7,6 +7,7 @@
     piece.render().save("cover.wav")
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ from imagemusic.errors import (
     ScoreError,
     SynthesisError,
 )
+
+# Before numpy: the heads are small products, for which threads wait longer than they work, and the way in which they
+# share a sum would change its last bits from machine to machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from imagemusic.composition import ComposeOptions, Composition, load_record

@@ -80,8 +80,10 @@ def draw(
     Holtzman et al. 2020, arXiv:1904.09751; or nearer in surprise to the mean surprise: typical sampling, Meister et
     al. 2023, arXiv:2202.00666.  A draw from all that is not kept is refused, which needs no sort.
     """
-    scores = np.where(allowed, scores, -np.inf)
-    weights = np.exp((scores - np.maximum.reduce(scores, axis=1)[:, None]) / temperature[:, None])
+    weights = np.where(allowed, scores, -np.inf)
+    weights -= np.maximum.reduce(weights, axis=1, keepdims=True)
+    weights /= temperature[:, None]
+    np.exp(weights, out=weights)
     cumulative = np.add.accumulate(weights, axis=1)
     total = cumulative[:, -1]
     rank = weights  # the higher, the closer
@@ -114,7 +116,7 @@ def _at(cumulative: Scores, point: Scores) -> Indices:
 def _refused(weights: Scores, rank: Scores, kept: Scores, drawn: Indices) -> Indices:
     """List the rows whose drawn value lies outside of what is kept."""
     reach = rank[np.arange(len(drawn)), drawn]
-    closer = np.add.reduce(weights * (rank > reach[:, None]), axis=1)
+    closer = np.vecdot(weights, rank > reach[:, None])
     return (closer >= kept).nonzero()[0]
 
 

@@ -279,7 +279,7 @@ class _Table:
             scores, null = scores[: len(free)], scores[len(free) :]
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
         guarded = self._hold_back(free, scores) if column == PITCH else ()
-        allowed = np.concatenate([writer.allowed(column) for writer in writers]).reshape(scores.shape)
+        allowed = np.array([writer.allowed(column) for writer in writers])
         drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
         for row, part, guard in guarded:
             if not writers[row].goes_on(drawn[row]):  # a held note does not strike again
