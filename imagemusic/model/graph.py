@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET, IR_VERSION = 17, 9
-BLOCK = 64  # weights of a row that share a scale, in the int8 graph
+BLOCK = 128  # weights of a row that share a scale, in the int8 graph
 FULL_SCALE, ZERO = 127, 128  # of unsigned bytes that stand for -127..127
 
 
