@@ -2,9 +2,9 @@
 
     python scripts/benchmark_compose.py --picture data/examples/NAME.png --out docs/results/compose.json
 
-Times `imagemusic compose` as a process, the notes alone, a step against a window of 100 notes fed again, and a training
-step against a plain nn.LSTM.  Takes the figures of scripts/measure_bits.py and scripts/prepare_corpora.py from
-docs/results when they are there.
+Times `imagemusic compose` as a process, the notes alone, and a training step against a plain nn.LSTM.  Takes what
+scripts/benchmark_speed.py, scripts/measure_bits.py and scripts/prepare_corpora.py measured from docs/results, where it
+is there.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,18 +20,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from timing import seconds_each
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.model.fields import FIELDS, INPUTS
+from imagemusic.model.fields import FIELDS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.restore import decoder_of
 from imagemusic.training.results import write_result
 
 REPEATS = 5
-WINDOW = 100
+GATHERED = {  # file of another script -> its figures, and what they are called here
+    "speed": {"window_ratio": "window_ratio"},
+    "bits_per_note": {"bits_per_note": "bits_per_note", "ratio_to_markov": "ratio_to_markov"},
+    "prepare": {"notes_per_second": "prepare_notes_per_second"},
+}
 
 
 def timed_process(words: list[str]) -> tuple[float, int]:
@@ -48,51 +52,6 @@ def timed_process(words: list[str]) -> tuple[float, int]:
         raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed: {done.stderr.strip()}")
     seconds, peak = done.stdout.split()
     return float(seconds), int(peak)
-
-
-def seconds_each(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median seconds of a call, after one that is not counted."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
-
-
-def window_seconds(decoder: NoteDecoder) -> float:
-    """Seconds a note when a window of 100 notes is fed again through the same net, on torch, for every note."""
-    sizes = decoder.config.sizes | {"interval": 50}
-    before = {name: torch.randint(0, sizes[name], (1, WINDOW)) for name in INPUTS if name != "interval"}
-    before["last_pitch"] = torch.randint(0, 128, (1, WINDOW))
-    last = {name: torch.zeros(1, 1, dtype=torch.long) for name in (*FIELDS, "place", "chroma", "program", "last_pitch",
-                                                                   "last_duration", "last_velocity")}  # fmt: skip
-    condition = torch.zeros(1, decoder.config.condition_size)
-
-    def note() -> None:
-        with torch.inference_mode():
-            heads, _ = decoder(before, condition, decoder.initial_state(condition))
-            decoder.logits(heads[:, -1:], last)
-
-    return seconds_each(note, 30)
-
-
-def step_seconds(model: ImageMusic) -> float:
-    """Seconds a note of the shipped stepper: the step and the scores of all five fields."""
-    condition = np.zeros((1, model.checkpoint.layout.size), np.float32)
-    state, reminder = model.stepper.start(condition)
-    before = (12, 1, 64, 11, 20, 48, 2, 0, 27, 20, 0b10010001)
-    known = ((12, 60, 0b10010001), (1, 0, 62), (64, 11), (11, 20))
-
-    def note() -> None:
-        heads, _ = model.stepper.step(state, reminder, [before])
-        for column in range(len(FIELDS)):
-            heads.logits(column)
-            if column < len(known):
-                heads.tell(column, [known[column]])
-
-    return seconds_each(note, 300)
 
 
 def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> dict[str, float]:
@@ -153,25 +112,20 @@ def main() -> int:
     pieces = [model.compose_reading(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
     torch.set_num_threads(2)
     decoder = decoder_of(open_checkpoint(resolve(arguments.checkpoint)))
-    window, step = window_seconds(decoder), step_seconds(model)
     figures = {
         "compose_seconds": float(np.median([seconds for seconds, _ in runs])),
         "compose_seconds_range": [min(seconds for seconds, _ in runs), max(seconds for seconds, _ in runs)],
         "compose_peak_bytes": max(peak for _, peak in runs),
         "notes_seconds": float(np.median([piece.compose_seconds for piece in pieces])),
         "notes_seconds_range": [f(piece.compose_seconds for piece in pieces) for f in (min, max)],
-        "notes_per_second": float(np.median([p.score.note_count / p.compose_seconds for p in pieces])),
-        "window_ratio": window / step,
-        "window_seconds_per_note": window,
-        "step_seconds_per_note": step,
         "training": training_ratio(decoder),
         "checkpoint": model.checkpoint.id,
     }
-    for name, keys in (("bits_per_note", ("bits_per_note", "ratio_to_markov")), ("prepare", ("notes_per_second",))):
-        path = arguments.results / f"{name}.json"
+    for file, names in GATHERED.items():
+        path = arguments.results / f"{file}.json"
         if path.exists():
             measured = json.loads(path.read_text())
-            figures |= {f"prepare_{key}" if name == "prepare" else key: measured[key] for key in keys}
+            figures |= {name: measured[key] for key, name in names.items()}
     print(json.dumps(figures, indent=1))
     write_result(arguments.out, figures, seed=0, data=[arguments.picture.name])
     return 0

@@ -19,10 +19,11 @@ from statistics import median
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the floor is what one thread can read
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as imagemusic sets it, which is too late after numpy
 
 import numpy as np
 from PIL import Image
+from timing import seconds_each
 
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
@@ -44,17 +45,6 @@ WINDOW = 100
 BATCHES = {1: (1, 60.0), 8: (8, 15.0), SEATS: (2 * SEATS, 6.0)}
 GUIDANCE = {"plain": 1.0, "guided": SamplingOptions().guidance_scale}
 BYTES = {"onnx": 4.0, "int8": 1 + 4 / BLOCK, "torch": 4.0}  # of a weight as an engine stores it, its scale included
-
-
-def seconds_of(work: Callable[[], object], repeats: int) -> float:
-    """Median seconds of a call, after one that is not counted."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return median(taken)
 
 
 def notes_per_second(model: ImageMusic, reading: PictureReading, batch: int, guidance: float, seed: int) -> float:
@@ -105,7 +95,7 @@ def floor(stepper: Stepper, bytes_each: float) -> dict[str, float]:
     weights = int((2 * layers - 1) * 4 * hidden * hidden * bytes_each)
     gates, *state = (np.zeros((1, size), np.float32) for size in (4 * hidden, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
-    step = min(seconds_of(lambda: stepper.engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
+    step = min(seconds_each(lambda: stepper.engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
     return {
         "step_ms": 1000 * step,
         "recurrent_bytes": weights,
@@ -130,7 +120,7 @@ def first_note_ms(model: ImageMusic, reading: PictureReading) -> float:
 
     events = write(100).events
     first = next(number for number, event in enumerate(events) if event[1] < SLOTS)
-    return 1000 * seconds_of(lambda: write(first + 1), 10)
+    return 1000 * seconds_each(lambda: write(first + 1), 10)
 
 
 def with_torch(model: ImageMusic) -> dict[str, float] | None:
@@ -156,9 +146,9 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
         decoder.logits(heads[:, -1:], note)
 
     with torch.inference_mode():
-        recipes = {"window": seconds_of(window_note, 20)}
+        recipes = {"window": seconds_each(window_note, 20)}
         torch.set_num_threads(1)
-        recipes["nn_lstm_step"] = seconds_of(lambda: decoder.lstm(inputs, state), 100)
+        recipes["nn_lstm_step"] = seconds_each(lambda: decoder.lstm(inputs, state), 100)
     return recipes
 
 

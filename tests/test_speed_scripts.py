@@ -15,6 +15,7 @@ from imagemusic.training.evaluation import bits_per_note, piece_nats
 from tests import tiny
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+sys.path.append(str(SCRIPTS))  # as scripts find each other
 
 
 def load(name):
