@@ -14,6 +14,7 @@ from imagemusic.music.score import DURATION, ONSET, PITCH, NoteArray, Score
 WINDOW_BARS = 16
 WINDOW_NOTES = 32  # a window of fewer notes says nothing about repetition
 WORN_SHARE = 1 / 3
+LEAST_SHARE = 1e-4
 
 
 def bar_length(score: Score) -> int:
@@ -31,12 +32,12 @@ def longest_silence_bars(score: Score) -> float:
     return float(max(gaps.max(initial=0), 0) / bar_length(score))
 
 
-def worn_windows(score: Score, *, drums: bool = False) -> tuple[int, int]:
-    """Count the 16-bar windows of each part, of 32 notes or more, in which one pitch has over a third of the notes.
+def top_pitch_shares(score: Score, *, drums: bool = False) -> NDArray[np.float64]:
+    """Share (W,) of the notes that the most frequent pitch has, in every 16-bar window of each part.
 
-    Returns how many are worn and how many there are.  Windows lie side by side from the first bar on.
+    Windows lie side by side from the first bar on; those of fewer than 32 notes are left out.
     """
-    worn = total = 0
+    shares = []
     length = WINDOW_BARS * bar_length(score)
     for track in score.tracks:
         if track.is_drum and not drums or not len(track):
@@ -45,9 +46,14 @@ def worn_windows(score: Score, *, drums: bool = False) -> tuple[int, int]:
         for window in np.unique(windows):
             pitches = track.notes[windows == window, PITCH]
             if len(pitches) >= WINDOW_NOTES:
-                total += 1
-                worn += bool(np.bincount(pitches).max() > WORN_SHARE * len(pitches))
-    return worn, total
+                shares.append(np.bincount(pitches).max() / len(pitches))
+    return np.array(shares)
+
+
+def worn_windows(score: Score, *, drums: bool = False) -> tuple[int, int]:
+    """Count the windows of `top_pitch_shares` in which one pitch has over a third, and all of them."""
+    shares = top_pitch_shares(score, drums=drums)
+    return int((shares > WORN_SHARE).sum()), len(shares)
 
 
 def pitched_notes(score: Score) -> NoteArray:
@@ -99,6 +105,12 @@ class Distance:
             (np.histogram(np.clip(values, low, high), edges)[0] + 0.5) / (len(values) + 0.5 * bins)
             for values in (ours, real)
         )
+        return cls(float(np.minimum(p, q).sum()), float((p * np.log(p / q)).sum()))
+
+    @classmethod
+    def of_shares(cls, ours: NDArray[np.floating], real: NDArray[np.floating]) -> "Distance":
+        """Compare shares (B,) in the same bins; an empty one counts as LEAST_SHARE, lest a divergence be endless."""
+        p, q = ((shares + LEAST_SHARE) / (1 + LEAST_SHARE * len(shares)) for shares in (ours, real))
         return cls(float(np.minimum(p, q).sum()), float((p * np.log(p / q)).sum()))
 
 
