@@ -4,7 +4,8 @@
 
 A row's numbers must not depend on the rows beside it, or a piece would change with the batch that it is written in.
 Matrix products differ in their last bits with the number of rows, library by library and processor by processor; so
-an engine is tried when it is made, and where rows turn out to depend on each other they are run one at a time.
+an engine is tried when it is made.  Some kernels take two rows or four at once and the odd row by another way: those
+are given full groups.  Where that does not help either, rows are run one at a time.
 """
 
 import os
@@ -26,6 +27,7 @@ State: TypeAlias = tuple[Array, ...]  # hidden and cell (R, H) of each layer in 
 STEP = "step.onnx"
 WEIGHTS = "model.safetensors"
 TRIED_ROWS = (2, 3, 8, 17)  # how many rows at once an engine is tried with
+GROUPS = (2, 4)  # rows that a kernel may take at once
 
 
 class Engine(Protocol):
@@ -100,6 +102,25 @@ class TorchEngine:
                 after += [below, kept]
             heads = self._times(below, "to_heads.weight") + weights["to_heads.bias"]
         return heads.numpy(), tuple(part.numpy() for part in after)
+
+
+class FullGroups:
+    """An engine that is only given full groups of rows, zeros standing in for those that are missing."""
+
+    def __init__(self, engine: Engine, group: int) -> None:
+        self.engine, self.group, self.name = engine, group, engine.name
+
+    def run(self, gates: Array, state: State) -> tuple[Array, State]:
+        rows, missing = len(gates), -len(gates) % self.group
+        if not missing:
+            return self.engine.run(gates, state)
+        gates, *state_parts = (_with_zeros(part, missing) for part in (gates, *state))
+        heads, after = self.engine.run(gates, tuple(state_parts))
+        return heads[:rows], tuple(part[:rows] for part in after)
+
+
+def _with_zeros(part: Array, missing: int) -> Array:
+    return np.concatenate([part, np.zeros((missing, part.shape[1]), np.float32)])
 
 
 class RowsApart:
@@ -188,4 +209,5 @@ def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> 
             raise ValueError(f"{weight} is {weights[weight].shape}, need {size}")
     graph = sound_graph(folder, shape)  # whichever engine runs: the file is what other runtimes read
     engine = _MAKERS[name](folder, graph, weights, shape)
-    return engine if keeps_rows_apart(engine, shape) else RowsApart(engine)
+    ways = (engine, *(FullGroups(engine, group) for group in GROUPS))
+    return next((way for way in ways if keeps_rows_apart(way, shape)), RowsApart(engine))

@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
 from imagemusic.model import engines
-from imagemusic.model.engines import ENGINES, OnnxEngine, RowsApart, keeps_rows_apart, make_engine
+from imagemusic.model.engines import ENGINES, FullGroups, OnnxEngine, RowsApart, keeps_rows_apart, make_engine
 from imagemusic.model.graph import StepShape
 from tests import tiny
 
@@ -46,6 +46,16 @@ def test_engines_agree(name, folder, weights):
         np.testing.assert_allclose(one, other, atol=close)
 
 
+class InPairs:
+    """An engine that adds up an odd last row in another order than the pairs."""
+
+    name = "in pairs"
+
+    def run(self, gates, state):
+        odd = np.arange(len(gates)) == len(gates) // 2 * 2
+        return gates[:, :40] + np.where(odd, np.float32(1e-6), np.float32(0))[:, None], state
+
+
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("count", [2, 5, 64])
 def test_a_row_is_the_same_to_the_bit_whatever_is_beside_it(name, count, folder, weights):
@@ -69,6 +79,19 @@ def test_an_engine_whose_rows_mingle_runs_them_one_at_a_time(folder, weights, mo
     heads, after = engine.run(gates, state)
     assert (heads.shape, [part.shape for part in after]) == ((3, 40), [(3, 16)] * 4)
     assert heads[1] == pytest.approx(gates[1, :40] - gates[1].mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_an_engine_that_takes_rows_in_pairs_gets_pairs(count, folder, weights, monkeypatch):
+    assert not keeps_rows_apart(InPairs(), SHAPE)
+    monkeypatch.setitem(engines._MAKERS, "torch", lambda *_: InPairs())
+    engine = make_engine("torch", folder, weights, SHAPE)
+    assert isinstance(engine, FullGroups)
+    gates, state = rows(count)
+    heads, after = engine.run(gates, state)
+    np.testing.assert_array_equal(heads, gates[:, :40])
+    for part, given in zip(after, state, strict=True):
+        np.testing.assert_array_equal(part, given)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a graph"])
