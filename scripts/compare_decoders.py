@@ -24,7 +24,7 @@ import torch
 from tqdm import tqdm
 
 from imagemusic.data.dataset import PreparedPiece
-from imagemusic.errors import ImageMusicError
+from imagemusic.errors import ImageMusicError, OutputError
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.running import RunOptions, run_variant
 from imagemusic.research.decoders.speed import notes_per_second
@@ -32,6 +32,8 @@ from imagemusic.research.decoders.tables import REFERENCE, markdown, tabulate
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width
 from imagemusic.training.results import write_result
 from imagemusic.training.settings import read_config
+
+MARKS = ("<!-- tables -->", "<!-- end of tables -->")  # on a page
 
 
 def progress(pieces: Iterable[PreparedPiece], total: int) -> Iterable[PreparedPiece]:
@@ -72,6 +74,15 @@ def draw_curves(figures: dict[str, Any], out: Path) -> None:
     pyplot.close(figure)
 
 
+def put_into(page: Path, tables: str) -> None:
+    """Put the tables between the two marks of a page."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        raise OutputError(f"{page}: needs the lines {MARKS[0]} and {MARKS[1]}, between which the tables go")
+    page.write_text(f"{before}{mark}\n\n{tables}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("scripts/experiments/default.toml"))
@@ -85,6 +96,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--speed", action="store_true", help="measure notes a second while writing; train nothing")
     parser.add_argument("--table", action="store_true", help="make the tables of the runs that are done; train nothing")
+    parser.add_argument("--page", type=Path, help="a page that has the tables, such as docs/decoders.md")
     parser.add_argument("--out", type=Path, default=Path("docs/results/decoders.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -104,14 +116,16 @@ def main() -> int:
             for seed in range(arguments.seeds):
                 for name in arguments.only:
                     run_variant(bench, name, seed, options, arguments.runs, lambda line: print(line, flush=True))
+        figures = tabulate(bench, arguments.runs, options)
+        print(markdown(figures))
+        if figures["done"]:
+            draw_curves(figures, arguments.out.with_suffix(".png"))
+            write_result(arguments.out, figures, data=sorted({piece.corpus for piece in bench.training}))
+            if arguments.page:
+                put_into(arguments.page, markdown(figures))
     except ImageMusicError as error:
         print(f"compare_decoders: error: {error}", file=sys.stderr)
         return 1
-    figures = tabulate(bench, arguments.runs, options)
-    print(markdown(figures))
-    if figures["done"]:
-        draw_curves(figures, arguments.out.with_suffix(".png"))
-        write_result(arguments.out, figures, data=sorted({piece.corpus for piece in bench.training}))
     return 0
 
 

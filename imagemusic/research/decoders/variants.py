@@ -4,6 +4,7 @@
     conditions  ways to tell the LSTM a condition; `none` has the same net and is never told one
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -93,10 +94,11 @@ def parameters_of(net: nn.Module) -> int:
 
 
 def fitting_width(make: Callable[[int], nn.Module], parameters: int) -> int:
-    """Find the width that makes a net of about so many parameters."""
+    """Find the width that makes a net of about so many parameters; a wider one has more."""
 
-    def distance(width: int) -> int:
+    def count(width: int) -> int:
         with torch.device("meta"):
-            return abs(parameters_of(make(width)) - parameters)
+            return parameters_of(make(width))
 
-    return min(WIDTHS, key=distance)
+    place = bisect_left(WIDTHS, parameters, key=count)
+    return min(WIDTHS[max(place - 1, 0) : place + 1], key=lambda width: abs(count(width) - parameters))
