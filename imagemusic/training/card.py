@@ -92,8 +92,8 @@ How each figure was made, with command and commit, is in docs/results/.
   account of what the picture shows.
 - Most of the music is Western: songs with piano, Chinese pop for piano, quartets, orchestra, game music.  Other
   traditions, and lyrics, are not in it.
-- The notes follow density, register, loudness, polyphony and articulation; they hardly follow the mode, and so
-  valence only in part (docs/results/steering).
+- Of itself the decoder follows density, register, loudness, polyphony and articulation, and hardly the mode.  Feedback
+  while composing makes up for that (imagemusic/feedback.py); docs/results/steering has both.
 - A piece has local phrases and an ending, but little long form: no planned return of a theme.
 - Loudness was known for half of the music only, tempo for most.
 
