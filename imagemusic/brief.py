@@ -6,6 +6,7 @@ all of them ──► the condition of the decoder
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +66,11 @@ def feedback_for(
     """
     if not options.feedback:
         return None
-
-    def condition_of(moved: Mapping[str, float]) -> NDArray[np.float32]:
-        return composing_condition(
-            checkpoint, reading, {**dials, **{name: Dial(value, "feedback") for name, value in moved.items()}}
-        )
-
+    condition = composing_condition(checkpoint, reading, dials)
     wanted = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
     if options.key:
         wanted.pop("mode", None)
-    return Feedback(wanted, checkpoint.scale, condition_of, options.feedback)
+    return Feedback(wanted, checkpoint.scale, partial(checkpoint.layout.moved, condition), options.feedback)
 
 
 def picture_condition(

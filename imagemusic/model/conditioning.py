@@ -83,3 +83,12 @@ class ConditionLayout:
         index = -1 if ensemble is None else self.ensembles.index(ensemble)
         unsure = np.array([[(deviations or {}).get(name, 0.0) for name in self.dials]])
         return self.pack(None if embedding is None else embedding[None], row, np.array([index]), unsure)[0]
+
+    def moved(self, condition: NDArray[np.float32], dials: Mapping[str, float]) -> NDArray[np.float32]:
+        """Lay out a condition (C,) again with some dials at other values."""
+        first, count = self.embedding_size + 1, len(self.dials)
+        result = condition.copy()
+        for name, value in dials.items():
+            place = first + self.dials.index(name)
+            result[place : place + 3 * count : count] = DIAL_SCALE * value, 1, 0
+        return result

@@ -72,6 +72,10 @@ class Stepper:
             raise KeyError(missing[0])
         self._first = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T)  # (H, 4H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
+        self._condition, self._to_hidden, self._to_cell = (
+            (np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
+            for name in ("condition", "to_hidden", "to_cell")
+        )
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [
@@ -104,18 +108,23 @@ class Stepper:
 
     def start(self, conditions: Array) -> tuple[State, Reminder]:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
-        seen = _silu(_linear(conditions, self.weights, "condition"))
-        hidden = np.tanh(_linear(seen, self.weights, "to_hidden"))
-        cell = _linear(seen, self.weights, "to_cell")
-        layers = zip(*(np.split(part, self.layers, axis=1) for part in (hidden, cell)), strict=True)
+        seen = self._read(conditions)
+        hidden, cell = (times(seen, weight) + bias for weight, bias in (self._to_hidden, self._to_cell))
+        layers = zip(*(np.split(part, self.layers, axis=1) for part in (np.tanh(hidden), cell)), strict=True)
         state = tuple(np.ascontiguousarray(part) for layer in layers for part in layer)
         return state, self.remind(conditions)
 
     def remind(self, conditions: Array) -> Reminder:
         """Turn conditions (R, C) into what every step is reminded of."""
         gates, bias = self._to_reminders
-        told = times(_silu(_linear(conditions, self.weights, "condition")), gates) + bias
+        told = times(self._read(conditions), gates) + bias
         return Reminder(*np.split(told, [4 * self.hidden_size], axis=1))
+
+    def _read(self, conditions: Array) -> Array:
+        """Turn conditions (R, C) into what the first state and the reminders are made of."""
+        weight, bias = self._condition
+        seen = times(conditions, weight) + bias
+        return seen / (1 + np.exp(-np.clip(seen, -60, None)))  # SiLU
 
     def step(self, state: State, reminder: Reminder, before: Sequence[Sequence[int]]) -> tuple["EventHeads", State]:
         """Read the events before, indices (R, inputs) in the order of INPUTS; return the heads of the next events.
@@ -174,12 +183,3 @@ def times(rows: Array, weight: Array) -> Array:
 def _rows(weight: Array, name: str) -> Array:
     """A table with a row an index; linear layers over sets of bits are stored the other way round."""
     return np.ascontiguousarray(weight.T if name == "chroma" else weight)
-
-
-def _silu(values: Array) -> Array:
-    """x sigmoid(x)."""
-    return values / (1 + np.exp(-np.clip(values, -60, None)))
-
-
-def _linear(inputs: Array, weights: Weights, name: str) -> Array:
-    return times(inputs, np.ascontiguousarray(weights[f"{name}.weight"].T)) + weights[f"{name}.bias"]

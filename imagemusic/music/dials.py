@@ -9,6 +9,8 @@ them mode, tempo, register, dynamics, articulation; the weights themselves are r
 1981), not fitted to any labelled music.  Tempo enters as onsets a second, so that no beat grid is needed.
 """
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -214,8 +216,17 @@ class DialScale:
 
     def signed(self, dial: str, raw: float | None) -> float | None:
         """Turn a dial's raw value into 2 x percentile - 1; None where no piece that was fitted knew the dial."""
-        value = np.nan if raw is None else float(self._ranks(dial, np.array(raw)))
-        return None if np.isnan(value) else value
+        if raw is None or math.isnan(raw) or dial not in self.quantiles:
+            return None
+        table = self.quantiles[dial]
+        low, high, last = bisect_left(table, raw), bisect_right(table, raw), len(table) - 1
+        if high > low:  # as in _ranks, the middle of a run
+            place = (low + high - 1) / 2
+        elif 0 < low <= last:
+            place = low - (table[low] - raw) / (table[low] - table[low - 1])
+        else:
+            place = min(low, last)
+        return 2 * place / last - 1
 
     def unsigned(self, dial: str, signed: float) -> float:
         """Turn a dial in -1..1 back into its raw value."""

@@ -24,6 +24,14 @@ def test_a_dial_at_zero_differs_from_no_dial():
     assert LAYOUT.vector(None, {"tempo": 0.0}, None).any()
 
 
+def test_dials_that_move_are_laid_out_as_if_they_had_been_there_before():
+    embedding = np.array([0.5, -2])
+    before = LAYOUT.vector(embedding, {"tempo": 0.25, "valence": -1}, "band", {"tempo": 0.5, "valence": 0.1})
+    after = LAYOUT.vector(embedding, {"tempo": 0.7, "valence": -1}, "band", {"valence": 0.1})
+    np.testing.assert_array_equal(LAYOUT.moved(before, {"tempo": 0.7}), after)
+    assert before[4] == 0.5  # is left as it was
+
+
 def test_many_conditions_equal_one_at_a_time():
     embedding = np.array([[1.0, 2.0], [np.nan, np.nan]])
     dials = np.array([[0.1, np.nan], [np.nan, -0.5]])

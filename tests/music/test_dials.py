@@ -144,6 +144,12 @@ def test_pieces_that_tie_stand_in_the_middle_of_their_run():
     assert table.signed("tempo", 120.0) == pytest.approx(0.25)
 
 
+@given(st.lists(st.integers(0, 8), min_size=2, max_size=12), st.floats(-1, 9) | st.integers(0, 8))
+def test_a_value_has_the_same_place_alone_and_in_a_table(quantiles, raw):
+    table = DialScale({}, {}, {"tempo": sorted(map(float, quantiles))})
+    assert table.signed("tempo", raw) == pytest.approx(float(table._ranks("tempo", np.array(raw))), abs=1e-9)
+
+
 @given(st.floats(-1, 1))
 def test_a_dial_turned_back_gives_its_raw_value(signed):
     table = DialScale({}, {}, {"tempo": np.linspace(50, 200, 101).tolist()})
