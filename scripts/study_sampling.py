@@ -69,6 +69,7 @@ STEPS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+
 class Study:
     """Composes for the same pictures again and again."""
 
