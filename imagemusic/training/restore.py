@@ -32,3 +32,18 @@ def load_weights(decoder: NoteDecoder, checkpoint: Checkpoint) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit the decoder ({reason})") from error
+
+
+def blend(decoder: NoteDecoder, checkpoint: Checkpoint, share: float) -> None:
+    """Move the weights of a decoder a share of the way back to those of the checkpoint that it was trained from.
+
+    What lies between both often does better than either: Wortsman et al. 2022, arXiv:2109.01903.
+
+    Raises:
+        CheckpointError: they are not of its shape.
+    """
+    trained = {name: value.clone() for name, value in decoder.state_dict().items()}
+    load_weights(decoder, checkpoint)
+    with torch.no_grad():
+        for name, value in decoder.state_dict().items():
+            value.lerp_(trained[name], 1 - share)

@@ -28,6 +28,7 @@ class TrainOptions:
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
     start: str = ""  # checkpoint directory whose decoder to begin with; empty: begin from chance
+    keep_of_start: float = 0.0  # share of the weights it began with in the exported ones, see restore.blend
     notes: str = ""  # what a reader of the model card should know of this run
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
@@ -49,6 +50,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0 or self.save_every < 1:
             raise ConfigError("steps, learning_rate and save_every must be above 0")
+        if not 0 <= self.keep_of_start < 1 or (self.keep_of_start and not self.start):
+            raise ConfigError(f"keep_of_start must be in 0..1, below 1, and needs start; got {self.keep_of_start}")
         if self.precision not in ("32-true", "bf16-mixed"):
             raise ConfigError(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
 

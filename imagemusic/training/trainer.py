@@ -36,7 +36,7 @@ from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
 from imagemusic.training.recorder import Recorder, forget_after
-from imagemusic.training.restore import load_weights
+from imagemusic.training.restore import blend, load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
@@ -190,6 +190,8 @@ def export_run(
     """Write RUN/checkpoint from RUN/last.ckpt."""
     options = config.training
     decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
+    if options.keep_of_start:
+        blend(decoder, open_checkpoint(Path(options.start)), options.keep_of_start)
     facts = asdict(config.decoder) | asdict(config.batches)
     facts |= {"precision": options.precision, "steps": step, "processes": options.devices, "notes": options.notes}
     training = {

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from imagemusic.checkpoint import open_checkpoint
@@ -13,6 +14,7 @@ from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.export import Sources, export_checkpoint
+from imagemusic.training.restore import blend, decoder_of
 from tests import tiny
 
 
@@ -41,7 +43,6 @@ def test_an_exported_checkpoint_composes_with_a_real_encoder(exported):
 
 
 def test_the_encoder_sees_the_same_on_both_engines(exported, encoder_folder):
-    import torch
     from safetensors.torch import load_file
 
     from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
@@ -72,3 +73,16 @@ def test_a_missing_encoder_is_refused(prepared, pictures_file, tmp_path):
     with pytest.raises(DataError, match=r"none: no encoder here; make one with scripts/train_encoder\.py"):
         export_checkpoint(tmp_path / "out", tiny.decoder(), tiny.layout(), prepared, sources, training={}, card="")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_weights_are_blended_with_those_that_training_began_with(exported, share):
+    start = open_checkpoint(exported)
+    decoder, began = tiny.decoder(), decoder_of(start).state_dict()
+    with torch.no_grad():
+        for value in decoder.parameters():
+            value.add_(1.0)
+    trained = {name: value.clone() for name, value in decoder.state_dict().items()}
+    blend(decoder, start, share)
+    for name, value in decoder.state_dict().items():
+        torch.testing.assert_close(value, share * began[name] + (1 - share) * trained[name])

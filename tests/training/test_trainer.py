@@ -136,6 +136,8 @@ def test_the_config_that_ships_can_be_read():
         ("stepz = 3", "", r"x\.toml: \[training\]: unknown setting 'stepz'; choose from prepared, pictures"),
         ("", "[decoders]\nlayers = 2", r"x\.toml: unknown table \[decoders\]; choose from training, decoder, batches"),
         ("steps = 0", "", r"x\.toml: \[training\]: steps, learning_rate and save_every must be above 0"),
+        ("keep_of_start = 0.5", "", r"keep_of_start must be in 0\.\.1, below 1, and needs start; got 0\.5"),
+        ('start = "x"\nkeep_of_start = 1', "", r"\[training\]: keep_of_start must be in 0\.\.1, below 1, .* got 1"),
         ('precision = "int8"', "", r"\[training\]: precision must be 32-true or bf16-mixed, got 'int8'"),
         ('steps = "many"', "", r"x\.toml: \[training\]: "),
         ("", "windows = 3", r"\[batches\]: unknown setting 'windows'"),
