@@ -14,6 +14,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,14 @@ from tqdm import tqdm
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
+from imagemusic.model.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.results import write_result
 from imagemusic.vision.labels import read_pictures
 
-FIRST = "temperature 1, top_p 0.9"  # what the others are held against
-BASE: dict[str, Any] = {
-    "temperature": 1.0, "top_p": 0.9, "sampler": "nucleus", "temperatures": {}, "top_ps": {}, "guidance_scale": 2.5,
-    "feedback": 1.0, "repetition_guard": True, "repetition_share": 0.28,
-}  # fmt: skip
+FIRST = "as it ships"  # what the others are held against
+BASE: dict[str, Any] = asdict(SamplingOptions())
 CHANGES: dict[str, dict[str, Any]] = {
     FIRST: {},
     "top_p 0.95": {"top_p": 0.95},
@@ -44,7 +43,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "temperature 0.9": {"temperature": 0.9},
     "temperature 1.1": {"temperature": 1.1},
     "guard off": {"repetition_guard": False},
-    "guard from 0.4": {"repetition_share": 0.4},
+    "guard from 0.28": {"repetition_share": 0.28},
     "temperature 0.9, top_p 1": {"temperature": 0.9, "top_p": 1.0},
     "duration top_p 1": {"top_ps": {"duration": 1.0}},
     "pitch top_p 0.97": {"top_ps": {"pitch": 0.97}},
@@ -54,16 +53,19 @@ CHANGES: dict[str, dict[str, Any]] = {
     "guidance 1.5": {"guidance_scale": 1.5},
     "guidance 4": {"guidance_scale": 4.0},
     "feedback 0": {"feedback": 0.0},
-    "feedback 0.5": {"feedback": 0.5},
-    "feedback 2": {"feedback": 2.0},
+    "feedback 1": {"feedback": 1.0},
+    "feedback 3": {"feedback": 3.0},
     "pitch top_p 0.8": {"top_ps": {"pitch": 0.8}},
     "pitch temperature 0.9": {"temperatures": {"pitch": 0.9}},
     "duration temperature 1.1": {"temperatures": {"duration": 1.1}},
     "typical 0.9": {"sampler": "typical"},
+    "recurrence 1": {"recurrence": 1.0},
+    "recurrence 2": {"recurrence": 2.0},
+    "recurrence 3": {"recurrence": 3.0},
 }
 # What a note's length comes from: each step takes something away.
 STEPS: dict[str, dict[str, Any]] = {
-    "as it ships": {},
+    FIRST: {},
     "drawn from all that the decoder says": {
         "top_p": 1.0, "guidance_scale": 1.0, "feedback": 0.0, "repetition_guard": False,
     },

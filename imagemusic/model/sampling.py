@@ -31,9 +31,10 @@ class SamplingOptions:
     temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
     guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
-    feedback: float = 1.0  # how firmly a piece is held to its dials while it is written; 0 is off
+    feedback: float = 2.0  # how firmly a piece is held to its dials while it is written; 0 is off
+    recurrence: float = 0.0  # nats that a phrase gains for saying again what the one that it answers said
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
-    repetition_share: float = 0.28  # of a part's recent notes that a pitch may have before it is held back
+    repetition_share: float = 0.4  # of a part's recent notes that a pitch may have before it is held back
 
     def __post_init__(self) -> None:
         for table in (self.temperatures, self.top_ps):
@@ -51,6 +52,8 @@ class SamplingOptions:
             raise ConfigError(f"guidance must be in 0..10, got {self.guidance_scale}")
         if not 0 <= self.feedback <= 5:
             raise ConfigError(f"feedback must be in 0..5, got {self.feedback}")
+        if not 0 <= self.recurrence <= 5:
+            raise ConfigError(f"recurrence must be in 0..5, got {self.recurrence}")
         if not 0 < self.repetition_share <= 1:
             raise ConfigError(f"repetition_share must be above 0 and at most 1, got {self.repetition_share}")
 

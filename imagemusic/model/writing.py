@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from imagemusic.model.engines import Array, State
 from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, guide
-from imagemusic.model.stepping import PITCH, EventHeads, Reminder, Stepper
+from imagemusic.model.stepping import GAP, PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
@@ -45,6 +45,8 @@ class EventWriter(Protocol):
     def known(self, column: int) -> Sequence[int]: ...
     def put(self, value: int) -> None: ...
     def guarded_part(self) -> int | None: ...
+    def gap_again(self) -> int | None: ...
+    def pitches_again(self) -> list[int]: ...
     def goes_on(self, pitch: int) -> bool: ...
 
 
@@ -278,7 +280,9 @@ class _Table:
         if len(guided):
             scores, null = scores[: len(free)], scores[len(free) :]
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
-        guarded = self._hold_back(free, scores) if column == PITCH else ()
+        if column == GAP:
+            self._weigh_gaps(free, scores)
+        guarded = self._weigh_pitches(free, scores) if column == PITCH else ()
         allowed = np.array([writer.allowed(column) for writer in writers])
         drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
         for row, part, guard in guarded:
@@ -286,10 +290,17 @@ class _Table:
                 guard.note(part, drawn[row])
         return drawn
 
-    def _hold_back(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
+    def _weigh_gaps(self, free: list[int], scores: NDArray[np.float64]) -> None:
+        """Raise the score of the gap that says an earlier phrase again."""
+        for row, number in enumerate(free):
+            recurrence = self.seats[number].job.options.recurrence
+            if recurrence and (gap := self.writers[number].gap_again()) is not None:
+                scores[row, gap] += recurrence
+
+    def _weigh_pitches(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
         """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded.
 
-        Pitches that bring the mode nearer gain.
+        Pitches that bring the mode nearer gain, and those that say an earlier phrase again.
         """
         guarded = []
         for row, number in enumerate(free):
@@ -299,6 +310,8 @@ class _Table:
                 continue
             if feedback is not None and feedback.pitch_nats is not None:
                 scores[row] += feedback.pitch_nats
+            if recurrence := self.seats[number].job.options.recurrence:
+                scores[row, self.writers[number].pitches_again()] += recurrence
             if guard is not None:
                 for pitch, cost in guard.costs(part):
                     scores[row, pitch] -= cost

@@ -26,6 +26,7 @@ from imagemusic.music.codec import (
     START,
     TEMPO,
 )
+from imagemusic.music.form import Form
 from imagemusic.music.limits import Mask, Plan, Stage
 
 
@@ -50,12 +51,14 @@ class Writer:
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
     _stage: Stage = field(init=False)
+    _form: Form = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
     _before: tuple[int, ...] = ()
     _stacked: tuple[int, Mask] = (-1, _ANY_LENGTH)  # after how many events, and what may stack then
 
     def __post_init__(self) -> None:
         self._stage = Stage(self.plan, self.running)
+        self._form = Form(self.running)
         start = (0, START, 0, 0, 0)
         self._before = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
 
@@ -216,6 +219,16 @@ class Writer:
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
+    def gap_again(self) -> int | None:
+        """Gap to the next event of the phrase that this one answers; None where there is none, or too far."""
+        gap = None if self.in_header else self._form.gap()
+        return gap if gap is not None and gap < SIZES[codec.GAP] else None
+
+    def pitches_again(self) -> list[int]:
+        """Pitches by which the note in the making would say again what the phrase said that this one answers."""
+        part = self._now[codec.PART]
+        return self._form.pitches(self.tick, part) if part < SLOTS else []
+
     def goes_on(self, pitch: int) -> bool:
         """Tell whether `pitch`, for the note in the making, would only prolong one that its part has held until now."""
         return self._stage.is_tied(self._now[codec.PART], pitch, self.tick)
@@ -253,6 +266,7 @@ class Writer:
         self._before = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         if part < SLOTS:
             self._stage.hear(part, pitch, tick, duration)
+            self._form.hear(tick, part, pitch)
         elif part == SLOT:
             self._stage.declare(len(running.programs))
         self.events.append(event)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from imagemusic.model.writing import Job, write_piece, write_pieces
 from imagemusic.music.canonical import nearest_tempo
 from imagemusic.music.codec import METERS, SLOTS, decode, meter_index
 from imagemusic.music.context import context
+from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Meter
@@ -56,7 +57,8 @@ def mixed(decoder, count):
             decoder, seed, beats=int(rng.integers(2, 12)), plan=plans[seed % 4], rows=1 + seed % 2,
             temperature=float(rng.uniform(0.7, 1.3)), top_p=float(rng.choice([0.5, 0.9, 1.0])),
             sampler=("nucleus", "typical")[seed % 3 == 0], guidance_scale=float(rng.choice([1.0, 1.5, 3.0])),
-            repetition_guard=seed % 5 > 0, temperatures={"velocity": 0.5} if seed % 7 == 0 else {},
+            repetition_guard=seed % 5 > 0, recurrence=2.0 * (seed % 2),
+            temperatures={"velocity": 0.5} if seed % 7 == 0 else {},
         )
         for seed in range(count)
     ]  # fmt: skip
@@ -101,6 +103,14 @@ def test_what_fails_in_any_thread_is_raised(onnx_stepper, decoder, broken):
     jobs[broken] = replace(jobs[broken], writer=Broken(Plan(end=96, tempo=1)))
     with pytest.raises(RuntimeError, match="broken writer"):
         write_pieces(onnx_stepper, jobs)
+
+
+def test_with_recurrence_phrases_come_back(onnx_stepper, decoder):
+    def likeness(recurrence):
+        made = [compose(onnx_stepper, decoder, seed, beats=64, recurrence=recurrence) for seed in range(4)]
+        return np.mean([bar_similarities(decode(np.array(writer.events)), 4).mean() for writer in made])
+
+    assert likeness(5.0) > likeness(0.0) + 0.1
 
 
 def test_no_pieces_are_soon_written(onnx_stepper):

@@ -1,0 +1,53 @@
+import pytest
+
+from imagemusic.music.context import Running
+from imagemusic.music.form import Form
+
+BAR = 96
+
+
+@pytest.fixture
+def form():
+    """Two parts that have played one phrase: an onset a beat, the second part on every other."""
+    made = Form(Running())
+    for beat in range(16):
+        made.hear(24 * beat, 0, 60 + beat)
+        if beat % 2 == 0:
+            made.hear(24 * beat, 1, 40)
+    made.running.tick = 15 * 24
+    return made
+
+
+def at(form, tick):
+    form.running.tick = tick
+    return form
+
+
+def test_the_first_phrase_answers_none(form):
+    assert at(form, 48).gap() is None
+    assert form.pitches(48, 0) == []
+
+
+def test_the_second_phrase_would_say_what_the_first_said(form):
+    form.hear(4 * BAR, 0, 60)
+    assert at(form, 4 * BAR).gap() == 0  # the second part's note is still to come
+    assert form.pitches(4 * BAR, 1) == [40]
+    assert form.pitches(4 * BAR, 0) == []  # has been said
+    form.hear(4 * BAR, 1, 55)
+    assert at(form, 4 * BAR).gap() == 24
+    assert form.pitches(4 * BAR + 24, 0) == [61]
+    assert form.pitches(4 * BAR + 24, 1) == []
+    assert form.pitches(4 * BAR + 12, 0) == []
+
+
+def test_an_answer_ends_with_its_phrase(form):
+    form.hear(4 * BAR + 15 * 24, 0, 0)
+    assert at(form, 4 * BAR + 15 * 24).gap() is None
+
+
+@pytest.mark.parametrize(("bar", "answered"), [(0, None), (4, 0), (8, None), (12, 4), (16, 0), (20, 16), (24, 8)])
+def test_phrases_follow_each_other_as_a_a_b_a(bar, answered):
+    form = Form(Running(origin=10))
+    for start in range(0, 28, 4):
+        form.hear(10 + start * BAR, 0, start)
+    assert form.pitches(10 + bar * BAR, 0) == ([] if answered is None else [answered])
