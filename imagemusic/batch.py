@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,7 +184,8 @@ def write_png(image: "Image.Image", path: Path) -> None:
         image.save(waiting, format="PNG", optimize=True)
         os.replace(waiting, path)
     except OSError as error:
-        waiting.unlink(missing_ok=True)
+        with suppress(OSError):
+            waiting.unlink()
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 

@@ -7,6 +7,7 @@ composed again.
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,8 @@ class Composition:
             waiting.write_text(json.dumps(self.record(), ensure_ascii=False) + "\n", encoding="utf-8")
             os.replace(waiting, path)
         except OSError as error:
-            waiting.unlink(missing_ok=True)
+            with suppress(OSError):
+                waiting.unlink()
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music.codec import DRUMS, MAX_DURATION, SLOT, SLOTS, VELOCITY_STEP
+from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SLOT, SLOTS, VELOCITY_STEP
 from imagemusic.music.dials import DialScale
 from imagemusic.music.heard import Heard
 
@@ -47,6 +47,7 @@ class Feedback:
         self.heard = Heard()
         self._tick = 0
         self._programs: list[int] = []  # of the parts declared
+        self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
         self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
 
     def hear(self, event: tuple[int, int, int, int, int]) -> None:
@@ -57,7 +58,12 @@ class Feedback:
             self._programs.append(pitch)
         elif part < SLOTS:
             length = min(duration + 1, MAX_DURATION)
-            self.heard.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
+            if self._held.pop((part, pitch), None) == self._tick:
+                self.heard.prolong(self._tick, part, pitch, length)
+            else:
+                self.heard.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
+            if duration == HOLD:
+                self._held[part, pitch] = self._tick + length
 
     def condition(self) -> Conditions:
         """Lay out the condition (C,) of the next events, and see what each pitch is worth to their mode."""

@@ -20,7 +20,7 @@ from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.research.pianoroll.data import FILES, read_rolls
 from imagemusic.research.pianoroll.model import RollConfig
 from imagemusic.research.pianoroll.training import HEADS, Recipe, train
-from imagemusic.training.results import write_result
+from imagemusic.training.results import how_made, write_result
 
 PARTS = {"copies": "without_copies", "transposition": "without_transposition"}
 
@@ -54,7 +54,7 @@ def read_figures(path: Path) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", required=True, choices=list(FILES))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/benchmarks/poly_music"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the four sets")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0 .. SEEDS - 1")
     parser.add_argument("--without", choices=list(PARTS), help="leave this part out, as a study")
     parser.add_argument("--runs", type=Path, default=Path("runs/pianoroll"))
@@ -75,7 +75,7 @@ def main() -> int:
         rolls, results = read_rolls(arguments.data, name), []
         for seed in range(arguments.seeds):
             results.append(train(arguments.runs / f"{label}-{seed}", rolls, config, recipe, seed))
-            found = summary(results)
+            found = summary(results) | {"how": how_made(["poly_music"])}
             figures = read_figures(arguments.out)
             study = figures.setdefault(name, {})
             if arguments.without:

@@ -76,7 +76,10 @@ def draw_curves(figures: dict[str, Any], out: Path) -> None:
 
 def put_into(page: Path, tables: str) -> None:
     """Put the tables between the two marks of a page."""
-    before, mark, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    try:
+        before, mark, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    except OSError as error:
+        raise OutputError(f"{page}: cannot be read ({error.strerror}); --page names a page that is there") from error
     _, end, after = rest.partition(MARKS[1])
     if not mark or not end:
         raise OutputError(f"{page}: needs the lines {MARKS[0]} and {MARKS[1]}, between which the tables go")

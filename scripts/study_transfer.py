@@ -47,8 +47,12 @@ NOT_OPEN = ("pianolatron",)  # the shipped model was not trained on it either
 
 
 def read_with_features(path: Path, base: Checkpoint, work: Path) -> tuple[PairList, Tensor]:
-    """Read pairs, and the features of the backbone for each cover, which are kept in `work`."""
-    kept = work / "features.npz"
+    """Read pairs, and the features of the backbone for each cover, which are kept in `work`.
+
+    Raises:
+        DataError: no row can be used.
+    """
+    kept = work / f"features-{base.id}.npz"
     known: dict[str, Any] = dict(np.load(kept)) if kept.exists() else {}
     encoder = encoder_of(base)
 
@@ -63,6 +67,8 @@ def read_with_features(path: Path, base: Checkpoint, work: Path) -> tuple[PairLi
             return PictureReading(name, embedding[0].numpy(), *(one[0].numpy() for one in encoder.affect(embedding)))
 
     listed = read_pairs(path, look)
+    if not listed.pairs:
+        listed.checked(str(path), skip_bad=True)
     np.savez(kept, **known)
     return listed, torch.from_numpy(np.stack([known[pair.reading.hash] for pair in listed.pairs]))
 
@@ -133,19 +139,16 @@ def main() -> int:
     for name, row in figures["variants"].items():
         gap = row["gap_swapped"]["overall"]
         print(f"{name}: {row['bits_per_note']['value']} bits a note, gap {gap['value']} [{gap['low']}, {gap['high']}]")
-    write_result(arguments.out, figures, data=["pairs/maeve", "open corpora, test split"], seed=arguments.seed)
+    data = [f"pairs of {arguments.pairs.parent.name}", "open corpora, test split"]
+    write_result(arguments.out, figures, data=data, seed=arguments.seed)
     return 0
 
 
 def run(arguments: argparse.Namespace, options: TransferOptions) -> dict[str, Any]:
     """Study every variant on every fold, but for what is known from before; return the figures."""
     base = open_checkpoint(resolve(arguments.checkpoint))
-    told = repr((sorted(asdict(options).items()), arguments.folds, arguments.seed, arguments.open_pieces))
-    work = arguments.work / f"{base.id}-{sha256(told.encode()).hexdigest()[:8]}"
-    work.mkdir(parents=True, exist_ok=True)
-    listed, features = read_with_features(arguments.pairs, base, work)
-    if not listed.pairs:
-        listed.checked(str(arguments.pairs), skip_bad=True)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    listed, features = read_with_features(arguments.pairs, base, arguments.work)
     for problem in listed.problems:
         print(f"study_transfer: {problem}", file=sys.stderr)
     prepared, owners = prepare_pairs(listed.pairs, base.scale)
@@ -153,6 +156,10 @@ def run(arguments: argparse.Namespace, options: TransferOptions) -> dict[str, An
     music = Music(prepared, pairs, tuple(album_groups(pairs)), tuple(piece.ensemble for piece in prepared))
     corpora = PreparedSet.open(arguments.prepared)
     opened = corpora, open_pieces(corpora, arguments.open_pieces, options.notes)
+    asked = [sorted(asdict(options).items()), arguments.folds, arguments.seed]
+    told = repr([asked, [(pair.reading.hash, pair.name) for pair in pairs], [piece.id for piece in opened[1]]])
+    work = arguments.work / f"{base.id}-{sha256(told.encode()).hexdigest()[:8]}"
+    work.mkdir(exist_ok=True)
     found: dict[str, list[Arrays]] = {name: [] for name in arguments.only}
     for fold in range(arguments.folds):
         for name in arguments.only:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from imagemusic.feedback import FURTHEST, Feedback
-from imagemusic.music.codec import DRUMS, SLOT
+from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SLOT
 from imagemusic.music.dials import CUES, DialScale
 
 SCALE = DialScale.fit(
@@ -83,3 +83,13 @@ def test_the_gain_says_how_firmly():
         hear(feedback, [60, 63, 67] * 8)
         told_by(feedback)
     assert np.allclose(firm.pitch_nats, 4 * soft.pitch_nats)
+
+
+def test_a_note_of_several_rows_is_heard_once():
+    feedback = make(register=0.5)
+    feedback.hear((0, SLOT, 0, 0, 0))
+    for gap, duration in ((0, HOLD), (MAX_DURATION, HOLD), (MAX_DURATION, 23)):
+        feedback.hear((gap, 0, 60, duration, 16))
+    feedback.hear((24, 0, 60, 23, 16))  # struck again
+    assert feedback.heard.pitched == 2
+    assert feedback.heard.profile[0] == 2 * MAX_DURATION + 48

@@ -11,6 +11,7 @@ are given full groups.  Where that does not help either, rows are run one at a t
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -166,7 +167,8 @@ def sound_graph(folder: Path, shape: StepShape) -> bytes:
         waiting.write_bytes(wanted)
         os.replace(waiting, path)
     except OSError:  # a folder that is not ours to mend: what was made serves this once
-        waiting.unlink(missing_ok=True)
+        with suppress(OSError):
+            waiting.unlink()
     return wanted
 
 

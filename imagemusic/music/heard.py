@@ -39,17 +39,27 @@ class Heard:
             return
         self.pitched += 1
         self._pitches += pitch
-        self.profile[pitch % 12] += length
-        self._ticks += length
-        until = tick + length
-        self._covered += max(0, until - max(tick, self._covered_until))
-        self._covered_until = max(self._covered_until, until)
+        self._sound(tick, pitch, length)
         onset, lengths = self._latest.get(part, (tick, []))
         if tick > onset:
             self._held += sum(min(each / (tick - onset), MAX_HELD) for each in lengths)
             self._waited += len(lengths)
             lengths = []
         self._latest[part] = tick, [*lengths, length]
+
+    def prolong(self, tick: int, part: int, pitch: int, length: int) -> None:
+        """Let a pitched note of a part that ends at `tick` go on for `length` more ticks."""
+        self._sound(tick, pitch, length)
+        onset, lengths = self._latest[part]
+        if tick - onset in lengths:
+            lengths[lengths.index(tick - onset)] += length
+
+    def _sound(self, tick: int, pitch: int, length: int) -> None:
+        until = tick + length
+        self.profile[pitch % 12] += length
+        self._ticks += length
+        self._covered += max(0, until - max(tick, self._covered_until))
+        self._covered_until = max(self._covered_until, until)
 
     def cues(self) -> dict[str, float]:
         """Tell the cues that can be told, in the units of `dials.measure`."""

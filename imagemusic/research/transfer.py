@@ -75,11 +75,11 @@ class Split(NamedTuple):
 
 
 def album_groups(pairs: Sequence[Pair]) -> list[str]:
-    """Name for each pair the artist, so that no album and no artist with several of them stands in two folds.
+    """Name for each pair the artist, else the album, so that nobody and no album stands in two folds.
 
     Artists who share a picture count as one.
     """
-    plain = [_plain(pair.artist) or pair.name for pair in pairs]
+    plain = [_plain(pair.artist) or _plain(pair.album) or pair.name for pair in pairs]
     owner: dict[str, str] = {}  # of a picture: the first artist that has it
     joined = {name: name for name in plain}
 

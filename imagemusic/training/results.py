@@ -17,7 +17,16 @@ PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusi
 
 def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
     """Write `figures` with their provenance, replacing what is there only when all of it is written."""
-    how = {
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_name(path.name + ".partial")
+    made = dict(figures) | {"how": how_made(data, seed)}
+    waiting.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+    os.replace(waiting, path)
+
+
+def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:
+    """Say how the figures of this process came about."""
+    return {
         "command": shlex.join(["python", *(_relative(word) for word in sys.argv)]),
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -26,16 +35,12 @@ def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] 
         "data": list(data),
         "seed": seed,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".partial")
-    waiting.write_text(json.dumps(dict(figures) | {"how": how}, indent=1, ensure_ascii=False) + "\n")
-    os.replace(waiting, path)
 
 
 def _relative(word: str) -> str:
-    """Keep a command free of this machine's folders: absolute paths are cut to their last two parts."""
+    """Keep a command free of this machine's folders: of absolute paths the last part is left."""
     place = Path(word)
-    return str(Path(*place.parts[-2:])) if place.is_absolute() else word
+    return place.name if place.is_absolute() else word
 
 
 def _version(package: str) -> str | None:

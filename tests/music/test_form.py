@@ -40,9 +40,16 @@ def test_the_second_phrase_would_say_what_the_first_said(form):
     assert form.pitches(4 * BAR + 12, 0) == []
 
 
-def test_an_answer_ends_with_its_phrase(form):
-    form.hear(4 * BAR + 15 * 24, 0, 0)
-    assert at(form, 4 * BAR + 15 * 24).gap() is None
+def test_a_note_that_can_no_longer_be_written_is_not_waited_for(form):
+    form.hear(4 * BAR, 1, 45)  # above the second part's note, and after the first part's
+    assert at(form, 4 * BAR).gap() == 24
+
+
+def test_at_the_end_of_an_answer_the_next_phrase_is_free_or_begins_as_its_own_source_did(form):
+    form.hear(4 * BAR + 15 * 24, 0, 80)
+    assert at(form, 4 * BAR + 15 * 24).gap() is None  # the third phrase answers none
+    form.hear(15 * BAR + 3 * 24, 0, 80)
+    assert at(form, 15 * BAR + 3 * 24).gap() == 24  # the fifth answers the first
 
 
 @pytest.mark.parametrize(("bar", "answered"), [(0, None), (4, 0), (8, None), (12, 4), (16, 0), (20, 16), (24, 8)])

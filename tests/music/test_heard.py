@@ -45,6 +45,18 @@ def test_articulation_is_the_share_of_the_wait_that_sounds():
     assert heard.cues()["articulation"] == pytest.approx((6 / 24 + 12 / 24) / 2)
 
 
+def test_a_note_that_goes_on_is_one_note():
+    heard, whole = Heard(), Heard()
+    for made, rows in ((heard, (192, 192, 100)), (whole, (484,))):
+        made.add(0, 0, 0, 40, rows[0], 80)
+        made.add(0, 1, 0, 60, 24, 40)
+        for number, length in enumerate(rows[1:], start=1):
+            made.prolong(192 * number, 0, 40, length)
+        made.add(484, 0, 0, 45, 24, 80)
+    assert heard.cues() == whole.cues()
+    assert heard.mode()[0] == whole.mode()[0]
+
+
 def test_drums_are_heard_for_their_loudness_alone():
     heard = Heard()
     heard.add(0, 0, 0, 60, 24, 40)

@@ -227,7 +227,7 @@ def test_the_script_writes_set_after_set(tmp_path, script):
 def test_bad_places_are_told_in_one_line(tmp_path, monkeypatch, capsys, script, words, line):
     monkeypatch.chdir(tmp_path)
     Path("damaged.json").write_text("{")
-    assert script("--set", "jsb", *words) == 1
+    assert script("--set", "jsb", "--data", ".", *words) == 1
     told = capsys.readouterr().err
     assert told.startswith(line) and told.count("\n") == 1
 

@@ -21,7 +21,7 @@ REFERENCE = {"decoders": "lstm", "conditions": "none"}  # what the others of a g
 def tabulate(bench: Bench, folder: Path, options: RunOptions) -> dict[str, Any]:
     """Put together the runs in a folder that were made with these options; the others are named as missing."""
     settings = json.loads(json.dumps(asdict(options)))
-    runs = {name: _results(folder, name, settings) for name in VARIANTS}
+    runs = {name: _results(folder, name, settings, bench) for name in VARIANTS}
     speeds = json.loads((folder / "speed.json").read_text()) if (folder / "speed.json").exists() else {}
     pieces = {
         "all": bench.test,
@@ -52,9 +52,12 @@ def tabulate(bench: Bench, folder: Path, options: RunOptions) -> dict[str, Any]:
     }
 
 
-def _results(folder: Path, name: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
+def _results(folder: Path, name: str, settings: dict[str, Any], bench: Bench) -> list[dict[str, Any]]:
+    """Read the runs of a variant with these settings, on the pieces of this bench."""
     found = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}-[0-9]*/result.json"))]
-    return sorted((run for run in found if run["options"] == settings), key=lambda run: run["seed"])
+    pieces = {piece.id for piece in bench.test}
+    kept = (run for run in found if run["options"] == settings and run["test"].keys() == pieces)
+    return sorted(kept, key=lambda run: run["seed"])
 
 
 def _tokens_per_note(bench: Bench, name: str) -> float:
