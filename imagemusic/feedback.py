@@ -3,13 +3,15 @@
     notes so far ──► cues ──► dials heard ─┐
                           dials wanted ────┴─► wanted + gain (wanted - heard) ──► the condition of the next stretch
                                       mode ──► nats that each pitch class gains or loses
+                              articulation ──► nats that longer notes gain or lose
 
 A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
 is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
 whole piece.  So while a piece is too minor, pitch classes of the nearest major key gain and those that tell its nearest
 minor key lose, and the other way round: about the gradient of Krumhansl's key-finding, as Dathathri et al. 2020,
 arXiv:1912.02164, steer text by the gradient of a classifier.  The gradient alone can also make a piece less minor by
-notes of no key at all, which is why the wanted key counts for more.
+notes of no key at all, which is why the wanted key counts for more.  The decoder follows articulation, but not far
+enough; so while notes are too short, each doubling of their length gains.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SLOT, SLOTS, VELOCITY_STEP
 from imagemusic.music.dials import DialScale
 from imagemusic.music.heard import Heard
@@ -24,8 +27,11 @@ from imagemusic.music.heard import Heard
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 2.0  # dials that are told: further than any that was trained on, and the decoder still follows
 SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
-MODE_NATS = 8.0  # for each unit of mode that is lacking, and of a key's profile
+MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
+LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
+
+_DOUBLINGS = np.log2(np.minimum(np.arange(MAX_DURATION + 1) + 1, MAX_DURATION) / TICKS_PER_BEAT)  # of every duration
 
 Conditions = NDArray[np.float32]
 
@@ -49,6 +55,7 @@ class Feedback:
         self._programs: list[int] = []  # of the parts declared
         self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
         self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
+        self.length_nats: NDArray[np.float64] | None = None  # (193,) to be added to the scores of their durations
 
     def hear(self, event: tuple[int, int, int, int, int]) -> None:
         """Take in the event after those that were heard."""
@@ -66,7 +73,7 @@ class Feedback:
                 self._held[part, pitch] = self._tick + length
 
     def condition(self) -> Conditions:
-        """Lay out the condition (C,) of the next events, and see what each pitch is worth to their mode."""
+        """Lay out the condition (C,) of the next events, and see what pitches and lengths are worth to their dials."""
         trust = self.gain * self.heard.pitched / (self.heard.pitched + SLOW)
         if self.mode is not None and self.heard.pitched:
             mode, major, minor = self.heard.mode()
@@ -80,4 +87,6 @@ class Feedback:
             heard = self.scale.signed(name, cues.get(name))
             if heard is not None:
                 told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
+                if name == "articulation":
+                    self.length_nats = trust * LENGTH_NATS * (wanted - heard) * _DOUBLINGS
         return self.condition_of(told)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from imagemusic.feedback import FURTHEST, Feedback
+from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SLOT
 from imagemusic.music.dials import CUES, DialScale
 
@@ -93,3 +94,17 @@ def test_a_note_of_several_rows_is_heard_once():
     feedback.hear((24, 0, 60, 23, 16))  # struck again
     assert feedback.heard.pitched == 2
     assert feedback.heard.profile[0] == 2 * MAX_DURATION + 48
+
+
+def test_notes_that_are_too_short_gain_with_their_length():
+    played = dict.fromkeys(CUES) | {"onset_rate": 1.0, "register": 60.0}
+    scale = DialScale.fit([played | {"articulation": share / 20} for share in range(21)])
+    feedback = Feedback({"articulation": 1.0}, scale, lambda moved: None, 1.0)
+    feedback.hear((0, SLOT, 0, 0, 0))
+    for _ in range(20):
+        feedback.hear((24, 0, 60, 5, 16))
+    feedback.condition()
+    nats = feedback.length_nats
+    assert nats is not None and nats.shape == (HOLD + 1,)
+    assert nats[TICKS_PER_BEAT - 1] == 0 < nats[2 * TICKS_PER_BEAT - 1] < nats[-1] == nats[-2]
+    assert nats[47] == pytest.approx(-nats[11])

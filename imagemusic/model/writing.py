@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from imagemusic.model.engines import Array, State
 from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, guide
-from imagemusic.model.stepping import GAP, PITCH, EventHeads, Reminder, Stepper
+from imagemusic.model.stepping import DURATION, GAP, PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
@@ -55,6 +55,8 @@ class Feedback(Protocol):
 
     @property
     def pitch_nats(self) -> NDArray[np.float64] | None: ...
+    @property
+    def length_nats(self) -> NDArray[np.float64] | None: ...
     def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
     def condition(self) -> Array: ...
 
@@ -282,6 +284,8 @@ class _Table:
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
         if column == GAP:
             self._weigh_gaps(free, scores)
+        elif column == DURATION:
+            self._weigh_durations(free, scores)
         guarded = self._weigh_pitches(free, scores) if column == PITCH else ()
         allowed = np.array([writer.allowed(column) for writer in writers])
         drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
@@ -296,6 +300,14 @@ class _Table:
             recurrence = self.seats[number].job.options.recurrence
             if recurrence and (gap := self.writers[number].gap_again()) is not None:
                 scores[row, gap] += recurrence
+
+    def _weigh_durations(self, free: list[int], scores: NDArray[np.float64]) -> None:
+        """Raise the scores of longer notes, or of shorter ones, where those bring the articulation nearer."""
+        for row, number in enumerate(free):
+            feedback = self.seats[number].job.feedback
+            if feedback is None or feedback.length_nats is None or self.writers[number].guarded_part() is None:
+                continue  # drums and rows of the header have no length
+            scores[row] += feedback.length_nats
 
     def _weigh_pitches(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
         """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded.
