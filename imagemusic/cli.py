@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_sound_options(render, default="wav", choices="wav, mp3, flac, ogg")
 
     info = add_command("info", run_info, "tell what a checkpoint is")
-    info.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="a folder (default: the model that ships)")
+    info.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="a folder or hub id (default: what ships)")
 
     app = add_command("app", run_app, "open the page in a browser on this machine")
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 def add_checkpoint(command: argparse.ArgumentParser) -> None:
     """Add the choice of a model."""
-    command.add_argument("--checkpoint", metavar="DIR", help="the model (default: the one that ships)")
+    command.add_argument("--checkpoint", metavar="DIR", help="the model: a folder or hub id (default: what ships)")
 
 
 def add_sound_options(command: argparse.ArgumentParser, *, default: str, choices: str) -> None:

@@ -2,8 +2,8 @@
 
     jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
 
-For every field of every event: mix the guided and the null row's scores, mask what the grammar forbids, hold back a
-worn-out pitch, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
+For every field of every event: mix the guided and the null row's scores, lean on some of them (seats.py), mask what the
+grammar forbids, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
 (feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
 
@@ -12,69 +12,23 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.model.engines import Array, State
 from imagemusic.model.fields import FIELDS
-from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, guide
-from imagemusic.model.stepping import DURATION, GAP, PITCH, EventHeads, Reminder, Stepper
+from imagemusic.model.sampling import SamplingOptions, draw, guide
+from imagemusic.model.seats import EventWriter, Job, Seat
+from imagemusic.model.stepping import PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
-EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 FEW = 8  # pieces that a second table must have, to pay
 REPORT_EVERY = 16  # steps
 STRETCH = 16  # events after which feedback is asked for; in training the condition changes as often
 MAX_EVENTS = 20_000
 Step: TypeAlias = tuple[EventHeads, State]
-
-
-class EventWriter(Protocol):
-    """What writing needs of a grammar; see music/grammar.py."""
-
-    finished: bool
-    events: list[tuple[int, int, int, int, int]]
-
-    @property
-    def before(self) -> Sequence[int]: ...
-    def implied(self, column: int) -> int | None: ...
-    def allowed(self, column: int) -> NDArray[np.bool_]: ...
-    def known(self, column: int) -> Sequence[int]: ...
-    def put(self, value: int) -> None: ...
-    def guarded_part(self) -> int | None: ...
-    def gap_again(self) -> int | None: ...
-    def pitches_again(self) -> list[int]: ...
-    def goes_on(self, pitch: int) -> bool: ...
-
-
-class Feedback(Protocol):
-    """What writing needs of feedback; see feedback.py."""
-
-    @property
-    def pitch_nats(self) -> NDArray[np.float64] | None: ...
-    @property
-    def length_nats(self) -> NDArray[np.float64] | None: ...
-    def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
-    def condition(self) -> Array: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A piece to write."""
-
-    conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
-    writer: EventWriter
-    options: SamplingOptions
-    rng: np.random.Generator
-    feedback: Feedback | None = None  # moves the condition as the piece goes on
-
-    @property
-    def is_guided(self) -> bool:
-        """Tell whether a null row is written along."""
-        return len(self.conditions) > 1 and self.options.guidance_scale != 1
 
 
 def write_piece(
@@ -127,23 +81,6 @@ def _at_once(work: Callable[[], Step]) -> "Future[Step]":
     return done
 
 
-@dataclass(slots=True)
-class _Seat:
-    """A piece in the making."""
-
-    job: Job
-    guard: RepetitionGuard | None
-    _chance: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, len(FIELDS), 1, DRAWS)))
-    _turn: int = 0
-
-    def chance(self) -> NDArray[np.float64]:
-        """Random numbers (fields, 1, DRAWS) of the next event, whatever becomes of them."""
-        if self._turn == len(self._chance):
-            self._chance, self._turn = self.job.rng.random((EVENTS_AHEAD, len(FIELDS), 1, DRAWS)), 0
-        self._turn += 1
-        return self._chance[self._turn - 1]
-
-
 class _Settings(NamedTuple):
     """How one field is drawn in each of the seats (S,)."""
 
@@ -167,7 +104,7 @@ class _Table:
     def __init__(self, stepper: Stepper, waiting: deque[Job], size: int, max_events: int) -> None:
         self.stepper, self.waiting, self.size, self.max_events = stepper, waiting, size, max_events
         self.events = 0
-        self.seats: list[_Seat] = []
+        self.seats: list[Seat] = []
         self.state: State = ()
         self.reminder = Reminder(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
 
@@ -198,12 +135,11 @@ class _Table:
 
     def _seat_more(self) -> None:
         """Seat waiting pieces while there is room."""
-        new: list[_Seat] = []
+        new: list[Seat] = []
         while len(self.seats) + len(new) < self.size and self.waiting:
             job = self.waiting.popleft()
             if not self._is_done(job):
-                guard = RepetitionGuard(job.options.repetition_share) if job.options.repetition_guard else None
-                new.append(_Seat(job, guard))
+                new.append(Seat(job))
         if not new:
             return
         told = [seat.job.conditions[0] for seat in new]
@@ -219,7 +155,7 @@ class _Table:
         self.state, self.reminder = state, reminder
         self._arrange([*self.seats, *new])
 
-    def _arrange(self, seats: list[_Seat]) -> None:
+    def _arrange(self, seats: list[Seat]) -> None:
         """Note the settings of every seat, and which row is whose."""
         self.seats, self.writers = seats, [seat.job.writer for seat in seats]
         options = [seat.job.options for seat in seats]
@@ -282,50 +218,12 @@ class _Table:
         if len(guided):
             scores, null = scores[: len(free)], scores[len(free) :]
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
-        if column == GAP:
-            self._weigh_gaps(free, scores)
-        elif column == DURATION:
-            self._weigh_durations(free, scores)
-        guarded = self._weigh_pitches(free, scores) if column == PITCH else ()
+        seats = [self.seats[number] for number in free]
+        for seat, row in zip(seats, scores, strict=True):
+            seat.lean(column, row)
         allowed = np.array([writer.allowed(column) for writer in writers])
         drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
-        for row, part, guard in guarded:
-            if not writers[row].goes_on(drawn[row]):  # a held note does not strike again
-                guard.note(part, drawn[row])
+        if column == PITCH:
+            for seat, pitch in zip(seats, drawn, strict=True):
+                seat.note(pitch)
         return drawn
-
-    def _weigh_gaps(self, free: list[int], scores: NDArray[np.float64]) -> None:
-        """Raise the score of the gap that says an earlier phrase again."""
-        for row, number in enumerate(free):
-            recurrence = self.seats[number].job.options.recurrence
-            if recurrence and (gap := self.writers[number].gap_again()) is not None:
-                scores[row, gap] += recurrence
-
-    def _weigh_durations(self, free: list[int], scores: NDArray[np.float64]) -> None:
-        """Raise the scores of longer notes, or of shorter ones, where those bring the articulation nearer."""
-        for row, number in enumerate(free):
-            feedback = self.seats[number].job.feedback
-            if feedback is None or feedback.length_nats is None or self.writers[number].guarded_part() is None:
-                continue  # drums and rows of the header have no length
-            scores[row] += feedback.length_nats
-
-    def _weigh_pitches(self, free: list[int], scores: NDArray[np.float64]) -> list[tuple[int, int, RepetitionGuard]]:
-        """Lower the scores of worn-out pitches; list row, part and guard of every note that is guarded.
-
-        Pitches that bring the mode nearer gain, and those that say an earlier phrase again.
-        """
-        guarded = []
-        for row, number in enumerate(free):
-            guard, feedback = self.seats[number].guard, self.seats[number].job.feedback
-            part = self.writers[number].guarded_part()
-            if part is None:
-                continue
-            if feedback is not None and feedback.pitch_nats is not None:
-                scores[row] += feedback.pitch_nats
-            if recurrence := self.seats[number].job.options.recurrence:
-                scores[row, self.writers[number].pitches_again()] += recurrence
-            if guard is not None:
-                for pitch, cost in guard.costs(part):
-                    scores[row, pitch] -= cost
-                guarded.append((row, part, guard))
-        return guarded

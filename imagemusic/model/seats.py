@@ -1,0 +1,116 @@
+"""A piece in the making: what it is made from, its own chance, and what leans on the decoder's scores.
+
+    feedback (feedback.py)     pitches that bring the mode nearer, lengths that bring the articulation nearer
+    recurrence (music/form.py) the onset and the pitches that say an earlier phrase again
+    repetition guard           pitches that a part has worn out
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.model.engines import Array
+from imagemusic.model.fields import FIELDS
+from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, Scores
+from imagemusic.model.stepping import DURATION, GAP, PITCH
+
+EVENTS_AHEAD = 32  # for which random numbers are drawn at once
+
+
+class EventWriter(Protocol):
+    """What writing needs of a grammar; see music/grammar.py."""
+
+    finished: bool
+    events: list[tuple[int, int, int, int, int]]
+
+    @property
+    def before(self) -> Sequence[int]: ...
+    def implied(self, column: int) -> int | None: ...
+    def allowed(self, column: int) -> NDArray[np.bool_]: ...
+    def known(self, column: int) -> Sequence[int]: ...
+    def put(self, value: int) -> None: ...
+    def guarded_part(self) -> int | None: ...
+    def gap_again(self) -> int | None: ...
+    def pitches_again(self) -> list[int]: ...
+    def goes_on(self, pitch: int) -> bool: ...
+
+
+class Feedback(Protocol):
+    """What writing needs of feedback; see feedback.py."""
+
+    @property
+    def pitch_nats(self) -> NDArray[np.float64] | None: ...
+    @property
+    def length_nats(self) -> NDArray[np.float64] | None: ...
+    def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
+    def condition(self) -> Array: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece to write."""
+
+    conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
+    writer: EventWriter
+    options: SamplingOptions
+    rng: np.random.Generator
+    feedback: Feedback | None = None  # moves the condition as the piece goes on
+
+    @property
+    def is_guided(self) -> bool:
+        """Tell whether a null row is written along."""
+        return len(self.conditions) > 1 and self.options.guidance_scale != 1
+
+
+class Seat:
+    """A piece that is being written."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._guard = RepetitionGuard(job.options.repetition_share) if job.options.repetition_guard else None
+        self._chance, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
+
+    def chance(self) -> NDArray[np.float64]:
+        """Random numbers (fields, 1, DRAWS) of the next event, whatever becomes of them."""
+        if self._turn == len(self._chance):
+            self._chance, self._turn = self.job.rng.random((EVENTS_AHEAD, len(FIELDS), 1, DRAWS)), 0
+        self._turn += 1
+        return self._chance[self._turn - 1]
+
+    def lean(self, column: int, scores: Scores) -> None:
+        """Raise and lower some scores (V,) of a field, in place."""
+        if column == GAP:
+            self._lean_on_gaps(scores)
+        elif column in (PITCH, DURATION):
+            part = self.job.writer.guarded_part()
+            if part is None:  # drums and rows of the header have no pitch and no length
+                return
+            if column == PITCH:
+                self._lean_on_pitches(part, scores)
+            elif self.job.feedback is not None and self.job.feedback.length_nats is not None:
+                scores += self.job.feedback.length_nats
+
+    def _lean_on_gaps(self, scores: Scores) -> None:
+        recurrence = self.job.options.recurrence
+        if recurrence and (gap := self.job.writer.gap_again()) is not None:
+            scores[gap] += recurrence
+
+    def _lean_on_pitches(self, part: int, scores: Scores) -> None:
+        job = self.job
+        if job.feedback is not None and job.feedback.pitch_nats is not None:
+            scores += job.feedback.pitch_nats
+        if job.options.recurrence:
+            scores[job.writer.pitches_again()] += job.options.recurrence
+        if self._guard is not None:
+            for pitch, cost in self._guard.costs(part):
+                scores[pitch] -= cost
+
+    def note(self, pitch: int) -> None:
+        """Take in the pitch that was drawn; a held note that goes on does not strike again."""
+        writer = self.job.writer
+        part = writer.guarded_part()
+        if self._guard is not None and part is not None and not writer.goes_on(pitch):
+            self._guard.note(part, pitch)
