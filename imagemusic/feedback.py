@@ -27,7 +27,7 @@ from imagemusic.music.heard import Heard
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 2.0  # dials that are told: further than any that was trained on, and the decoder still follows
 SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
-MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
+MODE_NATS = 8.0  # for each unit of mode that is lacking, and of a key's profile
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
