@@ -29,9 +29,11 @@ FURTHEST = 2.0  # dials that are told: further than any that was trained on, and
 SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
 MODE_NATS = 8.0  # for each unit of mode that is lacking, and of a key's profile
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
+MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
+SHORTEST = 6  # ticks: notes below are not worth more than those
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
-_DOUBLINGS = np.log2(np.minimum(np.arange(MAX_DURATION + 1) + 1, MAX_DURATION) / TICKS_PER_BEAT)  # of every duration
+_DOUBLINGS = np.log2(np.clip(np.arange(MAX_DURATION + 1) + 1, SHORTEST, MAX_DURATION) / TICKS_PER_BEAT)
 
 Conditions = NDArray[np.float32]
 
@@ -88,5 +90,6 @@ class Feedback:
             if heard is not None:
                 told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
                 if name == "articulation":
-                    self.length_nats = trust * LENGTH_NATS * (wanted - heard) * _DOUBLINGS
+                    nats = trust * LENGTH_NATS * (wanted - heard)
+                    self.length_nats = float(np.clip(nats, -MOST_LENGTH_NATS, MOST_LENGTH_NATS)) * _DOUBLINGS
         return self.condition_of(told)

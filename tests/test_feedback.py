@@ -107,4 +107,4 @@ def test_notes_that_are_too_short_gain_with_their_length():
     nats = feedback.length_nats
     assert nats is not None and nats.shape == (HOLD + 1,)
     assert nats[TICKS_PER_BEAT - 1] == 0 < nats[2 * TICKS_PER_BEAT - 1] < nats[-1] == nats[-2]
-    assert nats[47] == pytest.approx(-nats[11])
+    assert nats[47] == pytest.approx(-nats[11]) and nats[0] == nats[5]
