@@ -90,6 +90,6 @@ class Feedback:
             if heard is not None:
                 told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
                 if name == "articulation":
-                    nats = trust * LENGTH_NATS * (wanted - heard)
-                    self.length_nats = float(np.clip(nats, -MOST_LENGTH_NATS, MOST_LENGTH_NATS)) * _DOUBLINGS
+                    a_doubling = trust * LENGTH_NATS * (wanted - heard)
+                    self.length_nats = np.clip(a_doubling, -MOST_LENGTH_NATS, MOST_LENGTH_NATS) * _DOUBLINGS
         return self.condition_of(told)
