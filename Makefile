@@ -21,9 +21,6 @@ help:
 	@echo 'make lint   ruff and mypy alone'
 	@echo 'make clean  remove .venv, caches and what make demo wrote'
 
-# Weights in pages of 2 MB: on virtual machines notes are written up to half as fast again.
-demo app: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-
 demo: $(CORE)
 	@$(RUN) -m imagemusic compose $(PICTURE) --out $(OUT)
 

@@ -58,15 +58,14 @@ def composing_condition(
 
 
 def feedback_for(
-    checkpoint: Checkpoint, reading: PictureReading, dials: Mapping[str, Dial], options: ComposeOptions
+    checkpoint: Checkpoint, condition: NDArray[np.float32], dials: Mapping[str, Dial], options: ComposeOptions
 ) -> Feedback | None:
-    """Make what holds a piece to these dials; None where it is off.
+    """Make what holds a piece to the dials that its condition (C,) was laid out from; None where it is off.
 
     A key that was asked for decides the mode.
     """
     if not options.feedback:
         return None
-    condition = composing_condition(checkpoint, reading, dials)
     wanted = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
     if options.key:
         wanted.pop("mode", None)

@@ -33,6 +33,7 @@ MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
 SHORTEST = 6  # ticks: notes below are not worth more than those
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
+# Of every duration: how many times as long as a beat, in powers of two.
 _DOUBLINGS = np.log2(np.clip(np.arange(MAX_DURATION + 1) + 1, SHORTEST, MAX_DURATION) / TICKS_PER_BEAT)
 
 Conditions = NDArray[np.float32]

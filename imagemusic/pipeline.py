@@ -195,7 +195,7 @@ class ImageMusic:
 
         rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
         writer = Writer(plan(None), replan=plan)
-        feedback = feedback_for(self.checkpoint, reading, dials, options)
+        feedback = feedback_for(self.checkpoint, condition, dials, options)
         return _Draft(dials, options, writer, Job(np.stack(rows), writer, options, rng, feedback))
 
     def replay(self, recorded: Composition) -> ReplayReport:

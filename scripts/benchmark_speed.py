@@ -193,7 +193,6 @@ def main() -> int:
         "seconds_per_note": recipes,
         "engines": {name: model.stepper.engine.name for name, model in models.items()},
         "checkpoint": default.checkpoint.id,
-        "glibc_tunables": os.environ.get("GLIBC_TUNABLES", ""),
         "busy": [round(load, 1) for load in os.getloadavg()],  # processes that wanted the cores meanwhile
         "measured_in_seconds": time.perf_counter() - started,
     }

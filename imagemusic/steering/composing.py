@@ -154,5 +154,5 @@ def _unmasked(model: ImageMusic, reading: PictureReading, options: ComposeOption
 
     writer = Writer(plan(None), replan=plan)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-    feedback = feedback_for(model.checkpoint, reading, dials, options)
+    feedback = feedback_for(model.checkpoint, condition, dials, options)
     return Writing(np.stack(rows), writer, options, rng, feedback), writer
