@@ -3,7 +3,7 @@
     python scripts/benchmark_speed.py --out docs/results/speed.json
 
 Prints all figures, and on its last line the headlines as one JSON object.  Absolute times belong to the machine and
-to what else runs on it; the ratios were measured in one run, in turn, so they hold on a busy machine too.
+to what else runs on it; the ratios were measured in one run, in turn, so that a slow moment strikes all alike.
 """
 
 import argparse
