@@ -26,8 +26,10 @@ from imagemusic.music.heard import Heard
 
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 2.0  # dials that are told: further than any that was trained on, and the decoder still follows
-SLOW = 16  # notes: so many count as little as none, as before them a piece has hardly shown what it is
-MODE_NATS = 8.0  # for each unit of mode that is lacking, and of a key's profile
+SLOW = 16  # notes: so many are trusted half when a condition is told, as before them a piece has hardly shown itself
+LEAN_SLOW = 8  # the same for what the scores lean by
+LEAN_EVERY = 4  # events; a piece of half a minute may have no more than fifty
+MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
 MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
 SHORTEST = 6  # ticks: notes below are not worth more than those
@@ -54,7 +56,7 @@ class Feedback:
         self.wanted = {name: wanted[name] for name in HELD_TO if name in wanted}
         self.mode = scale.unsigned("mode", wanted["mode"]) if "mode" in wanted else None
         self.heard = Heard()
-        self._tick = 0
+        self._tick = self._events = 0
         self._programs: list[int] = []  # of the parts declared
         self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
         self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
@@ -74,23 +76,34 @@ class Feedback:
                 self.heard.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
             if duration == HOLD:
                 self._held[part, pitch] = self._tick + length
+        self._events += 1
+        if self._events % LEAN_EVERY == 0:
+            self._lean()
 
     def condition(self) -> Conditions:
-        """Lay out the condition (C,) of the next events, and see what pitches and lengths are worth to their dials."""
-        trust = self.gain * self.heard.pitched / (self.heard.pitched + SLOW)
+        """Lay out the condition (C,) of the next events."""
+        trust, cues = self._trust(SLOW), self.heard.cues()
+        told = {}
+        for name, wanted in self.wanted.items():
+            heard = self.scale.signed(name, cues.get(name))
+            if heard is not None:
+                told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
+        return self.condition_of(told)
+
+    def _trust(self, slow: int) -> float:
+        """Say how much of what is lacking is asked for, where `slow` notes are trusted half."""
+        return self.gain * self.heard.pitched / (self.heard.pitched + slow)
+
+    def _lean(self) -> None:
+        """See what pitches and lengths are worth to their dials."""
+        trust = self._trust(LEAN_SLOW)
         if self.mode is not None and self.heard.pitched:
             mode, major, minor = self.heard.mode()
             lack = self.mode - mode
             drawn = WANTED_KEY * major - minor if lack > 0 else major - WANTED_KEY * minor
             nats = trust * MODE_NATS * lack * drawn
             self.pitch_nats = np.append(np.resize(nats, DRUMS), 0.0)
-        told = {}
-        cues = self.heard.cues()
-        for name, wanted in self.wanted.items():
-            heard = self.scale.signed(name, cues.get(name))
-            if heard is not None:
-                told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
-                if name == "articulation":
-                    a_doubling = trust * LENGTH_NATS * (wanted - heard)
-                    self.length_nats = np.clip(a_doubling, -MOST_LENGTH_NATS, MOST_LENGTH_NATS) * _DOUBLINGS
-        return self.condition_of(told)
+        heard = self.scale.signed("articulation", self.heard.articulation())
+        if heard is not None and "articulation" in self.wanted:
+            a_doubling = trust * LENGTH_NATS * (self.wanted["articulation"] - heard)
+            self.length_nats = np.clip(a_doubling, -MOST_LENGTH_NATS, MOST_LENGTH_NATS) * _DOUBLINGS
