@@ -4,14 +4,16 @@
                           dials wanted ────┴─► wanted + gain (wanted - heard) ──► the condition of the next stretch
                                       mode ──► nats that each pitch class gains or loses
                               articulation ──► nats that longer notes gain or lose
+                                 polyphony ──► nats that another note at the same time gains or loses
 
 A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
 is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
 whole piece.  So while a piece is too minor, pitch classes of the nearest major key gain and those that tell its nearest
 minor key lose, and the other way round: about the gradient of Krumhansl's key-finding, as Dathathri et al. 2020,
 arXiv:1912.02164, steer text by the gradient of a classifier.  The gradient alone can also make a piece less minor by
-notes of no key at all, which is why the wanted key counts for more.  The decoder follows articulation, but not far
-enough; so while notes are too short, each doubling of their length gains.
+notes of no key at all, which is why the wanted key counts for more.  The decoder follows articulation and polyphony,
+but not far enough; so while notes are too short, each doubling of their length gains, and while too few sound at once,
+another that starts with the last.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,6 +34,8 @@ LEAN_EVERY = 4  # events; a piece of half a minute may have no more than fifty
 MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
 MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
+TOGETHER_NATS = 2.0  # for each unit of polyphony that is lacking
+MOST_TOGETHER_NATS = 1.0
 SHORTEST = 6  # ticks: notes below are not worth more than those
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
@@ -61,6 +65,7 @@ class Feedback:
         self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
         self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
         self.length_nats: NDArray[np.float64] | None = None  # (193,) to be added to the scores of their durations
+        self.together_nats = 0.0  # to be added to the score of the gap 0
 
     def hear(self, event: tuple[int, int, int, int, int]) -> None:
         """Take in the event after those that were heard."""
@@ -83,11 +88,12 @@ class Feedback:
     def condition(self) -> Conditions:
         """Lay out the condition (C,) of the next events."""
         trust, cues = self._trust(SLOW), self.heard.cues()
-        told = {}
-        for name, wanted in self.wanted.items():
-            heard = self.scale.signed(name, cues.get(name))
-            if heard is not None:
-                told[name] = float(np.clip(wanted + trust * (wanted - heard), -FURTHEST, FURTHEST))
+        lacks = {name: self._lack(name, cues) for name in self.wanted}
+        told = {
+            name: _bounded(self.wanted[name] + trust * lack, FURTHEST)
+            for name, lack in lacks.items()
+            if lack is not None
+        }
         return self.condition_of(told)
 
     def _trust(self, slow: int) -> float:
@@ -99,11 +105,20 @@ class Feedback:
         trust = self._trust(LEAN_SLOW)
         if self.mode is not None and self.heard.pitched:
             mode, major, minor = self.heard.mode()
-            lack = self.mode - mode
-            drawn = WANTED_KEY * major - minor if lack > 0 else major - WANTED_KEY * minor
-            nats = trust * MODE_NATS * lack * drawn
+            drawn = WANTED_KEY * major - minor if self.mode > mode else major - WANTED_KEY * minor
+            nats = trust * MODE_NATS * (self.mode - mode) * drawn
             self.pitch_nats = np.append(np.resize(nats, DRUMS), 0.0)
-        heard = self.scale.signed("articulation", self.heard.articulation())
-        if heard is not None and "articulation" in self.wanted:
-            a_doubling = trust * LENGTH_NATS * (self.wanted["articulation"] - heard)
-            self.length_nats = np.clip(a_doubling, -MOST_LENGTH_NATS, MOST_LENGTH_NATS) * _DOUBLINGS
+        cues = self.heard.cues()
+        if (lack := self._lack("articulation", cues)) is not None:
+            self.length_nats = _bounded(trust * LENGTH_NATS * lack, MOST_LENGTH_NATS) * _DOUBLINGS
+        if (lack := self._lack("polyphony", cues)) is not None:
+            self.together_nats = _bounded(trust * TOGETHER_NATS * lack, MOST_TOGETHER_NATS)
+
+    def _lack(self, name: str, cues: Mapping[str, float]) -> float | None:
+        """Say by how much more of a dial is wanted than is heard; None where it is not wanted or cannot be told."""
+        heard = self.scale.signed(name, cues.get(name))
+        return None if heard is None or name not in self.wanted else self.wanted[name] - heard
+
+
+def _bounded(value: float, most: float) -> float:
+    return max(-most, min(most, value))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.feedback import FURTHEST, LEAN_EVERY, Feedback
+from imagemusic.feedback import FURTHEST, LEAN_EVERY, MOST_TOGETHER_NATS, Feedback
 from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT
 from imagemusic.music.dials import CUES, DialScale
@@ -107,3 +107,15 @@ def test_notes_that_are_too_short_gain_with_their_length():
     assert nats is not None and nats.shape == (HOLD + 1,)
     assert nats[TICKS_PER_BEAT - 1] == 0 < nats[2 * TICKS_PER_BEAT - 1] < nats[-1] == nats[-2]
     assert nats[47] == pytest.approx(-nats[11]) and nats[0] == nats[5]
+
+
+@pytest.mark.parametrize(("wanted", "sign"), [(1.0, 1), (-1.0, -1)])
+def test_notes_together_gain_while_too_few_sound_at_once(wanted, sign):
+    played = dict.fromkeys(CUES) | {"onset_rate": 1.0, "register": 60.0}
+    scale = DialScale.fit([played | {"polyphony": 1 + share / 10} for share in range(21)])
+    feedback = Feedback({"polyphony": wanted}, scale, lambda moved: None, 1.0)
+    assert feedback.together_nats == 0
+    feedback.hear((0, SLOT, 0, 0, 0))
+    for pitch in (60, 64) * 10:  # two at a time
+        feedback.hear((0 if pitch == 64 else 24, 0, pitch, 23, 16))
+    assert 0 < sign * feedback.together_nats <= MOST_TOGETHER_NATS

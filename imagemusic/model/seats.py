@@ -1,6 +1,6 @@
 """A piece in the making: what it is made from, its own chance, and what leans on the decoder's scores.
 
-    feedback (feedback.py)     pitches that bring the mode nearer, lengths that bring the articulation nearer
+    feedback (feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
     recurrence (music/form.py) the onset and the pitches that say an earlier phrase again
     repetition guard           pitches that a part has worn out
 """
@@ -45,6 +45,8 @@ class Feedback(Protocol):
     def pitch_nats(self) -> NDArray[np.float64] | None: ...
     @property
     def length_nats(self) -> NDArray[np.float64] | None: ...
+    @property
+    def together_nats(self) -> float: ...
     def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
     def condition(self) -> Array: ...
 
@@ -94,6 +96,8 @@ class Seat:
                 scores += self.job.feedback.length_nats
 
     def _lean_on_gaps(self, scores: Scores) -> None:
+        if self.job.feedback is not None:
+            scores[0] += self.job.feedback.together_nats
         recurrence = self.job.options.recurrence
         if recurrence and (gap := self.job.writer.gap_again()) is not None:
             scores[gap] += recurrence

@@ -71,13 +71,9 @@ class Heard:
         told["polyphony"] = self._ticks / self._covered
         if self._last > self._first:
             told["density"] = self.pitched * TICKS_PER_BEAT / (self._last - self._first)
-        if (articulation := self.articulation()) is not None:
-            told["articulation"] = articulation
+        if self._waited:
+            told["articulation"] = self._held / self._waited
         return told
-
-    def articulation(self) -> float | None:
-        """Tell the cue `articulation` alone; None before any part has started twice."""
-        return self._held / self._waited if self._waited else None
 
     def mode(self) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """Tell the mode, and the keys that it lies between: profiles (12,) of the best major and the best minor key.

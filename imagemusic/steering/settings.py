@@ -14,7 +14,7 @@ class SteeringOptions:
     notes: int = 256  # of a piece, from its start
     pictures: int = 100  # that pieces are composed for
     pieces: int = 8  # for each of them
-    rated_pictures: int = 100  # whose ratings are held against what they yield
+    rated_pictures: int = 300  # at most; whose ratings are held against what they yield
     seconds: float = 20.0  # length of a composed piece
     levels: int = 9  # of a dial that is turned
     dose_pictures: int = 8  # that contradict it, at each level
