@@ -1,45 +1,68 @@
-"""What a visitor asks for exactly: fields that are empty until somebody writes into one."""
+"""What a visitor asks for exactly: fields that are empty until somebody writes into one.
+
+Numbers are written into text boxes too: gradio's own number fields turn from empty to 0 when what holds them is opened.
+"""
 
 from typing import Any
 
 import gradio as gr
 
-from imagemusic.controls import POLYPHONY, TEMPO_BPM
+from imagemusic.errors import ConfigError
 
 MAX_BARS = 64  # one visitor must not keep the others waiting
 
 
-def add_exact() -> dict[str, gr.Textbox | gr.Number]:
+def add_exact() -> dict[str, gr.Textbox]:
     """Lay out the fields where the page is being built, closed at first; by the names in `ComposeOptions`."""
     with gr.Accordion("Exact", open=False, elem_id="exact"):
         with gr.Row():
-            key = _words("Key", "D dorian")
-            meter = _words("Meter", "3/4")
+            key = _field("Key", "D dorian")
+            meter = _field("Meter", "3/4")
         with gr.Row():
-            tempo_bpm = _number("Tempo, beats a minute", *TEMPO_BPM)
-            bars = _number("Bars, instead of seconds", 1, MAX_BARS)
-        instruments = _words("Instruments: these and no others", "piano, cello, drums")
+            tempo_bpm = _field("Beats a minute", "96")
+            bars = _field("Bars, not seconds", "16")
+        instruments = _field("Instruments: these and no others", "piano, cello, drums")
         with gr.Row():
-            pitch_range = _words("Range", "C3-C6")
-            polyphony = _number("Notes at once", *POLYPHONY)
+            pitch_range = _field("Range", "C3-C6")
+            polyphony = _field("Notes at once", "4")
     return {
         "key": key, "meter": meter, "tempo_bpm": tempo_bpm, "bars": bars, "instruments": instruments,
         "pitch_range": pitch_range, "polyphony": polyphony,
     }  # fmt: skip
 
 
-def exact_options(**fields: str | float | None) -> dict[str, Any]:
-    """Turn what the fields hold into fields of `ComposeOptions`: not the empty ones, nor seconds beside bars."""
-    given = {name: value for name, value in fields.items() if value not in (None, "")}
-    if "bars" in given:
-        given.pop("seconds", None)
-    return given
+def exact_options(*, seconds: float, tempo_bpm: str, bars: str, polyphony: str, **words: str) -> dict[str, Any]:
+    """Turn what the fields hold into fields of `ComposeOptions`: not the empty ones, nor seconds beside bars.
+
+    Raises:
+        ConfigError: a number is none, or asks for more bars than the page offers.
+    """
+    given: dict[str, Any] = {name: text for name, text in words.items() if text.strip()}
+    if tempo_bpm.strip():
+        given["tempo_bpm"] = _number("tempo", tempo_bpm)
+    if polyphony.strip():
+        given["polyphony"] = _whole("notes at once", polyphony)
+    if not bars.strip():
+        return given | {"seconds": seconds}
+    count = _whole("bars", bars)
+    if not 1 <= count <= MAX_BARS:
+        raise ConfigError(f"bars must be in 1..{MAX_BARS} on this page, got {count}")
+    return given | {"bars": count}
 
 
-def _words(label: str, example: str) -> gr.Textbox:
+def _number(what: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{what} must be a number, such as 96, got {text!r}") from error
+
+
+def _whole(what: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ConfigError(f"{what} must be a whole number, such as 4, got {text!r}") from error
+
+
+def _field(label: str, example: str) -> gr.Textbox:
     return gr.Textbox("", label=label, placeholder=example, max_lines=1, min_width=120)
-
-
-def _number(label: str, low: float, high: float) -> gr.Number:
-    whole = 0 if isinstance(low, int) else None
-    return gr.Number(None, label=label, minimum=low, maximum=high, precision=whole, min_width=120)

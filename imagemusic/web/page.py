@@ -72,11 +72,11 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         dials: list[str],
         key: str = "",
         meter: str = "",
-        tempo_bpm: float | None = None,
-        bars: int | None = None,
+        tempo_bpm: str = "",
+        bars: str = "",
         instruments: str = "",
         pitch_range: str = "",
-        polyphony: int | None = None,
+        polyphony: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (how gradio finds it)
     ) -> Iterator[tuple[Any, ...]]:
         if picture is None:

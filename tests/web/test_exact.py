@@ -1,17 +1,35 @@
-from imagemusic.web.exact import exact_options
+import pytest
 
-EMPTY = {"key": "", "meter": "", "tempo_bpm": None, "bars": None, "instruments": "", "polyphony": None}
+from imagemusic.errors import ConfigError
+from imagemusic.web.exact import MAX_BARS, exact_options
+
+EMPTY = {"key": "", "meter": "", "tempo_bpm": "", "bars": "", "instruments": "", "pitch_range": "", "polyphony": ""}
 
 
 def test_empty_fields_ask_for_nothing():
     assert exact_options(seconds=30, **EMPTY) == {"seconds": 30}
+    assert exact_options(seconds=30, **dict.fromkeys(EMPTY, " ")) == {"seconds": 30}
 
 
 def test_what_is_written_is_asked_for():
-    assert exact_options(seconds=30, **EMPTY | {"key": "D dorian", "polyphony": 0}) == {
-        "seconds": 30, "key": "D dorian", "polyphony": 0,
-    }  # fmt: skip
+    asked = EMPTY | {"key": "D dorian", "polyphony": "0", "tempo_bpm": " 96.5 "}
+    assert exact_options(seconds=30, **asked) == {"seconds": 30, "key": "D dorian", "polyphony": 0, "tempo_bpm": 96.5}
 
 
 def test_bars_take_the_place_of_seconds():
-    assert exact_options(seconds=30, **EMPTY | {"bars": 8}) == {"bars": 8}
+    assert exact_options(seconds=30, **EMPTY | {"bars": "8"}) == {"bars": 8}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        ("tempo_bpm", "fast", "tempo must be a number, such as 96, got 'fast'"),
+        ("bars", "2.5", "bars must be a whole number, such as 4, got '2.5'"),
+        ("bars", "0", f"bars must be in 1..{MAX_BARS} on this page, got 0"),
+        ("bars", str(MAX_BARS + 1), f"bars must be in 1..{MAX_BARS} on this page, got {MAX_BARS + 1}"),
+        ("polyphony", "many", "notes at once must be a whole number, such as 4, got 'many'"),
+    ],
+)
+def test_what_is_no_number_is_refused(field, text, message):
+    with pytest.raises(ConfigError, match=message):
+        exact_options(seconds=30, **EMPTY | {field: text})
