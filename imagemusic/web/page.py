@@ -38,6 +38,7 @@ MAX_UPLOAD = "40mb"
 MAX_WAITING = 16
 CACHE_SECONDS = 24 * 3600
 RECENT = 8  # pieces a visitor finds again
+SHOW_MUSIC = "() => { document.querySelector('#music').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         picture.upload(check_picture, picture, picture, api_visibility="private")
         follow_picture(controls, model, picture, seed)
         dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", api_visibility="private")
+        button.click(None, None, None, js=SHOW_MUSIC, api_visibility="private")
         button.click(
             compose,
             [
