@@ -20,7 +20,7 @@ from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.token_decoder import IGNORED, TokenDecoder, TokenSource, TokenState, token_nats
 from imagemusic.research.decoders.tokens import Tokens
 from imagemusic.research.decoders.variants import Variant, fitting_width
-from imagemusic.training.batches import BatchOptions, BatchSource
+from imagemusic.training.batches import BatchSource
 from imagemusic.training.evaluation import piece_nats, to_tensors
 
 TRIAL_PIECES = 40  # by which tokens a note are counted
@@ -30,6 +30,7 @@ class Learner(Protocol):
     """A net with its batches."""
 
     width: int
+    rate: float  # of learning, times that of all variants
 
     @property
     def net(self) -> nn.Module: ...
@@ -49,16 +50,17 @@ def make_learner(bench: Bench, variant: Variant, *, parameters: int, seed: int) 
     torch.manual_seed(seed)
     net = variant.make(bench, width)
     if isinstance(net, NoteDecoder):
-        return NoteLearner(bench, net, width, variant.batches(bench), seed)
+        return NoteLearner(bench, net, width, variant, seed)
     assert isinstance(net, TokenDecoder)
-    return TokenLearner(bench, net, width, variant.tokens, seed)
+    return TokenLearner(bench, net, width, variant, seed)
 
 
 class NoteLearner:
     """A decoder of note events, trained as `NoteTraining` does."""
 
-    def __init__(self, bench: Bench, net: NoteDecoder, width: int, options: BatchOptions, seed: int) -> None:
-        self.bench, self.net, self.width = bench, net, width
+    def __init__(self, bench: Bench, net: NoteDecoder, width: int, variant: Variant, seed: int) -> None:
+        self.bench, self.net, self.width, self.rate = bench, net, width, variant.rate
+        options = variant.batches(bench)
         self.source = BatchSource(bench.prepared, bench.training, bench.pictures, bench.layout, options, seed)
 
     def loss(self, step: int, carried: list[Tensor]) -> tuple[Tensor, list[Tensor], int]:
@@ -87,8 +89,9 @@ class NoteLearner:
 class TokenLearner:
     """An LSTM over tokens; its windows hold about as many notes as those of note events."""
 
-    def __init__(self, bench: Bench, net: TokenDecoder, width: int, tokens: str, seed: int) -> None:
-        self.bench, self.net, self.width, self.tokens = bench, net, width, bench.tokens[tokens]
+    def __init__(self, bench: Bench, net: TokenDecoder, width: int, variant: Variant, seed: int) -> None:
+        self.bench, self.net, self.width, self.rate = bench, net, width, variant.rate
+        self.tokens = bench.tokens[variant.tokens]
         trial = bench.training[:: max(1, len(bench.training) // TRIAL_PIECES)]
         self.tokens_per_row = sum(len(self.spell(p)) for p in trial) / sum(p.rows for p in trial)
         weights = np.array([bench.untold.corpus_weights.get(piece.corpus, 1.0) for piece in bench.training])

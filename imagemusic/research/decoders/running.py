@@ -121,7 +121,7 @@ def _train(
         net.train()
         torch.manual_seed(seed * 1_000_003 + step)  # dropout is a function of the step, or a resumed run would differ
         for group in optimizer.param_groups:
-            group["lr"] = options.rate(seen)
+            group["lr"] = learner.rate * options.rate(seen)
         with torch.autocast("cpu", torch.bfloat16):
             loss, carried, notes = learner.loss(step, carried)
         optimizer.zero_grad()

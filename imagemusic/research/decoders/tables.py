@@ -15,7 +15,8 @@ from imagemusic.research.decoders.running import RunOptions, bits
 from imagemusic.research.decoders.variants import VARIANTS
 from imagemusic.steering.intervals import bootstrap
 
-REFERENCE = {"decoders": "lstm", "conditions": "none"}  # what the others of a group are compared with
+# What the others of a group are compared with.
+REFERENCE = {"decoders": "lstm", "conditions": "none", "settings": "lstm"}
 
 
 def tabulate(bench: Bench, folder: Path, options: RunOptions) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def markdown(figures: dict[str, Any]) -> str:
         "",
     ]
     for group, reference in REFERENCE.items():
-        rows = {name: row for name, row in figures["variants"].items() if row["group"] == group}
+        rows = {name: row for name, row in figures["variants"].items() if group == row["group"] or name == reference}
         lines += [
             f"| {group} | | seeds | parameters | validation | test | more than `{reference}` | no drums | CPU s "
             "| notes/s |",

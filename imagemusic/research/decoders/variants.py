@@ -2,11 +2,13 @@
 
     decoders    other cores, heads, inputs and tokens; none is ever told a condition
     conditions  ways to tell the LSTM a condition; `none` has the same net and is never told one
+    settings    ways to train the LSTM of the first table
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,13 +45,16 @@ class Variant:
     layers: int = 2
     told: bool = False  # is there a condition in training?
     every_step: bool = True
+    dropout: float = DROPOUT
+    rate: float = 1.0  # of learning, times that of all
+    reads: Mapping[str, Any] = field(default_factory=dict)  # settings of its batches that differ
 
     def make(self, bench: Bench, width: int) -> nn.Module:
         """Make the net, `width` hidden units wide."""
         if self.net is None:
-            return TokenDecoder(bench.tokens[self.tokens].size, width, self.layers, DROPOUT)
+            return TokenDecoder(bench.tokens[self.tokens].size, width, self.layers, self.dropout)
         options = DecoderOptions(
-            hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=DROPOUT,
+            hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=self.dropout,
             condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
             condition_every_step=self.every_step, forget_events=0.1 if self.group == "conditions" else 0.0,
         )  # fmt: skip
@@ -57,8 +62,8 @@ class Variant:
 
     def batches(self, bench: Bench) -> BatchOptions:
         """How batches of note events are drawn: those of a twin differ in the condition alone."""
-        if self.group == "decoders":
-            return bench.untold
+        if self.group != "conditions":
+            return replace(bench.untold, **self.reads)
         return bench.told if self.told else replace(bench.told, drop_condition=1.0, rough=0.0, guessed=0.0)
 
 
@@ -68,6 +73,10 @@ def _decoder(about: str, net: type[NoteDecoder], layers: int = 2) -> Variant:
 
 def _condition(about: str, net: type[NoteDecoder] = NoteDecoder, *, told: bool = True, every: bool = True) -> Variant:
     return Variant(group="conditions", about=about, net=net, told=told, every_step=every)
+
+
+def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **reads: Any) -> Variant:
+    return Variant(group="settings", about=about, net=NoteDecoder, dropout=dropout, rate=rate, reads=reads)
 
 
 VARIANTS = {
@@ -85,6 +94,14 @@ VARIANTS = {
     "add": _condition("first state, added to each step and head: ours"),
     "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
     "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
+    "lstm-fresh": _setting("every window begins afresh: no state is carried over", drop_state=1.0),
+    "lstm-long": _setting("windows of 512 rows, 4 at a time: gradients reach further back", window=512, batch_size=4),
+    "lstm-one-key": _setting("no transposition", transpose=0),
+    "lstm-even": _setting("every corpus read once an epoch", corpus_weights={}),
+    "lstm-no-dropout": _setting("no dropout", dropout=0.0),
+    "lstm-dropout-20": _setting("dropout 0.2", dropout=0.2),
+    "lstm-rate-half": _setting("half the learning rate", rate=0.5),
+    "lstm-rate-double": _setting("twice the learning rate", rate=2.0),
 }
 
 

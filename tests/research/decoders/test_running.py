@@ -88,6 +88,17 @@ def test_an_untold_variant_sees_no_condition_and_a_told_one_does(bench):
         assert not any(batch.before["remaining"].any() for batch in batches)
 
 
+def test_a_setting_differs_from_the_lstm_in_that_alone(bench):
+    def first(name):
+        learner = make_learner(bench, VARIANTS[name], parameters=OPTIONS.parameters, seed=0)
+        return learner, learner.source.batch(1)
+
+    (usual, batch), (fresh, begun), (fast, same) = (first(name) for name in ("lstm", "lstm-fresh", "lstm-rate-double"))
+    assert not batch.fresh.all() and begun.fresh.all()
+    assert usual.rate == fresh.rate == fast.rate / 2 and usual.width == fresh.width == fast.width
+    assert all(np.array_equal(batch.before[name], same.before[name]) for name in batch.before)
+
+
 def test_every_learner_reads_about_as_many_notes_a_step(bench):
     seen = []
     for name in ("lstm", "remi"):
