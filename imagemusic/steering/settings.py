@@ -17,7 +17,7 @@ class SteeringOptions:
     rated_pictures: int = 300  # at most; whose ratings are held against what they yield
     seconds: float = 20.0  # length of a composed piece
     levels: int = 9  # of a dial that is turned
-    dose_pictures: int = 8  # that contradict it, at each level
+    dose_pictures: int = 16  # that contradict it, at each level
     edited_pictures: int = 16  # whose null edits are composed for
     corner_pieces: int = 8  # at each corner of the dials
     copied_pieces: int = 60  # searched for in the training set
