@@ -146,7 +146,7 @@ class RepetitionGuard:
     def costs(self, part: int) -> list[tuple[int, float]]:
         """List the worn-out pitches of a part and the nats that each costs."""
         length = len(self._recent.get(part, ()))
-        if length < self.memory // 2:
+        if length < self.memory // 4:  # too few for a loop; sparse music has few
             return []
         fair = self.share * length - 1
         return [(p, self.strength * (count - fair)) for p, count in self._counts[part].items() if count > fair]

@@ -19,7 +19,7 @@ class SteeringOptions:
     levels: int = 9  # of a dial that is turned
     dose_pictures: int = 16  # that contradict it, at each level
     edited_pictures: int = 16  # whose null edits are composed for
-    corner_pieces: int = 8  # at each corner of the dials
+    corner_pieces: int = 24  # at each corner of the dials
     copied_pieces: int = 60  # searched for in the training set
     gallery: int = 6
     workers: int = 1

@@ -132,10 +132,12 @@ def test_only_notes_of_late_are_counted():
 
 
 def test_a_few_notes_are_no_loop():
-    guard = RepetitionGuard(memory=8, share=0.28)
-    for _ in range(3):
+    guard = RepetitionGuard(memory=32, share=0.28)
+    for _ in range(7):
         guard.note(0, 60)
     assert guard.costs(0) == []
+    guard.note(0, 60)
+    assert guard.costs(0) != []
 
 
 @pytest.mark.parametrize(
