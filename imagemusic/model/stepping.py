@@ -162,17 +162,29 @@ class EventHeads:
                 scores[kinds == kind] = times(hidden[kinds == kind], weight) + bias
         return scores
 
+    def parts_after(self, rows: Indices, known: Sequence[Sequence[int]]) -> Array:
+        """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `tell` would take in of it."""
+        size = self._stepper.head_size
+        told = self._stepper.known[GAP].look_up(_halves(known))
+        weight, bias = self._stepper.heads[PART][0]
+        return times(np.maximum((self._left[rows, size:] + told)[:, :size], 0), weight) + bias
+
     def tell(self, column: int, known: Sequence[Sequence[int]]) -> None:
         """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""
         stepper = self._stepper
         if column == GAP:
-            known = [(gap, place, chroma & HALF_SET, chroma >> HALF) for gap, place, chroma in known]
+            known = _halves(known)
         elif column == PART:
             self._kinds = [stepper.kinds[part] for part, *_ in known]
         elif column == PITCH:
             kinds = zip(known, self._kinds, strict=True)
             known = [(pitch + stepper.pitches * kind, *others) for (pitch, *others), kind in kinds]
         self._left = self._left[:, stepper.head_size :] + stepper.known[column].look_up(known)
+
+
+def _halves(known: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Part the set of pitch classes, last of what is known with a gap, in two."""
+    return [(*others, chroma & HALF_SET, chroma >> HALF) for *others, chroma in known]
 
 
 def times(rows: Array, weight: Array) -> Array:

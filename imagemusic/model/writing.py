@@ -21,13 +21,14 @@ from imagemusic.model.engines import Array, State
 from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import SamplingOptions, draw, guide
 from imagemusic.model.seats import EventWriter, Job, Seat
-from imagemusic.model.stepping import PITCH, EventHeads, Reminder, Stepper
+from imagemusic.model.stepping import GAP, PART, PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
 FEW = 8  # pieces that a second table must have, to pay
 REPORT_EVERY = 16  # steps
 STRETCH = 16  # events after which feedback is asked for; in training the condition changes as often
 MAX_EVENTS = 20_000
+LEAST_SHARE = 1e-9  # of what a gap may mean; its log is finite
 Step: TypeAlias = tuple[EventHeads, State]
 
 
@@ -218,6 +219,9 @@ class _Table:
         if len(guided):
             scores, null = scores[: len(free)], scores[len(free) :]
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
+        if column == GAP:
+            for number, row in zip(free, scores, strict=True):
+                row[0] += self._holding_back(heads, number)
         seats = [self.seats[number] for number in free]
         for seat, row in zip(seats, scores, strict=True):
             seat.lean(column, row)
@@ -227,3 +231,17 @@ class _Table:
             for seat, pitch in zip(seats, drawn, strict=True):
                 seat.note(pitch)
         return drawn
+
+    def _holding_back(self, heads: EventHeads, number: int) -> float:
+        """Log of how likely it is that a seat means another note by the gap 0, near an end that must wait."""
+        waits = self.writers[number].stacked_before_end()
+        if waits is None:
+            return 0.0
+        known, parts = waits
+        guided = self._null_row[number] >= 0
+        rows = np.array([number, self._null_row[number]] if guided else [number])
+        scores = heads.parts_after(rows, [known] * len(rows)).astype(np.float64)
+        if guided:
+            scores = guide(scores[:1], scores[1:], self._settings[PART].scale[[number]])
+        weights = np.exp(scores[0] - scores[0].max())
+        return float(np.log(max(weights[parts].sum() / weights.sum(), LEAST_SHARE)))

@@ -6,7 +6,7 @@ was planned to end.  It also keeps the context that the decoder is fed.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,9 +26,11 @@ from imagemusic.music.codec import (
     START,
     TEMPO,
 )
+from imagemusic.music.ending import can_close, close, closing_tick
 from imagemusic.music.form import Form
 from imagemusic.music.limits import Mask, Plan, Stage
 
+NEAR_END = 8 * TICKS_PER_BEAT  # ticks
 
 def _one(size: int, *values: int) -> Mask:
     mask = np.zeros(size, bool)
@@ -124,13 +126,23 @@ class Writer:
         mask[0] = self.in_header or reach <= 0 or self._may_end() or self._may_stack()
         return mask
 
+    def stacked_before_end(self) -> tuple[Sequence[int], Mask] | None:
+        """Parts that may play with the last row, and what `known` would say of the gap 0, near an end that must wait.
+
+        An end has no gap.  So a decoder that feels the end coming chooses the gap 0, and where the end must wait it
+        would stack note upon note.  None where nothing is to be held back.
+        """
+        tick = self.running.tick
+        if self.in_header or self.plan.end - tick > NEAR_END or self._may_end() or not self._may_stack():
+            return None
+        return self._known_after(0, tick), self._stackable()
+
     def _may_end(self) -> bool:
         stage = self._stage
         if self.in_header or stage.waiting:
             return False
-        early = self.plan.end - stage.last_offset
-        on_beat = (stage.last_offset - self.running.origin) % TICKS_PER_BEAT == 0
-        if early == 0 or early <= self.plan.ending_slack and on_beat:
+        early = self.plan.end - closing_tick(stage, self.running)
+        if early <= self.plan.ending_slack and can_close(self.events, stage, self.running):
             return True
         return self.running.tick >= self.plan.end - 1 and not self._may_stack()  # nothing else is left to write
 
@@ -238,7 +250,7 @@ class Writer:
     def known(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
         """Indices of what has become known with a field, in the order of the decoder's stages."""
         if column == codec.GAP:
-            return self._now[0], self.running.place(self.tick), self.running.chroma(self.tick)
+            return self._known_after(self._now[0], self.tick)
         part = self._now[codec.PART]
         pitch, duration, velocity = self.running.last_note(part)
         if column == codec.PART:
@@ -246,6 +258,9 @@ class Writer:
         if column == codec.PITCH:
             return self._now[codec.PITCH], duration
         return self._now[codec.DURATION], velocity
+
+    def _known_after(self, gap: int, tick: int) -> tuple[int, int, int]:
+        return gap, self.running.place(tick), self.running.chroma(tick)
 
     def put(self, value: int) -> None:
         """Write the next field; the fifth completes the event."""
@@ -273,3 +288,5 @@ class Writer:
         running.add(event)  # type: ignore[arg-type]
         self._now = []
         self.finished = part == END
+        if self.finished:
+            close(self.events, self._stage, running)

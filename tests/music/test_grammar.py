@@ -172,13 +172,41 @@ def test_no_note_outlasts_the_piece():
     assert np.flatnonzero(writer.allowed(codec.DURATION)).tolist() == [0, 1, 2, 3]
 
 
-def test_a_piece_may_end_only_where_its_last_note_does():
-    writer = writer_of(PIANO, (0, 0, 60, 95, 20), end=96)
+@pytest.mark.parametrize(
+    ("duration", "changes", "may"),
+    [
+        pytest.param(95, {"end": 96}, True, id="where its last note does"),
+        pytest.param(94, {"end": 96}, True, id="less than a beat after it"),
+        pytest.param(71, {"end": 96}, False, id="not a beat after it"),
+        pytest.param(71, {"end": 96, "ending_slack": 24}, True, id="on a beat before what was asked"),
+        pytest.param(60, {"end": 120, "ending_slack": 24}, False, id="no earlier than may be"),
+        pytest.param(HOLD - 2, {"end": 192}, True, id="as long as a row can be"),
+    ],
+)
+def test_a_piece_may_end(duration, changes, may):
+    writer = writer_of(PIANO, (0, 0, 60, duration, 20), **changes)
     writer.put(0)
-    assert writer.allowed(codec.PART)[END]
-    writer = writer_of(PIANO, (0, 0, 60, 94, 20), end=96)
+    assert writer.allowed(codec.PART)[END] == may
+
+
+def test_the_notes_that_end_last_are_held_to_the_end():
+    chord = (0, 0, 60, 11, 20), (12, 0, 48, 5, 20), (0, 0, 52, 8, 20), (0, 0, 64, 8, 20)
+    writer = writer_of(PIANO, *chord, end=36)
+    for value in (0, END, 0, 0, 0):
+        writer.put(value)
+    assert writer.finished
+    assert [event[codec.DURATION] for event in writer.events[-5:-1]] == [11, 5, 23, 23]
+    assert decode(np.array(writer.events, np.int16)).end == 36
+
+
+def test_what_may_be_stacked_is_told_only_near_an_end_that_must_wait():
+    writer = writer_of(PIANO, (0, 0, 60, 11, 20), end=72)
+    known, parts = writer.stacked_before_end()
+    assert parts[0] and not parts[END]
     writer.put(0)
-    assert not writer.allowed(codec.PART)[END]
+    assert tuple(writer.known(codec.GAP)) == tuple(known)
+    for far in (writer_of(PIANO, (0, 0, 60, 11, 20), end=72 * 24), writer_of(PIANO, (0, 0, 60, 71, 20), end=72)):
+        assert far.stacked_before_end() is None  # not near, or free to end
 
 
 def test_a_rest_takes_the_longest_gap():

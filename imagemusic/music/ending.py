@@ -1,0 +1,48 @@
+"""How a piece ends: the tick at which it would close, and its last notes, held until then.
+
+A last chord that stops a little early would leave a decoder that feels the end with nothing to do but to play on.
+"""
+
+from collections.abc import Sequence
+
+from imagemusic.music import codec
+from imagemusic.music.canonical import TICKS_PER_BEAT
+from imagemusic.music.codec import DRUMS, MAX_DURATION, SLOTS
+from imagemusic.music.context import Running
+from imagemusic.music.limits import Stage
+
+Event = tuple[int, int, int, int, int]
+
+
+def closing_tick(stage: Stage, running: Running) -> int:
+    """Tell where the piece would close now: where it was planned to if that is near, else on the next beat."""
+    offset, end = stage.last_offset, stage.plan.end
+    return end if end - offset < TICKS_PER_BEAT else offset + (running.origin - offset) % TICKS_PER_BEAT
+
+
+def last_notes(events: Sequence[Event], stage: Stage, running: Running) -> list[int]:
+    """List the pitched notes that end last, as indices of events."""
+    found, tick, index = [], running.tick, len(events) - 1
+    while index >= 0 and tick + MAX_DURATION >= stage.last_offset:
+        gap, part, _, duration, _ = events[index]
+        pitched = part < SLOTS and running.programs[part] != DRUMS
+        if pitched and tick + duration + 1 == stage.last_offset:
+            found.append(index)
+        tick, index = tick - gap, index - 1
+    return found
+
+
+def can_close(events: Sequence[Event], stage: Stage, running: Running) -> bool:
+    """Tell whether the last notes end at the closing tick, or can be held until then."""
+    more = closing_tick(stage, running) - stage.last_offset
+    durations = [events[index][codec.DURATION] for index in last_notes(events, stage, running)] if more else []
+    return more == 0 or bool(durations) and max(durations) + more < MAX_DURATION
+
+
+def close(events: list[Event], stage: Stage, running: Running) -> None:
+    """Hold the last notes to the closing tick, in place, where they can be."""
+    if can_close(events, stage, running):
+        more = closing_tick(stage, running) - stage.last_offset
+        for index in last_notes(events, stage, running):
+            gap, part, pitch, duration, velocity = events[index]
+            events[index] = gap, part, pitch, duration + more, velocity
