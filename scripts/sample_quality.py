@@ -58,6 +58,7 @@ def figures_of(scores: Sequence[Score], groups: Sequence[str]) -> dict[str, Any]
     result: dict[str, Any] = {
         "pieces": len(scores),
         "empty": sum(not score.note_count for score in scores),
+        "end_in_a_stack": sum(metrics.ends_in_a_stack(score) for score in scores if score.note_count),
         "silent_over_4_bars": sum(metrics.longest_silence_bars(score) > 4 for score in scores),
         "notes_median": float(np.median([score.note_count for score in scores])),
         "bars": {name: metrics.summary(bars[:, i]) for i, name in enumerate(metrics.BAR_FIGURES)},

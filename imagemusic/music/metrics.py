@@ -15,6 +15,7 @@ WINDOW_BARS = 16
 WINDOW_NOTES = 32  # a window of fewer notes says nothing about repetition
 WORN_SHARE = 1 / 3
 LEAST_SHARE = 1e-4
+STACK = 8  # notes that start together; fewer are a chord
 
 
 def bar_length(score: Score) -> int:
@@ -30,6 +31,15 @@ def longest_silence_bars(score: Score) -> float:
     reached = np.maximum.accumulate(notes[:, ONSET] + notes[:, DURATION])
     gaps = notes[1:, ONSET] - reached[:-1]
     return float(max(gaps.max(initial=0), 0) / bar_length(score))
+
+
+def ends_in_a_stack(score: Score) -> bool:
+    """Tell whether more notes start together in the last two beats than in nearly all of the piece: half as many again
+    as in 99 % of its chords, and at least STACK."""
+    onsets, sizes = np.unique(np.concatenate([track.notes[:, ONSET] for track in score.tracks]), return_counts=True)
+    late = onsets >= score.end - 2 * score.ticks_per_beat
+    usual = float(np.quantile(sizes[~late], 0.99)) if (~late).any() else 1.0
+    return bool(sizes[late].max(initial=0) >= max(STACK, 1.5 * usual))
 
 
 def top_pitch_shares(score: Score, *, drums: bool = False) -> NDArray[np.float64]:

@@ -30,6 +30,13 @@ def test_the_longest_silence_counts_every_part():
     assert metrics.longest_silence_bars(Score([notes], meters=[Meter(0, 2, 4)])) == 10
 
 
+@pytest.mark.parametrize(("notes", "usual", "stacked"), [(8, 1, True), (7, 1, False), (9, 8, False), (12, 8, True)])
+def test_more_notes_at_the_end_than_ever_before_are_a_stack(notes, usual, stacked):
+    chords = [Note(24 * beat, 40 + i, 24) for beat in range(16) for i in range(usual)]
+    last = [Note(24 * 16, 40 + 3 * i, 24) for i in range(notes)]
+    assert metrics.ends_in_a_stack(Score([Track(chords), Track(last)])) is stacked
+
+
 def test_figures_of_four_bars_by_hand():
     score = Score([played([60, 62] * 16, length=24)])  # 32 eighths, each a beat long: two sound at once
     (row,) = metrics.bar_figures(score)
