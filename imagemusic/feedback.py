@@ -41,6 +41,7 @@ WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the o
 
 # Of every duration: how many times as long as a beat, in powers of two.
 _DOUBLINGS = np.log2(np.clip(np.arange(MAX_DURATION + 1) + 1, SHORTEST, MAX_DURATION) / TICKS_PER_BEAT)
+_CLASSES = np.append(np.arange(DRUMS) % 12, 12)  # pitch class of every pitch; drums have none
 
 Conditions = NDArray[np.float32]
 
@@ -107,7 +108,7 @@ class Feedback:
             mode, major, minor = self.heard.mode()
             drawn = WANTED_KEY * major - minor if self.mode > mode else major - WANTED_KEY * minor
             nats = trust * MODE_NATS * (self.mode - mode) * drawn
-            self.pitch_nats = np.append(np.resize(nats, DRUMS), 0.0)
+            self.pitch_nats = np.append(nats, 0.0)[_CLASSES]
         cues = self.heard.cues()
         if (lack := self._lack("articulation", cues)) is not None:
             self.length_nats = _bounded(trust * LENGTH_NATS * lack, MOST_LENGTH_NATS) * _DOUBLINGS

@@ -1,5 +1,6 @@
 """The cues of a piece while it is being written: those of music/dials.py, kept up to date note by note."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,7 +8,9 @@ from numpy.typing import NDArray
 
 from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS
-from imagemusic.music.dials import KEYS, MAX_HELD, key_correlations
+from imagemusic.music.dials import KEYS, MAX_HELD
+
+FLAT = 1e-9  # ticks: a profile that deviates by less has no key
 
 
 @dataclass(slots=True)
@@ -80,6 +83,9 @@ class Heard:
 
         The mode is the correlation with the first less that with the second; profiles have zero mean and length 1.
         """
-        best = key_correlations(self.profile[None])[0]
-        major, minor = (KEYS[kind, best[kind].argmax()] for kind in range(2))
-        return float(best[0].max() - best[1].max()), major, minor
+        centred = self.profile - self.profile.mean()
+        fits = KEYS @ centred  # (2, 12)
+        major, minor = fits.argmax(axis=1).tolist()
+        size = math.sqrt(centred @ centred)
+        margin = float(fits[0, major] - fits[1, minor]) / size if size > FLAT else 0.0
+        return margin, KEYS[0, major], KEYS[1, minor]
