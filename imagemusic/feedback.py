@@ -4,7 +4,7 @@
                           dials wanted ────┴─► wanted + gain (wanted - heard) ──► the condition of the next stretch
                                       mode ──► nats that each pitch class gains or loses
                               articulation ──► nats that longer notes gain or lose
-                                 polyphony ──► nats that another note at the same time gains or loses
+                                 polyphony ──► the same, and nats that another note at the same time gains or loses
 
 A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
 is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
@@ -13,7 +13,7 @@ minor key lose, and the other way round: about the gradient of Krumhansl's key-f
 arXiv:1912.02164, steer text by the gradient of a classifier.  The gradient alone can also make a piece less minor by
 notes of no key at all, which is why the wanted key counts for more.  The decoder follows articulation and polyphony,
 but not far enough; so while notes are too short, each doubling of their length gains, and while too few sound at once,
-another that starts with the last.
+longer notes and those that start together do.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +33,7 @@ LEAN_SLOW = 8  # the same for what the scores lean by
 LEAN_EVERY = 4  # events; a piece of half a minute may have no more than fifty
 MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
+OVERLAP = 0.5  # of that for polyphony that is lacking, as longer notes overlap
 MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
 TOGETHER_NATS = 2.0  # for each unit of polyphony that is lacking
 MOST_TOGETHER_NATS = 1.0
@@ -110,10 +111,10 @@ class Feedback:
             nats = trust * MODE_NATS * (self.mode - mode) * drawn
             self.pitch_nats = np.append(nats, 0.0)[_CLASSES]
         cues = self.heard.cues()
-        if (lack := self._lack("articulation", cues)) is not None:
-            self.length_nats = _bounded(trust * LENGTH_NATS * lack, MOST_LENGTH_NATS) * _DOUBLINGS
-        if (lack := self._lack("polyphony", cues)) is not None:
-            self.together_nats = _bounded(trust * TOGETHER_NATS * lack, MOST_TOGETHER_NATS)
+        articulation, polyphony = (self._lack(name, cues) or 0.0 for name in ("articulation", "polyphony"))
+        a_doubling = trust * LENGTH_NATS * (articulation + OVERLAP * polyphony)
+        self.length_nats = _bounded(a_doubling, MOST_LENGTH_NATS) * _DOUBLINGS
+        self.together_nats = _bounded(trust * TOGETHER_NATS * polyphony, MOST_TOGETHER_NATS)
 
     def _lack(self, name: str, cues: Mapping[str, float]) -> float | None:
         """Say by how much more of a dial is wanted than is heard; None where it is not wanted or cannot be told."""
