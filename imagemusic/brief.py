@@ -18,12 +18,16 @@ from imagemusic.model.reading import SEEN, Prior
 
 # Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
 SUMMED = ("valence", "arousal")
+# Source of a dial that the drawn piece does not know.  To a decoder its kind of music has no such dial: told one, it
+# would write another kind.  So feedback alone holds the piece to it.
+UNTOLD = "guessed"
 
 
 def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, options: ComposeOptions) -> dict[str, Dial]:
     """Settle every dial and the ensemble of a piece.
 
-    A tempo that nobody set follows the valence and arousal that someone did.
+    A tempo that nobody set follows the valence and arousal that someone did.  Loudness that the drawn piece does not
+    tell is guessed from the arousal.
     """
     given = dict(options.dials)
     if options.tempo_bpm is not None:
@@ -39,6 +43,8 @@ def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, option
     if pictured["tempo"] != seen_tempo:
         dials["tempo"] = Dial(pictured["tempo"], "implied")
     dials |= {name: Dial(value, "you") for name, value in given.items()}
+    if "loudness" not in dials and (loudness := prior.loudness_at(float(dials["arousal"].value))) is not None:
+        dials["loudness"] = Dial(loudness, UNTOLD)
     if options.playing is not None:
         dials["ensemble"] = Dial(options.playing, "you")
     return dials
@@ -51,7 +57,7 @@ def composing_condition(
     values = {
         name: float(dial.value)
         for name, dial in dials.items()
-        if not isinstance(dial.value, str) and name not in SUMMED
+        if not isinstance(dial.value, str) and name not in SUMMED and dial.source != UNTOLD
     }
     ensemble = dials.get("ensemble")
     return checkpoint.layout.vector(reading.embedding, values, str(ensemble.value) if ensemble else None)
@@ -62,14 +68,18 @@ def feedback_for(
 ) -> Feedback | None:
     """Make what holds a piece to the dials that its condition (C,) was laid out from; None where it is off.
 
-    A key that was asked for decides the mode.
+    A key that was asked for decides the mode, a limit to the notes at once the polyphony.
     """
     if not options.feedback:
         return None
     wanted = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
     if options.key:
         wanted.pop("mode", None)
-    return Feedback(wanted, checkpoint.scale, partial(checkpoint.layout.moved, condition), options.feedback)
+    if options.polyphony is not None:
+        wanted.pop("polyphony", None)
+    untold = frozenset(name for name, dial in dials.items() if dial.source == UNTOLD)
+    condition_of = partial(checkpoint.layout.moved, condition)
+    return Feedback(wanted, checkpoint.scale, condition_of, options.feedback, untold=untold)
 
 
 def picture_condition(

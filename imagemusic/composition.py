@@ -98,7 +98,7 @@ class Dial:
     """One number that shaped the music."""
 
     value: float | str  # -1..1, or the name of an ensemble
-    source: str  # "picture", "implied" or "you"
+    source: str  # "picture", "implied", "guessed" (see brief.py) or "you"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

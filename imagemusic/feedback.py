@@ -5,6 +5,7 @@
                                       mode ──► nats that each pitch class gains or loses
                               articulation ──► nats that longer notes gain or lose
                                  polyphony ──► the same, and nats that another note at the same time gains or loses
+                   loudness that is untold ──► nats that louder notes gain or lose
 
 A decoder follows the dials on average and drifts from them in a single piece; an integral controller (the piece so far
 is heard as a whole) takes the drift back.  The mode it hardly follows, since that lies in which notes are many over a
@@ -16,13 +17,13 @@ but not far enough; so while notes are too short, each doubling of their length 
 longer notes and those that start together do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SLOT, SLOTS, VELOCITY_STEP
+from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOT, SLOTS, VELOCITY, VELOCITY_STEP
 from imagemusic.music.dials import DialScale
 from imagemusic.music.heard import Heard
 
@@ -32,16 +33,20 @@ SLOW = 16  # notes: so many are trusted half when a condition is told, as before
 LEAN_SLOW = 8  # the same for what the scores lean by
 LEAN_EVERY = 4  # events; a piece of half a minute may have no more than fifty
 MODE_NATS = 12.0  # for each unit of mode that is lacking, and of a key's profile
+MOST_MODE_NATS = 2.5
 LENGTH_NATS = 1.5  # for each unit of articulation that is lacking, and each doubling of a note's length
 OVERLAP = 0.5  # of that for polyphony that is lacking, as longer notes overlap
 MOST_LENGTH_NATS = 1.0  # for a doubling; more makes sparse music of blips
 TOGETHER_NATS = 2.0  # for each unit of polyphony that is lacking
 MOST_TOGETHER_NATS = 1.0
+LOUDNESS_NATS = 1.0  # for each unit of loudness that is lacking and not told, and each eighth of the way up
+MOST_LOUDNESS_NATS = 1.0
 SHORTEST = 6  # ticks: notes below are not worth more than those
 WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the other being 1
 
 # Of every duration: how many times as long as a beat, in powers of two.
 _DOUBLINGS = np.log2(np.clip(np.arange(MAX_DURATION + 1) + 1, SHORTEST, MAX_DURATION) / TICKS_PER_BEAT)
+_LEVELS = np.linspace(-4, 4, SIZES[VELOCITY])
 _CLASSES = np.append(np.arange(DRUMS) % 12, 12)  # pitch class of every pitch; drums have none
 
 Conditions = NDArray[np.float32]
@@ -56,10 +61,13 @@ class Feedback:
         scale: DialScale,
         condition_of: Callable[[Mapping[str, float]], Conditions],
         gain: float,
+        *,
+        untold: Collection[str] = (),
     ) -> None:
-        """Hold to the dials wanted; `condition_of` lays out a condition (C,) with some of them moved."""
+        """Hold to the dials wanted; `condition_of` lays out a condition (C,) with some moved, but none of `untold`."""
         self.scale, self.condition_of, self.gain = scale, condition_of, gain
         self.wanted = {name: wanted[name] for name in HELD_TO if name in wanted}
+        self.untold = untold
         self.mode = scale.unsigned("mode", wanted["mode"]) if "mode" in wanted else None
         self.heard = Heard()
         self._tick = self._events = 0
@@ -67,6 +75,7 @@ class Feedback:
         self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
         self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
         self.length_nats: NDArray[np.float64] | None = None  # (193,) to be added to the scores of their durations
+        self.velocity_nats: NDArray[np.float64] | None = None  # (33,) to be added to the scores of velocities
         self.together_nats = 0.0  # to be added to the score of the gap 0
 
     def hear(self, event: tuple[int, int, int, int, int]) -> None:
@@ -90,7 +99,7 @@ class Feedback:
     def condition(self) -> Conditions:
         """Lay out the condition (C,) of the next events."""
         trust, cues = self._trust(SLOW), self.heard.cues()
-        lacks = {name: self._lack(name, cues) for name in self.wanted}
+        lacks = {name: self._lack(name, cues) for name in self.wanted.keys() - set(self.untold)}
         told = {
             name: _bounded(self.wanted[name] + trust * lack, FURTHEST)
             for name, lack in lacks.items()
@@ -103,18 +112,21 @@ class Feedback:
         return self.gain * self.heard.pitched / (self.heard.pitched + slow)
 
     def _lean(self) -> None:
-        """See what pitches and lengths are worth to their dials."""
+        """See what pitches, lengths, velocities and notes together are worth to their dials."""
         trust = self._trust(LEAN_SLOW)
         if self.mode is not None and self.heard.pitched:
             mode, major, minor = self.heard.mode()
             drawn = WANTED_KEY * major - minor if self.mode > mode else major - WANTED_KEY * minor
-            nats = trust * MODE_NATS * (self.mode - mode) * drawn
+            nats = np.clip(trust * MODE_NATS * (self.mode - mode) * drawn, -MOST_MODE_NATS, MOST_MODE_NATS)
             self.pitch_nats = np.append(nats, 0.0)[_CLASSES]
         cues = self.heard.cues()
         articulation, polyphony = (self._lack(name, cues) or 0.0 for name in ("articulation", "polyphony"))
         a_doubling = trust * LENGTH_NATS * (articulation + OVERLAP * polyphony)
         self.length_nats = _bounded(a_doubling, MOST_LENGTH_NATS) * _DOUBLINGS
         self.together_nats = _bounded(trust * TOGETHER_NATS * polyphony, MOST_TOGETHER_NATS)
+        if "loudness" in self.untold:
+            a_step = _bounded(trust * LOUDNESS_NATS * (self._lack("loudness", cues) or 0.0), MOST_LOUDNESS_NATS)
+            self.velocity_nats = a_step * _LEVELS
 
     def _lack(self, name: str, cues: Mapping[str, float]) -> float | None:
         """Say by how much more of a dial is wanted than is heard; None where it is not wanted or cannot be told."""

@@ -1,4 +1,5 @@
-"""Compare decoders at one size, on the same notes: bits per note, seconds, notes a second; and ways to condition them.
+"""Compare decoders at one size, on the same notes: bits per note, seconds, notes a second.  Also ways to condition and
+to train one of them.
 
     python scripts/compare_decoders.py --notes 1_500_000
     python scripts/compare_decoders.py --notes 1_500_000 --only lstm remi-bpe --seeds 3

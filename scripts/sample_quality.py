@@ -58,7 +58,6 @@ def figures_of(scores: Sequence[Score], groups: Sequence[str]) -> dict[str, Any]
     result: dict[str, Any] = {
         "pieces": len(scores),
         "empty": sum(not score.note_count for score in scores),
-        "end_in_a_stack": sum(metrics.ends_in_a_stack(score) for score in scores if score.note_count),
         "silent_over_4_bars": sum(metrics.longest_silence_bars(score) > 4 for score in scores),
         "notes_median": float(np.median([score.note_count for score in scores])),
         "bars": {name: metrics.summary(bars[:, i]) for i, name in enumerate(metrics.BAR_FIGURES)},
@@ -123,6 +122,7 @@ def measure(
         playing = [str(one.dials["ensemble"].value) for one in composed]
         weights = alike_weights([piece.ensemble for piece in held_out], playing)
         result[name] = figures_of(scores, groups) | {
+            "end_in_a_stack": sum(metrics.ends_in_a_stack(score) for score in scores if score.note_count),
             "end_on_a_beat_within_a_second": sum(ends_well(score, options.seconds) for score in scores),
             "distance_to_held_out": distance_figures(table, real_table),
             "distance_with_ensembles_alike": distance_figures(table, real_table, weights),

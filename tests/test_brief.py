@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from imagemusic.brief import composing_condition, picture_condition, settle
-from imagemusic.composition import ComposeOptions
+from imagemusic.brief import UNTOLD, composing_condition, feedback_for, picture_condition, settle
+from imagemusic.composition import ComposeOptions, Dial
 from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
@@ -76,3 +76,27 @@ def test_a_picture_alone_tells_what_it_shows_and_how_sure_that_is(model, reading
         given, unsure = told[start + len(DIALS) :][: len(DIALS)], told[start + 2 * len(DIALS) :][: len(DIALS)]
         np.testing.assert_array_equal(given > 0, np.isin(DIALS, SEEN))
         assert (unsure > 0).any() != sure
+
+
+@pytest.mark.parametrize(
+    ("options", "free"), [({}, {"mode", "polyphony"}), ({"key": "C"}, {"polyphony"}), ({"polyphony": 2}, {"mode"})]
+)
+def test_what_is_asked_for_exactly_is_not_fed_back(model, reading, options, free):
+    options = ComposeOptions(**options)
+    dials = settle(model.checkpoint, model.prior, reading, options)
+    condition = composing_condition(model.checkpoint, reading, dials)
+    feedback = feedback_for(model.checkpoint, condition, dials, options)
+    held = {"polyphony"} & feedback.wanted.keys() | ({"mode"} if feedback.mode is not None else set())
+    assert held == free & dials.keys()
+
+
+def test_loudness_that_is_guessed_is_held_to_and_not_told(model, reading):
+    dials = settled(model, reading)
+    told = composing_condition(model.checkpoint, reading, dials)
+    guessed = dials | {"loudness": Dial(0.9, UNTOLD)}
+    without = {name: dial for name, dial in dials.items() if name != "loudness"}
+    np.testing.assert_array_equal(
+        composing_condition(model.checkpoint, reading, guessed), composing_condition(model.checkpoint, reading, without)
+    )
+    feedback = feedback_for(model.checkpoint, told, guessed, ComposeOptions())
+    assert feedback.wanted["loudness"] == 0.9 and feedback.untold == {"loudness"}

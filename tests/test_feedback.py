@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.feedback import FURTHEST, LEAN_EVERY, MOST_TOGETHER_NATS, Feedback
+from imagemusic.feedback import FURTHEST, LEAN_EVERY, MOST_MODE_NATS, MOST_TOGETHER_NATS, Feedback
 from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT
 from imagemusic.music.dials import CUES, DialScale
@@ -80,7 +80,7 @@ def test_a_mode_that_is_met_moves_no_pitch():
 
 
 def test_the_gain_says_how_firmly():
-    soft, firm = make(0.5, mode=1.0), make(2.0, mode=1.0)
+    soft, firm = make(0.1, mode=0.5), make(0.4, mode=0.5)
     for feedback in (soft, firm):
         hear(feedback, [60, 63, 67] * 8)
     assert np.allclose(firm.pitch_nats, 4 * soft.pitch_nats)
@@ -107,6 +107,25 @@ def test_notes_that_are_too_short_gain_with_their_length():
     assert nats is not None and nats.shape == (HOLD + 1,)
     assert nats[TICKS_PER_BEAT - 1] == 0 < nats[2 * TICKS_PER_BEAT - 1] < nats[-1] == nats[-2]
     assert nats[47] == pytest.approx(-nats[11]) and nats[0] == nats[5]
+
+
+def test_no_pitch_is_as_good_as_forbidden():
+    feedback = make(5.0, mode=1.0)
+    hear(feedback, [60, 62, 63, 65, 67, 68, 70, 72, 67, 63, 60] * 4)
+    assert np.abs(feedback.pitch_nats).max() == MOST_MODE_NATS
+
+
+def test_a_dial_that_is_not_told_is_leaned_on_alone():
+    played = dict.fromkeys(CUES) | {"onset_rate": 1.0, "register": 60.0}
+    scale = DialScale.fit([played | {"loudness": 40.0 + level} for level in range(60)])
+    told, untold = (
+        Feedback({"loudness": 0.9}, scale, lambda moved: None, 1.0, untold=hidden) for hidden in ((), ("loudness",))
+    )
+    for feedback in (told, untold):
+        hear(feedback, [60] * 20)
+    assert told.velocity_nats is None and told_by(told).keys() == {"loudness"}
+    assert untold.velocity_nats is not None and told_by(untold) == {}
+    assert (np.diff(untold.velocity_nats) > 0).all() and abs(untold.velocity_nats.sum()) < 1e-9
 
 
 @pytest.mark.parametrize(("wanted", "sign"), [(1.0, 1), (-1.0, -1)])

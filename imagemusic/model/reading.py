@@ -57,21 +57,21 @@ class Prior:
         # Drums alone answer no picture unless someone asks for them.
         drums = layout.ensembles.index("drums") if "drums" in layout.ensembles else -1
         self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
-        self._fill()
+        loudness = self.dials[:, layout.dials.index("loudness")]
+        told = np.flatnonzero(self._complete & ~np.isnan(loudness))
+        arousal = self.dials[told, layout.dials.index("arousal")]
+        order = np.argsort(arousal, kind="stable")
+        self._arousal, self._loudness = arousal[order], loudness[told][order]
 
-    def _fill(self) -> None:
-        """Give complete pieces the dials that they do not know, from the piece that is nearest in arousal and does.
+    def loudness_at(self, arousal: float) -> float | None:
+        """Tell how loud the training piece is that is nearest in arousal; None where none tells.
 
         Most engraved music says nothing of loudness, which is much of what makes a piece excited.
         """
-        arousal = self.dials[:, self.layout.dials.index("arousal")]
-        for column in self.dials.T:
-            known = np.flatnonzero(self._complete & ~np.isnan(column))
-            lacking = np.flatnonzero(self._complete & np.isnan(column))
-            if len(known) and len(lacking):
-                known = known[np.argsort(arousal[known], kind="stable")]
-                middles = (arousal[known][1:] + arousal[known][:-1]) / 2
-                column[lacking] = column[known[np.searchsorted(middles, arousal[lacking])]]
+        if not len(self._arousal):
+            return None
+        place = int(np.searchsorted((self._arousal[1:] + self._arousal[:-1]) / 2, arousal))
+        return float(self._loudness[place])
 
     def spread(self, mean: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Rank predicted dials (3,) among those of pictures not trained on, so that they span -1..1 as music's do.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imagemusic.model.engines import Array
 from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, Scores
-from imagemusic.model.stepping import DURATION, GAP, PITCH
+from imagemusic.model.stepping import DURATION, GAP, PITCH, VELOCITY
 
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 
@@ -31,6 +31,8 @@ class EventWriter(Protocol):
     def implied(self, column: int) -> int | None: ...
     def allowed(self, column: int) -> NDArray[np.bool_]: ...
     def known(self, column: int) -> Sequence[int]: ...
+    @property
+    def may_end(self) -> bool: ...
     def stacked_before_end(self) -> tuple[Sequence[int], NDArray[np.bool_]] | None: ...
     def put(self, value: int) -> None: ...
     def guarded_part(self) -> int | None: ...
@@ -46,6 +48,8 @@ class Feedback(Protocol):
     def pitch_nats(self) -> NDArray[np.float64] | None: ...
     @property
     def length_nats(self) -> NDArray[np.float64] | None: ...
+    @property
+    def velocity_nats(self) -> NDArray[np.float64] | None: ...
     @property
     def together_nats(self) -> float: ...
     def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
@@ -87,6 +91,8 @@ class Seat:
         """Raise and lower some scores (V,) of a field, in place."""
         if column == GAP:
             self._lean_on_gaps(scores)
+        elif column == VELOCITY:
+            self._lean_on_velocities(scores)
         elif column in (PITCH, DURATION):
             part = self.job.writer.guarded_part()
             if part is None:  # drums and rows of the header have no pitch and no length
@@ -96,8 +102,12 @@ class Seat:
             elif self.job.feedback is not None and self.job.feedback.length_nats is not None:
                 scores += self.job.feedback.length_nats
 
+    def _lean_on_velocities(self, scores: Scores) -> None:
+        if self.job.feedback is not None and self.job.feedback.velocity_nats is not None:
+            scores += self.job.feedback.velocity_nats
+
     def _lean_on_gaps(self, scores: Scores) -> None:
-        if self.job.feedback is not None:
+        if self.job.feedback is not None and not self.job.writer.may_end:  # an end has no gap either
             scores[0] += self.job.feedback.together_nats
         recurrence = self.job.options.recurrence
         if recurrence and (gap := self.job.writer.gap_again()) is not None:

@@ -18,7 +18,7 @@ from imagemusic.model.engines import Array, State, Weights, make_engine
 from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, STAGES
 from imagemusic.model.graph import StepShape
 
-GAP, PART, PITCH, DURATION = (FIELDS.index(name) for name in ("gap", "part", "pitch", "duration"))
+GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
 CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
 HALF = CHROMA // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1

@@ -26,15 +26,18 @@ def last_notes(events: Sequence[Event], stage: Stage, running: Running) -> list[
     while index >= 0 and tick + MAX_DURATION >= stage.last_offset:
         gap, part, _, duration, _ = events[index]
         pitched = part < SLOTS and running.programs[part] != DRUMS
-        if pitched and tick + duration + 1 == stage.last_offset:
+        if pitched and tick + min(duration + 1, MAX_DURATION) == stage.last_offset:
             found.append(index)
         tick, index = tick - gap, index - 1
     return found
 
 
 def can_close(events: Sequence[Event], stage: Stage, running: Running) -> bool:
-    """Tell whether the last notes end at the closing tick, or can be held until then."""
-    more = closing_tick(stage, running) - stage.last_offset
+    """Tell whether the last notes end at the closing tick or can be held until then, and no stroke goes on after it."""
+    closing = closing_tick(stage, running)
+    if stage.last_stroke > closing:
+        return False
+    more = closing - stage.last_offset
     durations = [events[index][codec.DURATION] for index in last_notes(events, stage, running)] if more else []
     return more == 0 or bool(durations) and max(durations) + more < MAX_DURATION
 

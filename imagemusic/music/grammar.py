@@ -127,7 +127,7 @@ class Writer:
         return mask
 
     def stacked_before_end(self) -> tuple[Sequence[int], Mask] | None:
-        """Parts that may play with the last row, and what `known` would say of the gap 0, near an end that must wait.
+        """What `known` would say of the gap 0, and the parts that may then play, near an end that must wait.
 
         An end has no gap.  So a decoder that feels the end coming chooses the gap 0, and where the end must wait it
         would stack note upon note.  None where nothing is to be held back.
@@ -136,6 +136,11 @@ class Writer:
         if self.in_header or self.plan.end - tick > NEAR_END or self._may_end() or not self._may_stack():
             return None
         return self._known_after(0, tick), self._stackable()
+
+    @property
+    def may_end(self) -> bool:
+        """Tell whether the next row may be the end."""
+        return self._may_end()
 
     def _may_end(self) -> bool:
         stage = self._stage

@@ -52,6 +52,7 @@ class Stage:
     running: context.Running
     begun: bool = False  # whether anybody has played
     last_offset: int = 0  # tick at which the last note ends; drums count where they are alone
+    last_stroke: int = 0  # tick at which the last stroke of drums ends
     waiting: set[int] = field(default_factory=set)  # parts that must be heard and were not yet
     _held: dict[int, dict[int, int]] = field(default_factory=dict)  # part -> pitch -> offset
     _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
@@ -93,6 +94,8 @@ class Stage:
         held[pitch] = offset
         if duration == HOLD:
             self._tied[part, pitch] = offset
+        if self.is_drums(part):
+            self.last_stroke = max(self.last_stroke, offset)
         if not self.is_drums(part) or self.plan.drums_only:
             self.last_offset = max(self.last_offset, offset)
 

@@ -26,6 +26,7 @@ from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece
 from imagemusic.steering.measures import Measured, measured
 
+COMPOSING = 1  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
 CHUNK = 48  # pieces that a worker takes at a time, written side by side
 
 Report = Callable[[str], None]
@@ -42,7 +43,7 @@ class Job:
     def key(self, checkpoint_id: str) -> str:
         """Name what the piece depends on."""
         seen = self.reading
-        told = json.dumps([checkpoint_id, seen.hash, asdict(self.options), self.masked], sort_keys=True)
+        told = json.dumps([COMPOSING, checkpoint_id, seen.hash, asdict(self.options), self.masked], sort_keys=True)
         numbers = seen.embedding.tobytes() + seen.dial_mean.tobytes() + seen.dial_sd.tobytes()
         return hashlib.sha256(told.encode() + numbers).hexdigest()[:20]
 

@@ -9,7 +9,7 @@ REPORT/index.html            the same for people, with plots and a gallery
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from imagemusic.composition import ComposeOptions
 from imagemusic.data.dataset import PreparedSet
 from imagemusic.errors import DataError, OutputError
 from imagemusic.pipeline import ImageMusic
-from imagemusic.steering.composing import Composer, Job, Report, compose_jobs
+from imagemusic.steering.composing import COMPOSING, Composer, Job, Report, compose_jobs
 from imagemusic.steering.conditional import conditional_gap
 from imagemusic.steering.copying import copying
 from imagemusic.steering.gallery import gallery
@@ -67,7 +67,9 @@ def evaluate(
     if len(pictures) < FEWEST_PICTURES:
         raise DataError("a report needs two pictures at least, to swap them; this list has one")
     parts = _make_folder(out)
-    keep = _Keeper(parts, _key(model, usable, options, extras), report)
+    about = {"version": PARTS_VERSION, "model": model.checkpoint.id}
+    keep_scored = _Keeper(parts, _key(usable, options, extras, about), report)
+    keep = _Keeper(parts, _key(usable, options, extras, about | {"composing": COMPOSING}), report)
     with_music = [pair for pair in usable if pair.piece is not None]
     clips = read_clips(extras.ratings)
     ear = Ear(Judge.fit(clips) if clips else None)
@@ -91,7 +93,7 @@ def evaluate(
             return pools[0]
 
         if with_music:
-            figures["conditional_gap"] = keep(
+            figures["conditional_gap"] = keep_scored(
                 "conditional_gap", lambda: conditional_gap(model, with_music, options, report)
             )
         figures["dose_response"] = keep("dose_response", lambda: dose_response(model, composer, pictures, ear, options))
@@ -146,9 +148,9 @@ def _make_folder(out: Path) -> Path:
     return parts
 
 
-def _key(model: ImageMusic, pairs: list[Pair], options: SteeringOptions, extras: Extras) -> str:
+def _key(pairs: list[Pair], options: SteeringOptions, extras: Extras, about: Mapping[str, Any]) -> str:
     """Name all that a figure depends on; how many workers composed is not of it, nor what is shown."""
-    about = asdict(replace(options, workers=1, gallery=0)) | {"version": PARTS_VERSION, "model": model.checkpoint.id}
+    about = asdict(replace(options, workers=1, gallery=0)) | dict(about)
     about |= {"ratings": len(extras.ratings), "unconditional": str(extras.unconditional), "set": str(extras.prepared)}
     rows = [
         [pair.name, pair.reading.hash, pair.group, pair.genre, pair.valence, pair.arousal, pair.tempo_bpm,

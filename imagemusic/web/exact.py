@@ -31,23 +31,23 @@ def add_exact() -> dict[str, gr.Textbox]:
     }  # fmt: skip
 
 
-def exact_options(*, seconds: float, tempo_bpm: str, bars: str, polyphony: str, **words: str) -> dict[str, Any]:
+def exact_options(*, seconds: float, **fields: str | None) -> dict[str, Any]:
     """Turn what the fields hold into fields of `ComposeOptions`: not the empty ones, nor seconds beside bars.
 
     Raises:
         ConfigError: a number is none, or asks for more bars than the page offers.
     """
-    given: dict[str, Any] = {name: text for name, text in words.items() if text.strip()}
-    if tempo_bpm.strip():
-        given["tempo_bpm"] = _number("tempo", tempo_bpm)
-    if polyphony.strip():
-        given["polyphony"] = _whole("notes at once", polyphony)
-    if not bars.strip():
+    given: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text and text.strip()}
+    if "tempo_bpm" in given:
+        given["tempo_bpm"] = _number("tempo", given["tempo_bpm"])
+    if "polyphony" in given:
+        given["polyphony"] = _whole("notes at once", given["polyphony"])
+    if "bars" not in given:
         return given | {"seconds": seconds}
-    count = _whole("bars", bars)
-    if not 1 <= count <= MAX_BARS:
-        raise ConfigError(f"bars must be in 1..{MAX_BARS} on this page, got {count}")
-    return given | {"bars": count}
+    given["bars"] = _whole("bars", given["bars"])
+    if not 1 <= given["bars"] <= MAX_BARS:
+        raise ConfigError(f"bars must be in 1..{MAX_BARS} on this page, got {given['bars']}")
+    return given
 
 
 def _number(what: str, text: str) -> float:
@@ -58,10 +58,10 @@ def _number(what: str, text: str) -> float:
 
 
 def _whole(what: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ConfigError(f"{what} must be a whole number, such as 4, got {text!r}") from error
+    number = _number(what, text)
+    if not number.is_integer():
+        raise ConfigError(f"{what} must be a whole number, such as 4, got {text!r}")
+    return int(number)
 
 
 def _field(label: str, example: str) -> gr.Textbox:

@@ -7,17 +7,17 @@ from imagemusic.composition import Dial
 from imagemusic.looking import ends_of
 
 HEADINGS = {
-    "picture": "What it saw",
-    "implied": "What such music is like",
-    "you": "What you set",
+    ("picture",): "What it saw",
+    ("implied", "guessed"): "What such music is like",
+    ("you",): "What you set",
 }
 
 
 def dials_html(dials: Mapping[str, Dial]) -> str:
     """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for where it comes from."""
     parts = []
-    for source, heading in HEADINGS.items():
-        if rows := [_row(name, dial.value) for name, dial in dials.items() if dial.source == source]:
+    for sources, heading in HEADINGS.items():
+        if rows := [_row(name, dial.value) for name, dial in dials.items() if dial.source in sources]:
             parts += [f"<h4>{heading}</h4>", *rows]
     return f'<div class="dials">{"".join(parts)}</div>'
 

@@ -7,7 +7,7 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 
 LAYOUT = ConditionLayout(embedding_size=2, dials=DIALS, ensembles=ENSEMBLES)
-AROUSAL, TEMPO, LOUDNESS = (DIALS.index(name) for name in ("arousal", "tempo", "loudness"))
+AROUSAL = DIALS.index("arousal")
 PIECES = 60
 
 
@@ -34,21 +34,15 @@ def test_giving_a_dial_what_it_had_anyway_changes_nothing():
     prior = make_prior(loudness=np.where(np.arange(PIECES) % 2, np.nan, np.linspace(-1, 1, PIECES)))
     for seed in range(20):
         first = prior.draw(pictured(prior, seed), np.random.default_rng(seed))
-        for name in ("density", "loudness"):
+        for name in first.keys() & {"density", "loudness"}:
             assert prior.draw(pictured(prior, seed), np.random.default_rng(seed), given={name: first[name]}) == first
 
 
-def test_loudness_that_a_piece_does_not_know_is_that_of_the_one_nearest_in_arousal():
+def test_the_loudness_at_an_arousal_is_that_of_the_nearest_piece_that_tells():
     arousal = np.linspace(-1, 1, PIECES)
-    known = np.arange(PIECES) % 10 == 5
-    prior = make_prior(arousal=arousal, loudness=np.where(known, arousal, np.nan))
-    np.testing.assert_allclose(prior.dials[known, LOUDNESS], arousal[known])
-    assert np.abs(prior.dials[:, LOUDNESS] - arousal).max() <= 5.01 * (arousal[1] - arousal[0])
-
-
-def test_loudness_stays_unknown_where_no_piece_knows_it():
-    prior = make_prior(loudness=np.nan)
-    assert "loudness" not in prior.draw(pictured(prior, 0), np.random.default_rng(0))
+    prior = make_prior(arousal=arousal, loudness=np.where(np.arange(PIECES) % 10 == 5, arousal, np.nan))
+    assert prior.loudness_at(arousal[17]) == arousal[15] and prior.loudness_at(1.0) == arousal[55]
+    assert make_prior(loudness=np.nan).loudness_at(0.0) is None
 
 
 def test_drums_alone_are_drawn_only_for_who_asks():

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from imagemusic.model.engines import ENGINES
-from imagemusic.model.fields import FIELDS
-from imagemusic.model.stepping import times
+from imagemusic.model.fields import FIELDS, INPUTS
+from imagemusic.model.stepping import GAP, PART, times
 from imagemusic.music.codec import encode
 from imagemusic.training.batches import window_columns
 from tests import tiny
@@ -113,6 +113,16 @@ def test_rows_of_several_pieces_are_told_apart(stepper, conditions):
             np.testing.assert_array_equal(own.logits(column)[0], every[row])
         if column < len(FIELDS) - 1:
             heads.tell(column, [told[0][column], told[1][column], told[1][column]])
+
+
+def test_parts_after_a_gap_are_those_that_are_scored_once_it_is_told(stepper, conditions):
+    state, reminder = stepper.start(conditions)
+    heads, _ = stepper.step(state, reminder, [[0] * len(INPUTS)] * 2)
+    known = [(0, 3, 0b1001), (5, 7, 0b100000000001)]
+    told = heads.parts_after(np.array([0, 1]), known), heads.parts_after(np.array([1]), known[1:])
+    heads.tell(GAP, known)
+    np.testing.assert_array_equal(told[0], heads.logits(PART))
+    np.testing.assert_array_equal(told[1], heads.logits(PART)[1:])
 
 
 def test_a_stepper_keeps_no_state(stepper, piece, conditions):

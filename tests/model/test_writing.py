@@ -1,3 +1,5 @@
+import itertools
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -6,9 +8,10 @@ import pytest
 from imagemusic.model import writing
 from imagemusic.model.engines import ENGINES
 from imagemusic.model.sampling import RepetitionGuard, SamplingOptions
-from imagemusic.model.writing import Job, write_piece, write_pieces
+from imagemusic.model.seats import Seat
+from imagemusic.model.writing import Job, _Table, write_piece, write_pieces
 from imagemusic.music.canonical import nearest_tempo
-from imagemusic.music.codec import METERS, SLOTS, decode, meter_index
+from imagemusic.music.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMPO, decode, meter_index
 from imagemusic.music.context import context
 from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import SCORINGS
@@ -199,3 +202,34 @@ def test_progress_counts_events(onnx_stepper, decoder):
     )
     assert heard == list(range(16, len(writer.events) + 1, 16))
     assert heard
+
+
+class Leaning:
+    """Feedback that leans, and hears nothing."""
+
+    pitch_nats = length_nats = velocity_nats = None
+    together_nats = 0.75
+
+
+@pytest.mark.parametrize(("end", "may"), [(480, False), (24, True)])
+def test_notes_together_gain_unless_the_piece_may_end(decoder, end, may):
+    made = job(decoder, beats=end // 24)
+    header = (0, METER, meter_index(Meter(0, 4, 4)), 0, 0), (0, TEMPO, nearest_tempo(100), 0, 0), (0, SLOT, 0, 0, 0)
+    for value in itertools.chain(*header, (0, 0, 60, 23, 20)):
+        made.writer.put(value)
+    assert made.writer.may_end is may
+    scores = np.zeros(SIZES[GAP])
+    Seat(replace(made, feedback=Leaning())).lean(GAP, scores)
+    assert scores[0] == (0 if may else 0.75) and not scores[1:].any()
+
+
+def test_near_an_end_that_must_wait_the_gap_0_counts_for_what_it_may_mean(stepper, decoder):
+    made = job(decoder, beats=12)
+    table = _Table(stepper, deque([made]), 1, 1000)
+    near = []
+    while table.take_seats():
+        heads, state = table.step()
+        near.append((made.writer.stacked_before_end(), table._holding_back(heads, 0)))
+        table.write_event(heads, state)
+    assert all((waits is None) == (nats == 0.0) and nats <= 0 for waits, nats in near)
+    assert any(waits is not None for waits, _ in near) and any(waits is None for waits, _ in near)

@@ -181,6 +181,7 @@ def test_no_note_outlasts_the_piece():
         pytest.param(71, {"end": 96, "ending_slack": 24}, True, id="on a beat before what was asked"),
         pytest.param(60, {"end": 120, "ending_slack": 24}, False, id="no earlier than may be"),
         pytest.param(HOLD - 2, {"end": 192}, True, id="as long as a row can be"),
+        pytest.param(HOLD, {"end": 200}, False, id="not in the middle of a note of several rows"),
     ],
 )
 def test_a_piece_may_end(duration, changes, may):
@@ -197,6 +198,14 @@ def test_the_notes_that_end_last_are_held_to_the_end():
     assert writer.finished
     assert [event[codec.DURATION] for event in writer.events[-5:-1]] == [11, 5, 23, 23]
     assert decode(np.array(writer.events, np.int16)).end == 36
+
+
+@pytest.mark.parametrize(("stroke", "may"), [(16, True), (37, False)])
+def test_a_piece_does_not_close_before_its_last_stroke(stroke, may):
+    strokes = (16, 1, 36, 5, 20), (stroke - 16, 1, 38, 5, 20)
+    writer = writer_of(PIANO, DRUM_SLOT, (0, 0, 60, 20, 20), *strokes, end=72, ending_slack=48)
+    writer.put(0)
+    assert writer.allowed(codec.PART)[END] == may
 
 
 def test_what_may_be_stacked_is_told_only_near_an_end_that_must_wait():

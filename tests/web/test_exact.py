@@ -8,7 +8,8 @@ EMPTY = {"key": "", "meter": "", "tempo_bpm": "", "bars": "", "instruments": "",
 
 def test_empty_fields_ask_for_nothing():
     assert exact_options(seconds=30, **EMPTY) == {"seconds": 30}
-    assert exact_options(seconds=30, **dict.fromkeys(EMPTY, " ")) == {"seconds": 30}
+    for nothing in (" ", None):
+        assert exact_options(seconds=30, **dict.fromkeys(EMPTY, nothing)) == {"seconds": 30}
 
 
 def test_what_is_written_is_asked_for():
@@ -16,8 +17,9 @@ def test_what_is_written_is_asked_for():
     assert exact_options(seconds=30, **asked) == {"seconds": 30, "key": "D dorian", "polyphony": 0, "tempo_bpm": 96.5}
 
 
-def test_bars_take_the_place_of_seconds():
-    assert exact_options(seconds=30, **EMPTY | {"bars": "8"}) == {"bars": 8}
+@pytest.mark.parametrize("text", ["8", " 8 ", "8.0"])
+def test_bars_take_the_place_of_seconds(text):
+    assert exact_options(seconds=30, **EMPTY | {"bars": text}) == {"bars": 8}
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,8 @@ def test_bars_take_the_place_of_seconds():
         ("bars", "2.5", "bars must be a whole number, such as 4, got '2.5'"),
         ("bars", "0", f"bars must be in 1..{MAX_BARS} on this page, got 0"),
         ("bars", str(MAX_BARS + 1), f"bars must be in 1..{MAX_BARS} on this page, got {MAX_BARS + 1}"),
-        ("polyphony", "many", "notes at once must be a whole number, such as 4, got 'many'"),
+        ("polyphony", "many", "notes at once must be a number, such as 96, got 'many'"),
+        ("polyphony", "inf", "notes at once must be a whole number, such as 4, got 'inf'"),
     ],
 )
 def test_what_is_no_number_is_refused(field, text, message):

@@ -18,9 +18,9 @@ def test_its_ends_are_named():
 
 
 def test_dials_stand_under_where_they_come_from():
-    html = dials_html({"mode": Dial(0.1, "implied"), "valence": Dial(0.2, "picture")})
+    html = dials_html({"mode": Dial(0.1, "implied"), "loudness": Dial(0.1, "guessed"), "valence": Dial(0.2, "picture")})
     assert html.index("What it saw") < html.index("valence") < html.index("What such music is like")
-    assert html.index("What such music is like") < html.index("mode")
+    assert html.index("What such music is like") < html.index("mode") < html.index("loudness")
     assert "What you set" not in html
 
 

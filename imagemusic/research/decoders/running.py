@@ -65,7 +65,7 @@ def run_variant(
         ConfigError: the folder holds a run with other options.
     """
     folder = folder / f"{name}-{seed}"
-    settings = json.loads(json.dumps(asdict(options)))
+    settings = json.loads(json.dumps(asdict(options) | VARIANTS[name].training))
     if (folder / "result.json").exists():
         result: dict[str, Any] = json.loads((folder / "result.json").read_text())
         _check(result["options"], settings, folder)

@@ -57,7 +57,7 @@ def _results(folder: Path, name: str, settings: dict[str, Any], bench: Bench) ->
     """Read the runs of a variant with these settings, on the pieces of this bench."""
     found = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}-[0-9]*/result.json"))]
     pieces = {piece.id for piece in bench.test}
-    kept = (run for run in found if run["options"] == settings and run["test"].keys() == pieces)
+    kept = (run for run in found if settings.items() <= run["options"].items() and run["test"].keys() == pieces)
     return sorted(kept, key=lambda run: run["seed"])
 
 

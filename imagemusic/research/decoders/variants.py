@@ -49,6 +49,13 @@ class Variant:
     rate: float = 1.0  # of learning, times that of all
     reads: Mapping[str, Any] = field(default_factory=dict)  # settings of its batches that differ
 
+    @property
+    def training(self) -> dict[str, Any]:
+        """What of its training differs from that of all, for the record."""
+        usual = {"dropout": DROPOUT, "rate": 1.0, "reads": {}}
+        own = {"dropout": self.dropout, "rate": self.rate, "reads": dict(self.reads)}
+        return {name: value for name, value in own.items() if value != usual[name]}
+
     def make(self, bench: Bench, width: int) -> nn.Module:
         """Make the net, `width` hidden units wide."""
         if self.net is None:
@@ -94,7 +101,7 @@ VARIANTS = {
     "add": _condition("first state, added to each step and head: ours"),
     "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
     "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
-    "lstm-fresh": _setting("every window begins afresh: no state is carried over", drop_state=1.0),
+    "lstm-fresh": _setting("in training every window begins afresh: no state is carried over", drop_state=1.0),
     "lstm-long": _setting("windows of 512 rows, 4 at a time: gradients reach further back", window=512, batch_size=4),
     "lstm-one-key": _setting("no transposition", transpose=0),
     "lstm-even": _setting("every corpus read once an epoch", corpus_weights={}),

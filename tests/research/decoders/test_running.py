@@ -95,6 +95,7 @@ def test_a_setting_differs_from_the_lstm_in_that_alone(bench):
 
     (usual, batch), (fresh, begun), (fast, same) = (first(name) for name in ("lstm", "lstm-fresh", "lstm-rate-double"))
     assert not batch.fresh.all() and begun.fresh.all()
+    assert VARIANTS["lstm"].training == {} and VARIANTS["lstm-rate-double"].training == {"rate": 2.0}
     assert usual.rate == fresh.rate == fast.rate / 2 and usual.width == fresh.width == fast.width
     assert all(np.array_equal(batch.before[name], same.before[name]) for name in batch.before)
 
