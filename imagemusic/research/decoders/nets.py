@@ -2,7 +2,7 @@
 
     heads     IndependentHeads   no field is told of the fields before it
     inputs    FieldsAlone        a step reads the five fields of the row before, and nothing that follows from the rows
-    core      GRUDecoder, MinLSTMDecoder, TransformerDecoder
+    core      GRUDecoder, ResidualLSTMDecoder, MinLSTMDecoder, TransformerDecoder
 
 Each core keeps a `DecoderState`; what stands in its two tensors is said below.  The batch is their second axis.
 """
@@ -47,6 +47,28 @@ class GRUDecoder(NoteDecoder):
     def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         outputs, hidden = self.gru(steps, state.hidden)
         return outputs, DecoderState(hidden, state.cell)
+
+
+class ResidualLSTMDecoder(NoteDecoder):
+    """LSTM layers that add to what they read, normalised first: the blocks of the cores below, without their MLPs."""
+
+    def build_core(self, width: int) -> None:
+        layers = range(self.config.layers)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in layers)
+        self.lstms = nn.ModuleList(nn.LSTM(width, width, batch_first=True) for _ in layers)
+        self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(self.config.dropout)
+        for lstm in self.lstms:
+            nn.init.constant_(getattr(lstm, "bias_ih_l0")[width : 2 * width], 1.0)  # remember at first, as in the LSTM
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        after = []
+        for layer, (norm, lstm) in enumerate(zip(self.norms, self.lstms, strict=True)):
+            before = tuple(part[layer : layer + 1].to(steps.dtype) for part in state)
+            outputs, memory = lstm(norm(steps), before)
+            steps = steps + self.drop(outputs)
+            after.append(memory)
+        hidden, cell = (torch.cat(parts) for parts in zip(*after, strict=True))
+        return self.norm(steps), DecoderState(hidden, cell)
 
 
 class MinLSTMLayer(nn.Module):

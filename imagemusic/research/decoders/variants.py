@@ -22,6 +22,7 @@ from imagemusic.research.decoders.nets import (
     GRUDecoder,
     IndependentHeads,
     MinLSTMDecoder,
+    ResidualLSTMDecoder,
     TransformerDecoder,
 )
 from imagemusic.research.decoders.token_decoder import TokenDecoder
@@ -91,6 +92,7 @@ VARIANTS = {
     "lstm-independent": _decoder("the same, heads that are not told of each other", IndependentHeads),
     "lstm-fields": _decoder("ours without what follows from the notes before", FieldsAlone),
     "gru": _decoder("GRU, else ours", GRUDecoder),
+    "lstm-residual": _decoder("LSTM layers that add to what they read, normalised, else ours", ResidualLSTMDecoder),
     "minlstm": _decoder("minLSTM, else ours", MinLSTMDecoder, 3),
     "transformer": _decoder("causal Transformer, else ours", TransformerDecoder, 4),
     "transformer-fields": _decoder("the same without what follows", FieldsAloneTransformer, 4),
