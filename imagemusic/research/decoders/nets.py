@@ -58,7 +58,8 @@ class ResidualLSTMDecoder(NoteDecoder):
         self.lstms = nn.ModuleList(nn.LSTM(width, width, batch_first=True) for _ in layers)
         self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(self.config.dropout)
         for lstm in self.lstms:
-            nn.init.constant_(getattr(lstm, "bias_ih_l0")[width : 2 * width], 1.0)  # remember at first, as in the LSTM
+            bias = dict(lstm.named_parameters())["bias_ih_l0"]
+            nn.init.constant_(bias[width : 2 * width], 1.0)  # remember at first, as in the LSTM
 
     def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         after = []
