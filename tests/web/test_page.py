@@ -22,6 +22,8 @@ def start(port, checkpoint):
     """Start `imagemusic app` in a process of its own, as anyone would; gradio leaves event loops open in ours."""
     command = [sys.executable, "-m", "imagemusic", "app", "--port", str(port), "--checkpoint", str(checkpoint)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    # What a shell runs in the background ignores interrupts, and so would a child of these tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -35,7 +37,10 @@ def server(tiny_checkpoint):
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
         yield port
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()  # or leaving this block would wait for ever
     assert process.returncode == 0  # interrupting it is the normal way to end it
 
 
