@@ -19,6 +19,7 @@ from imagemusic.music.ensembles import Scoring
 
 Mask = NDArray[np.bool_]
 COMPASS = range(21, 109)  # the piano's, wide enough for every instrument
+MOST_AT_ONCE = 8  # notes that a part starts together; one in 50,000 chords of the training music has more
 LOWEST_DRUM, HIGHEST_DRUM = 27, 87  # the General MIDI drum map with its GS ends
 SIMPLE_METERS = tuple(i + 1 for i, (n, d) in enumerate(codec.METERS) if d in (2, 4, 8) and n in (2, 3, 4, 6, 9, 12))
 
@@ -54,6 +55,7 @@ class Stage:
     last_offset: int = 0  # tick at which the last note ends; drums count where they are alone
     last_stroke: int = 0  # tick at which the last stroke of drums ends
     waiting: set[int] = field(default_factory=set)  # parts that must be heard and were not yet
+    _chord: tuple[int, int, int] = (-1, -1, 0)  # tick and part of the last notes, and how many
     _held: dict[int, dict[int, int]] = field(default_factory=dict)  # part -> pitch -> offset
     _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
     _compass: Mask = field(init=False)
@@ -87,6 +89,7 @@ class Stage:
         offset = tick + min(duration + 1, MAX_DURATION)
         self.begun = True
         self.waiting.discard(part)
+        self._chord = tick, part, self._chord[2] + 1 if self._chord[:2] == (tick, part) else 1
         held = self._held.setdefault(part, {})
         if len(held) > 8:
             for gone in [other for other, end in held.items() if end <= tick]:
@@ -193,7 +196,8 @@ class Stage:
         mask = self.playable(tick)
         if part < SLOTS:
             mask[:part] = False
-            mask[part] = mask[part] and self.open(part, tick, above=pitch).any()
+            full = self._chord == (tick, part, MOST_AT_ONCE)
+            mask[part] = mask[part] and not full and self.open(part, tick, above=pitch).any()
         return mask
 
     def open(self, part: int, tick: int, above: int = -1) -> Mask:

@@ -7,7 +7,7 @@ from imagemusic.music.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, d
 from imagemusic.music.context import context
 from imagemusic.music.ensembles import SCORINGS, ensemble_of
 from imagemusic.music.grammar import Plan, Writer
-from imagemusic.music.limits import SIMPLE_METERS
+from imagemusic.music.limits import MOST_AT_ONCE, SIMPLE_METERS
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.tiny import written
 
@@ -216,6 +216,17 @@ def test_what_may_be_stacked_is_told_only_near_an_end_that_must_wait():
     assert tuple(writer.known(codec.GAP)) == tuple(known)
     for far in (writer_of(PIANO, (0, 0, 60, 11, 20), end=72 * 24), writer_of(PIANO, (0, 0, 60, 71, 20), end=72)):
         assert far.stacked_before_end() is None  # not near, or free to end
+
+
+def test_a_part_starts_no_more_notes_together_than_hands_can():
+    chord = [(0, 0, 40 + 3 * note, 11, 20) for note in range(MOST_AT_ONCE)]
+    for count, may in ((MOST_AT_ONCE - 1, True), (MOST_AT_ONCE, False)):
+        writer = writer_of(PIANO, PIANO, *chord[:count])
+        writer.put(0)
+        assert writer.allowed(codec.PART)[:2].tolist() == [may, True]  # another part may join
+    writer = writer_of(PIANO, *chord, (12, 0, 60, 11, 20))
+    writer.put(0)
+    assert writer.allowed(codec.PART)[0]
 
 
 def test_a_rest_takes_the_longest_gap():
