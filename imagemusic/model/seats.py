@@ -107,8 +107,9 @@ class Seat:
             scores += self.job.feedback.velocity_nats
 
     def _lean_on_gaps(self, scores: Scores) -> None:
-        if self.job.feedback is not None and not self.job.writer.may_end:  # an end has no gap either
-            scores[0] += self.job.feedback.together_nats
+        feedback = self.job.feedback
+        if feedback is not None and feedback.together_nats and not self.job.writer.may_end:  # an end has no gap either
+            scores[0] += feedback.together_nats
         recurrence = self.job.options.recurrence
         if recurrence and (gap := self.job.writer.gap_again()) is not None:
             scores[gap] += recurrence

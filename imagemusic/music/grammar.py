@@ -123,7 +123,7 @@ class Writer:
                 mask[1 : max(min(stage.latest_drums - tick, reach), 0) + 1] = True
                 if reach >= MAX_GAP:
                     mask[MAX_GAP] = True
-        mask[0] = self.in_header or reach <= 0 or self._may_end() or self._may_stack()
+        mask[0] = self.in_header or reach <= 0 or self.may_end or self._may_stack()
         return mask
 
     def stacked_before_end(self) -> tuple[Sequence[int], Mask] | None:
@@ -133,16 +133,13 @@ class Writer:
         would stack note upon note.  None where nothing is to be held back.
         """
         tick = self.running.tick
-        if self.in_header or self.plan.end - tick > NEAR_END or self._may_end() or not self._may_stack():
+        if self.in_header or self.plan.end - tick > NEAR_END or self.may_end or not self._may_stack():
             return None
         return self._known_after(0, tick), self._stackable()
 
     @property
     def may_end(self) -> bool:
         """Tell whether the next row may be the end."""
-        return self._may_end()
-
-    def _may_end(self) -> bool:
         stage = self._stage
         if self.in_header or stage.waiting:
             return False
@@ -200,7 +197,7 @@ class Writer:
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
             mask = self._stackable().copy()
-            mask[END] = self._may_end()
+            mask[END] = self.may_end
         else:
             mask = stage.playable(tick)
         if gap == MAX_GAP:

@@ -19,7 +19,7 @@ from imagemusic.music.ensembles import Scoring
 
 Mask = NDArray[np.bool_]
 COMPASS = range(21, 109)  # the piano's, wide enough for every instrument
-MOST_AT_ONCE = 8  # notes that a part starts together; one in 50,000 chords of the training music has more
+MOST_AT_ONCE = 8  # notes that a part starts together; hardly a chord of the training music has more
 LOWEST_DRUM, HIGHEST_DRUM = 27, 87  # the General MIDI drum map with its GS ends
 SIMPLE_METERS = tuple(i + 1 for i, (n, d) in enumerate(codec.METERS) if d in (2, 4, 8) and n in (2, 3, 4, 6, 9, 12))
 
