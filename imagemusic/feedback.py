@@ -47,7 +47,7 @@ WANTED_KEY = 1.25  # weight of the nearest key of the wanted mode, that of the o
 # Of every duration: how many times as long as a beat, in powers of two.
 _DOUBLINGS = np.log2(np.clip(np.arange(MAX_DURATION + 1) + 1, SHORTEST, MAX_DURATION) / TICKS_PER_BEAT)
 _LEVELS = np.linspace(-4, 4, SIZES[VELOCITY])
-_CLASSES = np.append(np.arange(DRUMS) % 12, 12)  # pitch class of every pitch; drums have none
+_CLASSES = np.arange(DRUMS + 1) % 12  # pitch class of every pitch, and one of no pitch
 
 Conditions = NDArray[np.float32]
 
@@ -117,8 +117,9 @@ class Feedback:
         if self.mode is not None and self.heard.pitched:
             mode, major, minor = self.heard.mode()
             drawn = WANTED_KEY * major - minor if self.mode > mode else major - WANTED_KEY * minor
-            nats = np.clip(trust * MODE_NATS * (self.mode - mode) * drawn, -MOST_MODE_NATS, MOST_MODE_NATS)
-            self.pitch_nats = np.append(nats, 0.0)[_CLASSES]
+            nats = trust * MODE_NATS * (self.mode - mode) * drawn
+            self.pitch_nats = np.minimum(np.maximum(nats, -MOST_MODE_NATS), MOST_MODE_NATS).take(_CLASSES)
+            self.pitch_nats[DRUMS] = 0.0
         cues = self.heard.cues()
         articulation, polyphony = (self._lack(name, cues) or 0.0 for name in ("articulation", "polyphony"))
         a_doubling = trust * LENGTH_NATS * (articulation + OVERLAP * polyphony)

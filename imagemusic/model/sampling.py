@@ -36,6 +36,10 @@ class SamplingOptions:
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
     repetition_share: float = 0.4  # of a part's recent notes that a pitch may have before it is held back
 
+    def settings(self, field: str) -> tuple[float, float]:
+        """Temperature and top_p of a field."""
+        return self.temperatures.get(field, self.temperature), self.top_ps.get(field, self.top_p)
+
     def __post_init__(self) -> None:
         for table in (self.temperatures, self.top_ps):
             if unknown := sorted(set(table) - set(FIELDS)):
@@ -106,6 +110,26 @@ def draw(
         shares = np.add.accumulate(np.where(closer < kept[row], weights[row], 0))
         result[row] = _at(shares[None], uniforms[row, TRIES:] * shares[-1])[0]
     return result
+
+
+def draw_one(scores: Scores, allowed: NDArray[np.bool_], options: SamplingOptions, field: str, uniforms: Scores) -> int:
+    """Draw a value of one row (V,), as `draw` does but in fewer calls, with uniforms (DRAWS,)."""
+    temperature, top_p = options.settings(field)
+    if options.sampler == "nucleus":
+        weights = np.where(allowed, scores, -np.inf)
+        likeliest = weights.argmax()
+        weights -= weights[likeliest]
+        weights /= temperature
+        np.exp(weights, out=weights)
+        cumulative = np.add.accumulate(weights)
+        total = cumulative.item(-1)
+        for uniform in uniforms[:TRIES].tolist():
+            drawn = int(cumulative.searchsorted(uniform * total, side="right"))
+            if drawn == likeliest or np.vecdot(weights, weights > weights[drawn]) < top_p * total:
+                return drawn
+    typical = np.array([True]) if options.sampler == "typical" else None
+    rows = scores[None], allowed[None], np.array([temperature]), np.array([top_p]), typical, uniforms[None]
+    return int(draw(*rows)[0])
 
 
 def _at(cumulative: Scores, point: Scores) -> Indices:

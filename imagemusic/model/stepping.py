@@ -41,9 +41,13 @@ class _Tables:
             parts += [_sums(table[:HALF]), _sums(table[HALF:])] if name == "chroma" else [table]
         self._rows = np.concatenate(parts, dtype=np.float32)
         self._starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+        self._first_rows = self._starts.tolist()
 
     def look_up(self, indices: Sequence[Sequence[int]]) -> Array:
         """Sum the rows that indices (R, tables) name: (R, width)."""
+        if len(indices) == 1:
+            rows = [index + start for index, start in zip(indices[0], self._first_rows, strict=True)]
+            return np.add.reduce(self._rows.take(rows, axis=0), axis=0, keepdims=True)
         return np.add.reduce(self._rows.take(np.array(indices) + self._starts, axis=0), axis=1)
 
 
@@ -153,7 +157,8 @@ class EventHeads:
         hidden = np.maximum(left if rows is None else left[rows], 0)
         heads = self._stepper.heads[column]
         weight, bias = heads[0]
-        scores = times(hidden, weight) + bias
+        scores = times(hidden, weight)
+        scores += bias
         if column == PITCH and any(self._kinds):
             kinds = np.broadcast_to(self._kinds, len(self._left))
             kinds = kinds if rows is None else kinds[rows]
@@ -189,6 +194,8 @@ def _halves(known: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 
 def times(rows: Array, weight: Array) -> Array:
     """Multiply rows (R, K) by a matrix (K, V), each by itself: a product of many rows rounds in other ways."""
+    if len(rows) == 1:
+        return rows @ weight
     return np.matmul(rows[:, None, :], weight)[:, 0]
 
 

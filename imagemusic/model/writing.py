@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from imagemusic.model.engines import Array, State
 from imagemusic.model.fields import FIELDS
-from imagemusic.model.sampling import SamplingOptions, draw, guide
+from imagemusic.model.sampling import SamplingOptions, Scores, draw, draw_one, guide
 from imagemusic.model.seats import EventWriter, Job, Seat
 from imagemusic.model.stepping import GAP, PART, PITCH, EventHeads, Reminder, Stepper
 
@@ -62,7 +62,7 @@ def write_pieces(
     count = 2 if len(jobs) >= 2 * FEW and (os.cpu_count() or 1) > 1 else 1
     tables = [_Table(stepper, waiting, min(-(-len(jobs) // count), SEATS // count), max_events) for _ in range(count)]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        run = pool.submit if count > 1 else _at_once
+        run: Callable[[Callable[[], Step]], Future[Step] | _Now] = pool.submit if count > 1 else _Now
         turns = deque((table, run(table.step)) for table in tables if table.take_seats())
         for turn in itertools.count(1):
             if not turns:
@@ -75,11 +75,11 @@ def write_pieces(
                 progress(sum(table.events for table in tables))
 
 
-def _at_once(work: Callable[[], Step]) -> "Future[Step]":
-    """Do some work here and now."""
-    done: Future[Step] = Future()
-    done.set_result(work())
-    return done
+class _Now:
+    """A step that is taken when it is asked for."""
+
+    def __init__(self, work: Callable[[], Step]) -> None:
+        self.result = work
 
 
 class _Settings(NamedTuple):
@@ -164,14 +164,15 @@ class _Table:
         self._null_row = np.where(guided, len(seats) + guided.cumsum() - 1, -1)
         self._guided = guided.nonzero()[0].tolist()
         typical = np.array([option.sampler == "typical" for option in options], bool)
+        pairs = [np.array([option.settings(field) for option in options]).reshape(-1, 2).T for field in FIELDS]
         self._settings = [
             _Settings(
-                np.array([option.temperatures.get(column, option.temperature) for option in options], float),
-                np.array([option.top_ps.get(column, option.top_p) for option in options], float),
+                temperature,
+                top_p,
                 typical if typical.any() else None,
                 np.array([option.guidance_scale for option in options], float),
             )
-            for column in FIELDS
+            for temperature, top_p in pairs
         ]
 
     def _of_rows(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
@@ -191,7 +192,37 @@ class _Table:
 
     def write_event(self, heads: EventHeads, state: State) -> None:
         """Draw every field of the next event of every piece."""
-        writers, self.state = self.writers, state
+        self.state = state
+        if len(self.seats) == 1:
+            self._write_alone(heads)
+        else:
+            self._write_together(heads)
+        for seat in self.seats:
+            if seat.job.feedback:
+                seat.job.feedback.hear(seat.job.writer.events[-1])
+        self.events += len(self.seats)
+
+    def _write_alone(self, heads: EventHeads) -> None:
+        """Draw every field of the next event of the one piece there is: the same in fewer calls."""
+        (seat,), (writer,) = self.seats, self.writers
+        options, chance = seat.job.options, seat.chance()[:, 0]  # (fields, DRAWS)
+        for column, name in enumerate(FIELDS):
+            value = writer.implied(column)
+            if value is None:
+                scores = heads.logits(column).astype(np.float64)
+                if self._guided:
+                    scores = guide(scores[:1], scores[1:], self._settings[column].scale)
+                self._lean(heads, column, 0, scores[0])
+                value = draw_one(scores[0], writer.allowed(column), options, name, chance[column])
+                if column == PITCH:
+                    seat.note(value)
+            writer.put(value)
+            if column < len(FIELDS) - 1:
+                heads.tell(column, [writer.known(column)])
+
+    def _write_together(self, heads: EventHeads) -> None:
+        """Draw every field of the next event of several pieces."""
+        writers = self.writers
         chance = np.concatenate([seat.chance() for seat in self.seats], axis=1)  # (fields, S, DRAWS)
         for column in range(len(FIELDS)):
             implied = [writer.implied(column) for writer in writers]
@@ -201,10 +232,6 @@ class _Table:
                 writer.put(next(drawn) if value is None else value)
             if column < len(FIELDS) - 1:
                 heads.tell(column, self._of_rows([writer.known(column) for writer in writers]))
-        for seat in self.seats:
-            if seat.job.feedback:
-                seat.job.feedback.hear(seat.job.writer.events[-1])
-        self.events += len(writers)
 
     def _draw(self, heads: EventHeads, column: int, free: list[int], chance: NDArray[np.float64]) -> list[int]:
         """Draw the next field for the seats that are free to choose."""
@@ -216,21 +243,23 @@ class _Table:
             settings, chance = settings.of(free), chance[free]
             writers, guided = [writers[number] for number in free], (nulls >= 0).nonzero()[0].tolist()
         scores = heads.logits(column, rows).astype(np.float64)
-        if len(guided):
+        if guided:
             scores, null = scores[: len(free)], scores[len(free) :]
             scores[guided] = guide(scores[guided], null, settings.scale[guided])
-        if column == GAP:
-            for number, row in zip(free, scores, strict=True):
-                row[0] += self._holding_back(heads, number)
-        seats = [self.seats[number] for number in free]
-        for seat, row in zip(seats, scores, strict=True):
-            seat.lean(column, row)
+        for number, row in zip(free, scores, strict=True):
+            self._lean(heads, column, number, row)
         allowed = np.array([writer.allowed(column) for writer in writers])
         drawn = draw(scores, allowed, settings.temperature, settings.top_p, settings.typical, chance).tolist()
         if column == PITCH:
-            for seat, pitch in zip(seats, drawn, strict=True):
-                seat.note(pitch)
+            for number, pitch in zip(free, drawn, strict=True):
+                self.seats[number].note(pitch)
         return drawn
+
+    def _lean(self, heads: EventHeads, column: int, number: int, scores: Scores) -> None:
+        """Raise and lower some scores (V,) of a field for a seat, in place."""
+        if column == GAP:
+            scores[0] += self._holding_back(heads, number)
+        self.seats[number].lean(column, scores)
 
     def _holding_back(self, heads: EventHeads, number: int) -> float:
         """Log of how likely it is that a seat means another note by the gap 0, near an end that must wait."""

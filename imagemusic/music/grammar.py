@@ -56,7 +56,7 @@ class Writer:
     _form: Form = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
     _before: tuple[int, ...] = ()
-    _stacked: tuple[int, Mask] = (-1, _ANY_LENGTH)  # after how many events, and what may stack then
+    _stacked: tuple[int, Mask, bool] = (-1, _ANY_LENGTH, True)  # after how many events, what may stack, and if any may
 
     def __post_init__(self) -> None:
         self._stage = Stage(self.plan, self.running)
@@ -150,13 +150,15 @@ class Writer:
 
     def _may_stack(self) -> bool:
         """Tell whether another note may start with the last one."""
-        return bool(self._stackable().any())
+        self._stackable()
+        return self._stacked[2]
 
     def _stackable(self) -> Mask:
         """Parts that may play with the last row; the mask is asked for twice an event, and not to be changed."""
         if self._stacked[0] != len(self.events):
             _, part, pitch, _, _ = self.events[-1]
-            self._stacked = len(self.events), self._stage.stackable(self.running.tick, part, pitch)
+            mask = self._stage.stackable(self.running.tick, part, pitch)
+            self._stacked = len(self.events), mask, bool(mask.any())
         return self._stacked[1]
 
     def _is_scored(self) -> bool:

@@ -59,6 +59,7 @@ class Stage:
     _held: dict[int, dict[int, int]] = field(default_factory=dict)  # part -> pitch -> offset
     _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
     _compass: Mask = field(init=False)
+    _highest: int = field(init=False)  # pitch of the compass
     _drum_map: Mask = field(init=False)
     _players: int = field(init=False)  # who must be heard
     _entry_ticks: int = field(init=False)  # between the latest entries of two of them
@@ -73,6 +74,7 @@ class Stage:
         self.plan = plan
         self._compass = np.zeros(SIZES[codec.PITCH], bool)
         self._compass[list(plan.pitches)] = True
+        self._highest = max(plan.pitches)
         self._players = len(plan.scoring.exactly) if plan.scoring else 0
         # Entries are due evenly over the first half, on beats where there are enough of them.
         self._entry_ticks = plan.end // 2 // max(self._players, 1)
@@ -197,8 +199,14 @@ class Stage:
         if part < SLOTS:
             mask[:part] = False
             full = self._chord == (tick, part, MOST_AT_ONCE)
-            mask[part] = mask[part] and not full and self.open(part, tick, above=pitch).any()
+            mask[part] = mask[part] and not full and self._is_open(part, tick, above=pitch)
         return mask
+
+    def _is_open(self, part: int, tick: int, above: int) -> bool:
+        """Tell whether `open` allows any pitch; most often its highest is free."""
+        highest = HIGHEST_DRUM if self.is_drums(part) else self._highest
+        free = highest > above and self._held.get(part, {}).get(highest, tick) <= tick
+        return free or bool(self.open(part, tick, above).any())
 
     def open(self, part: int, tick: int, above: int = -1) -> Mask:
         """Pitches above another that a part may strike at `tick`: those of its compass that it does not hold."""

@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.errors import ConfigError
 from imagemusic.model import sampling
-from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, guide
+from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, draw_one, guide
 
 
 def drawn(scores, allowed=None, *, temperature=1.0, top_p=1.0, typical=False, count=20_000, seed=0):
@@ -96,6 +96,22 @@ def test_a_row_is_drawn_the_same_whatever_is_beside_it(size):
             some = slice(first, first + number)
             parts = [setting[some] for setting in settings]
             assert draw(scores[some], allowed[some], *parts, uniforms[some]).tolist() == together[some].tolist()
+
+
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+@pytest.mark.parametrize("size", [22, 129, 193])
+def test_one_row_is_drawn_as_among_many(sampler, size):
+    rng = np.random.default_rng(size)
+    count = 120
+    scores, allowed = rng.normal(size=(count, size)) * 3, rng.random((count, size)) < 0.7
+    allowed[:, 0] = True
+    uniforms = rng.random((count, DRAWS))
+    for top_p in (0.1, 0.5, 0.9, 1.0):  # of the first, most tries are refused
+        options = SamplingOptions(temperature=0.8, top_p=0.3, top_ps={"pitch": top_p}, sampler=sampler)
+        settings = (np.full(count, 0.8), np.full(count, top_p), np.full(count, sampler == "typical"))
+        together = draw(scores, allowed, *settings, uniforms)
+        rows = zip(scores, allowed, uniforms, strict=True)
+        assert [draw_one(row, may, options, "pitch", chance) for row, may, chance in rows] == together.tolist()
 
 
 def test_guidance_of_one_gives_the_conditional_scores():

@@ -164,3 +164,14 @@ def test_drums_that_are_due_after_a_silence_follow_a_note():
 def test_a_piece_does_not_end_before_everybody_was_heard():
     writer = writer_of((0, 0, C4, 47, 20), scoring=scoring_for([0, 1]), end=48)
     assert codec.END not in allowed(writer, 0)
+
+
+@given(st.lists(st.integers(40, 52), max_size=6, unique=True), st.integers(-1, 54), st.booleans())
+def test_whether_any_pitch_is_open_is_told_as_the_pitches_themselves_tell(held, above, drums):
+    programs = (0, DRUMS) if drums else (0, 40)
+    writer = writer_of(scoring=scoring_for(programs), pitches=frozenset(range(44, 51)))
+    stage = writer._stage
+    for pitch in held:
+        stage.hear(0, pitch, 0, 23)
+    for part, tick in ((0, 0), (0, 23), (0, 24), (1, 0)):
+        assert stage._is_open(part, tick, above) == stage.open(part, tick, above).any()
