@@ -48,6 +48,9 @@ def layout():
     return ConditionLayout(embedding_size=EMBEDDING_SIZE, dials=DIALS, ensembles=ENSEMBLES)
 
 
+WINNER = {"residual": True, "condition_scales": True}  # what new models are trained with; see docs/decoders.md
+
+
 def decoder(seed=0, **changes):
     """An untrained decoder whose weights are float16 numbers, as those of a checkpoint are."""
     import torch
@@ -61,7 +64,12 @@ def decoder(seed=0, **changes):
             "hidden_size": 16, "layers": 2, "head_size": 8, "condition_hidden": 8, "dropout": 0.0,
         } | changes
     )  # fmt: skip
-    return NoteDecoder(config).half().float().eval()
+    made = NoteDecoder(config)
+    with torch.no_grad():
+        for name, value in made.named_parameters():
+            if "gains" in name or "norms" in name:  # which begin as ones and zeros, and would hide a mistake
+                value.add_(0.3 * torch.randn(value.shape))
+    return made.half().float().eval()
 
 
 def weights_of(module):

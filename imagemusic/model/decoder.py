@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
+from imagemusic.model.residual import ResidualLSTM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class DecoderConfig:
     head_size: int = 192
     condition_hidden: int = 256
     condition_every_step: bool = True  # False: the condition sets the first state only
+    condition_scales: bool = False  # the condition scales what heads start from, too
+    residual: bool = False  # each LSTM layer adds to what it reads
     dropout: float = 0.1
     forget_events: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
     drums: int = 128  # program whose pitches are not pitches
@@ -82,7 +85,8 @@ class NoteDecoder(nn.Module):
         self.build_core(hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.to_heads = nn.Linear(hidden, len(FIELDS) * head)
-        self.condition_to_heads = nn.Linear(config.condition_hidden, len(FIELDS) * head)
+        told = 2 if config.condition_scales else 1
+        self.condition_to_heads = nn.Linear(config.condition_hidden, told * len(FIELDS) * head)
         self.known = nn.ModuleDict()
         for stage, names in enumerate(self.stages):
             width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
@@ -97,9 +101,12 @@ class NoteDecoder(nn.Module):
     def build_core(self, width: int) -> None:
         """Make what turns steps (B, T, width) into outputs (B, T, H), and remembers; see `core`."""
         config, hidden = self.config, self.config.hidden_size
-        self.lstm = nn.LSTM(
-            width, hidden, config.layers, batch_first=True, dropout=config.dropout if config.layers > 1 else 0.0
-        )
+        self.lstm: nn.LSTM
+        if config.residual:
+            self.lstm = ResidualLSTM(hidden, config.layers, config.dropout)
+        else:
+            dropout = config.dropout if config.layers > 1 else 0.0
+            self.lstm = nn.LSTM(width, hidden, config.layers, batch_first=True, dropout=dropout)
         for layer in range(config.layers):
             # Remember at first: a forget gate that starts half shut hides everything older than a few events
             # (Jozefowicz, Zaremba & Sutskever 2015).
@@ -120,9 +127,12 @@ class NoteDecoder(nn.Module):
         return DecoderState(hidden, cell)
 
     def reminders(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn conditions (..., C) into what every step (..., H) and every head (..., 5K) is told; zeros when off."""
+        """Turn conditions (..., C) into what every step (..., H) and every head is told; zeros when off.
+
+        Heads are told shifts (..., 5K), or shifts and scales (..., 10K).
+        """
         if not self.config.condition_every_step:
-            shape, width = condition.shape[:-1], len(FIELDS) * self.config.head_size
+            shape, width = condition.shape[:-1], self.condition_to_heads.out_features
             return condition.new_zeros(*shape, self.config.hidden_size), condition.new_zeros(*shape, width)
         seen = functional.silu(self.condition(condition))
         return self.to_input(seen), self.condition_to_heads(seen)
@@ -160,8 +170,11 @@ class NoteDecoder(nn.Module):
         return step + told
 
     def tell_heads(self, heads: Tensor, told: Tensor) -> Tensor:
-        """Tell heads (B, T, 5K) what they are reminded of."""
-        return heads + told
+        """Tell heads (B, T, 5K) what they are reminded of: FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum."""
+        if not self.config.condition_scales:
+            return heads + told
+        shift, scale = told.chunk(2, dim=-1)
+        return heads * (1 + scale) + shift
 
     def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
         """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""

@@ -1,6 +1,6 @@
 """Engines: what runs the LSTM of one step, each row by itself.
 
-    gates (R, 4H), state ──► engine ──► heads (R, 5K), next state
+    gates (R, 4H or 5H), state ──► engine ──► heads (R, 5K), next state
 
 A row's numbers must not depend on the rows beside it, or a piece would change with the batch that it is written in.
 Matrix products differ in their last bits with the number of rows, library by library and processor by processor; so
@@ -37,7 +37,7 @@ class Engine(Protocol):
     name: str
 
     def run(self, gates: Array, state: State) -> tuple[Array, State]:
-        """Take the first layer's input (R, 4H); return the heads' input (R, 5K) and the next state."""
+        """Take what the step is fed (R, 4H or 5H); return the heads' input (R, 5K) and the next state."""
         ...
 
 
@@ -77,7 +77,7 @@ class TorchEngine:
         import torch
 
         self.torch = torch
-        self.layers = shape.layers
+        self.shape = shape
         self.weights = {name: torch.from_numpy(np.ascontiguousarray(weights[name])) for name in shape.weights()}
         self.name = f"torch {torch.__version__} fp32"
 
@@ -90,8 +90,10 @@ class TorchEngine:
         torch, weights = self.torch, self.weights
         after = []
         below = torch.from_numpy(gates)
+        if self.shape.residual:
+            below, stream = below.split([4 * self.shape.hidden_size, self.shape.hidden_size], dim=1)
         with torch.inference_mode():
-            for layer in range(self.layers):
+            for layer in range(self.shape.layers):
                 if layer:
                     bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
                     below = self._times(below, f"lstm.weight_ih_l{layer}") + bias
@@ -101,6 +103,10 @@ class TorchEngine:
                 kept = forget.sigmoid() * cell + inward.sigmoid() * new.tanh()
                 below = outward.sigmoid() * kept.tanh()
                 after += [below, kept]
+                if self.shape.residual:
+                    stream = (weights[f"lstm.gains.{layer}"] * stream if layer else stream) + below
+                    norm = (weights[f"lstm.norms.{layer}.{what}"] for what in ("weight", "bias"))
+                    below = torch.nn.functional.layer_norm(stream, stream.shape[1:], *norm)
             heads = self._times(below, "to_heads.weight") + weights["to_heads.bias"]
         return heads.numpy(), tuple(part.numpy() for part in after)
 
@@ -140,7 +146,7 @@ class RowsApart:
 def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
     """Tell whether the numbers of a row are the same, to the bit, whatever rows are run with it."""
     rng, most = np.random.default_rng(0), max(TRIED_ROWS)
-    sizes = [4 * shape.hidden_size] + [shape.hidden_size] * (2 * shape.layers)
+    sizes = [shape.fed] + [shape.hidden_size] * (2 * shape.layers)
     gates, *state = (rng.standard_normal((most, size), np.float32) for size in sizes)
 
     def run(first: int, last: int) -> list[Array]:

@@ -29,19 +29,26 @@ BLOCK = 64
 FULL_SCALE, ZERO = 127, 128  # of unsigned bytes that stand for -127..127
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StepShape:
     """What a step is made of."""
 
     layers: int
     hidden_size: int
     heads_size: int  # length of what all heads together start from, 5K
+    residual: bool = False  # see residual.py
+
+    @property
+    def fed(self) -> int:
+        """Length of what a step is fed: the first layer's gates, and its part in the stream where there is one."""
+        return (5 if self.residual else 4) * self.hidden_size
 
     @classmethod
     def of(cls, decoder: Mapping[str, Any]) -> "StepShape":
         """Read the table `decoder` of a checkpoint's settings."""
         heads_size = len(FIELDS) * decoder["head_size"]
-        return cls(layers=decoder["layers"], hidden_size=decoder["hidden_size"], heads_size=heads_size)
+        residual = decoder.get("residual", False)
+        return cls(decoder["layers"], decoder["hidden_size"], heads_size, residual)
 
     def weights(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every weight of a step, as the decoder stores them."""
@@ -52,6 +59,10 @@ class StepShape:
             if layer:
                 found[f"lstm.weight_ih_l{layer}"] = (gates, hidden)
                 found[f"lstm.bias_ih_l{layer}"] = found[f"lstm.bias_hh_l{layer}"] = (gates,)
+            if self.residual:
+                found[f"lstm.norms.{layer}.weight"] = found[f"lstm.norms.{layer}.bias"] = (hidden,)
+                if layer:  # the first is in what the step is fed
+                    found[f"lstm.gains.{layer}"] = (hidden,)
         return found | {"to_heads.weight": (self.heads_size, hidden), "to_heads.bias": (self.heads_size,)}
 
 
@@ -71,7 +82,7 @@ class _Graph:
 def step_graph(shape: StepShape, weights: Path, prefix: str = "decoder") -> bytes:
     """Spell the graph of one step, its weights `PREFIX.NAME` of float16 in the safetensors file `weights`.
 
-    gates (R, 4H), and hidden_0, cell_0, hidden_1, ... (R, H) -> heads (R, 5K), next_hidden_0, next_cell_0, ...
+    gates (R, 4H or 5H), hidden_0, cell_0, hidden_1, ... (R, H) -> heads (R, 5K), next_hidden_0, next_cell_0, ...
 
     Raises:
         ValueError: a weight is missing or misshapen.
@@ -94,8 +105,8 @@ def int8_step_graph(shape: StepShape, weights: Mapping[str, NDArray[np.float32]]
     The inputs of a product are rounded too, but each row by itself, so that rows know nothing of each other.
     """
     graph = _Graph(**{onnx_format.CONTRIB: 1})
-    for name in shape.weights():
-        if "bias" in name:
+    for name, size in shape.weights().items():
+        if len(size) == 1:
             graph.initializers.append(onnx_format.tensor(name, weights[name]))
         else:
             quantized, scales = quantize(weights[name])
@@ -129,9 +140,14 @@ def quantize(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np
 
 def _step(graph: _Graph, shape: StepShape, times: Callable[[str, str, str, str], str]) -> bytes:
     """Add the LSTM and the heads' first layer; `times(inputs, weight, added, output)` multiplies by a matrix."""
-    add, below, last = graph.add, "", range(shape.layers)
+    add, below, stream, last = graph.add, "", "", range(shape.layers)
+    driven = "gates"
+    if shape.residual:
+        graph.initializers.append(onnx_format.tensor("fed", np.array([4 * shape.hidden_size, shape.hidden_size])))
+        driven, stream = "driven", "carried_0"
+        add("Split", ["gates", "fed"], driven, stream, axis=1)
     for layer in last:
-        total = "gates"
+        total = driven
         if layer:
             bias = add("Add", [f"lstm.bias_ih_l{layer}", f"lstm.bias_hh_l{layer}"], f"bias_{layer}")
             total = times(below, f"lstm.weight_ih_l{layer}", bias, f"inward_{layer}")
@@ -145,11 +161,17 @@ def _step(graph: _Graph, shape: StepShape, times: Callable[[str, str, str, str],
         new = add("Mul", [i, g], f"new_{layer}")
         cell = add("Add", [kept, new], f"next_cell_{layer}")
         below = add("Mul", [o, add("Tanh", [cell], f"shown_{layer}")], f"next_hidden_{layer}")
+        if shape.residual:
+            if layer:
+                stream = add("Mul", [f"lstm.gains.{layer}", stream], f"carried_{layer}")
+            stream = add("Add", [stream, below], f"stream_{layer}")
+            norm = [f"lstm.norms.{layer}.{what}" for what in ("weight", "bias")]
+            below = add("LayerNormalization", [stream, *norm], f"normed_{layer}")
     times(below, "to_heads.weight", "to_heads.bias", "heads")
     states = [f"{kind}_{layer}" for layer in last for kind in ("hidden", "cell")]
     return onnx_format.model(
         "step", graph.nodes,
-        [onnx_format.value("gates", "R", 4 * shape.hidden_size),
+        [onnx_format.value("gates", "R", shape.fed),
          *(onnx_format.value(name, "R", shape.hidden_size) for name in states)],
         [onnx_format.value("heads", "R", shape.heads_size),
          *(onnx_format.value(f"next_{name}", "R", shape.hidden_size) for name in states)],

@@ -28,8 +28,9 @@ Indices = NDArray[np.int64]
 class Reminder(NamedTuple):
     """What the condition tells every step and every head."""
 
-    gates: Array  # (R, 4H), with the first layer's biases
-    heads: Array  # (R, 5K)
+    gates: Array  # (R, 4H or 5H), with the first layer's biases
+    heads: Array  # (R, 5K): what is added to ...
+    scales: Array  # (R, 5K): ... so many times what the heads start from; (R, 0) for once
 
 
 class _Tables:
@@ -71,15 +72,21 @@ class Stepper:
         self.weights, self.layers, self.hidden_size = weights, decoder["layers"], decoder["hidden_size"]
         self.head_size, self.pitches = decoder["head_size"], decoder["sizes"]["pitch"]
         self.condition_every_step = decoder["condition_every_step"]
+        self.condition_scales = decoder.get("condition_scales", False)
+        shape = StepShape.of(decoder)
         missing = [name for name in CONDITION_LAYERS for end in ("weight", "bias") if f"{name}.{end}" not in weights]
         if missing:
             raise KeyError(missing[0])
-        self._first = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T)  # (H, 4H)
+        first = [weights["lstm.weight_ih_l0"].T]
+        if shape.residual:  # what is read goes into the stream, too
+            first.append(np.diag(weights["lstm.gains.0"]))
+        self._first = np.ascontiguousarray(np.concatenate(first, axis=1))  # (H, 4H or 5H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
         self._condition, self._to_hidden, self._to_cell = (
             (np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
             for name in ("condition", "to_hidden", "to_cell")
         )
+        self._parts = shape.fed, shape.fed + shape.heads_size  # where heads and scales start in a reminder
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [
@@ -95,10 +102,10 @@ class Stepper:
         ]  # fmt: skip
         kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
-        self.engine = make_engine(engine, folder, weights, StepShape.of(decoder))
+        self.engine = make_engine(engine, folder, weights, shape)
 
     def _reminders(self) -> tuple[Array, Array]:
-        """Weight (K, 4H + 5K) and bias that turn a hidden condition into a reminder, gates and heads side by side."""
+        """Weight and bias that turn a hidden condition into a reminder: gates, heads and scales side by side."""
         names = ("to_input", "condition_to_heads")
         (to_input, input_bias), (to_heads, heads_bias) = (
             (self.weights[f"{name}.weight"].T, self.weights[f"{name}.bias"]) for name in names
@@ -108,6 +115,7 @@ class Stepper:
         if not self.condition_every_step:
             weight, bias = np.zeros_like(weight), np.zeros_like(bias)
         bias[: len(self._bias)] += self._bias
+        bias[self._parts[1] :] += 1
         return weight, bias
 
     def start(self, conditions: Array) -> tuple[State, Reminder]:
@@ -122,7 +130,7 @@ class Stepper:
         """Turn conditions (R, C) into what every step is reminded of."""
         gates, bias = self._to_reminders
         told = times(self._read(conditions), gates) + bias
-        return Reminder(*np.split(told, [4 * self.hidden_size], axis=1))
+        return Reminder(*np.split(told, self._parts, axis=1))
 
     def _read(self, conditions: Array) -> Array:
         """Turn conditions (R, C) into what the first state and the reminders are made of."""
@@ -141,6 +149,8 @@ class Stepper:
             for gap, part, pitch, *others, chroma in before
         ]
         heads, state = self.engine.run(reminder.gates + self._inputs.look_up(indices), state)
+        if self.condition_scales:
+            heads = heads * reminder.scales
         return EventHeads(self, heads + reminder.heads), state
 
 

@@ -107,7 +107,7 @@ class _Table:
         self.events = 0
         self.seats: list[Seat] = []
         self.state: State = ()
-        self.reminder = Reminder(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
+        self.reminder = Reminder(*[np.empty((0, 0), np.float32)] * 3)
 
     def take_seats(self) -> bool:
         """Fill the seats of finished pieces; tell whether anybody is seated."""

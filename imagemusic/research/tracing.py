@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from imagemusic.model.decoder import DecoderState, NoteDecoder
+from imagemusic.model.residual import ResidualLSTM
 
 GATES = ("input", "forget", "output")  # the fourth block of weights is the candidate, no gate
 BATCH = 32
@@ -32,7 +33,7 @@ class Trace:
 @torch.no_grad()
 def trace(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, counts: NDArray[np.bool_]) -> Trace:
     """Read columns (P, T) from conditions (P, C); gates are averaged over the steps that count (P, T)."""
-    layers, hidden_size = decoder.config.layers, decoder.config.hidden_size
+    lstm, layers, hidden_size = decoder.lstm, decoder.config.layers, decoder.config.hidden_size
     inputs, hidden = [], []
     sums, shut, open_ = (np.zeros((layers, 3, hidden_size)) for _ in range(3))
     for start in range(0, len(condition), BATCH):
@@ -41,10 +42,11 @@ def trace(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, co
         fed = feed_of(decoder, {name: column[part] for name, column in before.items()}, condition[part], state)
         inputs.append(fed.numpy())
         chosen = torch.from_numpy(counts[part])
-        outputs = []
+        outputs, stream = [], fed
         for layer in range(layers):
-            fed, gates = run_layer(decoder.lstm, layer, fed, state)
-            outputs.append(fed.numpy())
+            said, gates = run_layer(lstm, layer, fed, state)
+            outputs.append(said.numpy())
+            stream, fed = lstm.add(layer, stream, said) if isinstance(lstm, ResidualLSTM) else (said, said)
             for number, gate in enumerate(gates):
                 values = gate[chosen]
                 sums[layer, number] += values.sum(0).numpy()

@@ -65,6 +65,8 @@ class DecoderOptions:
     head_size: int = 192
     condition_hidden: int = 256
     condition_every_step: bool = True
+    condition_scales: bool = True
+    residual: bool = True
     dropout: float = 0.1
     forget_events: float = 0.0
 
@@ -110,5 +112,6 @@ def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderC
         first_header=codec.SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
+        condition_scales=options.condition_scales, residual=options.residual,
         dropout=options.dropout, forget_events=options.forget_events,
     )  # fmt: skip

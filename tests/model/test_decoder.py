@@ -13,9 +13,9 @@ def random_columns(names, batch=2, length=7, seed=0):
     return {name: torch.randint(0, sizes[name], (batch, length), generator=generator) for name in names}
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return tiny.decoder()
+@pytest.fixture(scope="module", params=[{}, tiny.WINNER], ids=["plain", "winner"])
+def decoder(request):
+    return tiny.decoder(**request.param)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from tests import tiny
 CLOSE = {"onnx": 1e-4, "torch": 1e-4, "int8": 0.02}  # logits of a tiny net are within 1 or so of 0
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return tiny.decoder(hidden_size=24)
+@pytest.fixture(scope="module", params=[{}, tiny.WINNER], ids=["plain", "winner"])
+def decoder(request):
+    return tiny.decoder(hidden_size=24, **request.param)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -80,8 +80,9 @@ def test_the_stepper_equals_the_model(decoder, stepper, piece, conditions):
         np.testing.assert_allclose(steps[name], one_pass[name], atol=close)
 
 
-def test_without_a_reminder_the_stepper_still_equals_the_model(piece, conditions, tmp_path):
-    module = tiny.decoder(condition_every_step=False, layers=1)
+@pytest.mark.parametrize("changes", [{}, tiny.WINNER], ids=["plain", "winner"])
+def test_without_a_reminder_the_stepper_still_equals_the_model(piece, conditions, tmp_path, changes):
+    module = tiny.decoder(condition_every_step=False, layers=1, **changes)
     one_pass = taught(module, piece, conditions)
     for engine, close in CLOSE.items():
         steps = stepped(tiny.stepper(module, engine, tmp_path), piece, conditions)

@@ -13,9 +13,9 @@ from imagemusic.training.evaluation import to_tensors
 from tests import tiny
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return tiny.decoder()
+@pytest.fixture(scope="module", params=[{}, tiny.WINNER], ids=["plain", "winner"])
+def decoder(request):
+    return tiny.decoder(**request.param)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,11 @@ def test_the_layers_written_out_say_what_torch_s_say(decoder, tables, condition)
     with torch.no_grad():
         fed = feed_of(decoder, tables[0], condition, state)
         outputs, _ = decoder.lstm(fed, tuple(state))
-        hidden = fed
+        stream = fed
         for layer in range(decoder.config.layers):
-            hidden, gates = run_layer(decoder.lstm, layer, hidden, state)
-    assert torch.allclose(hidden, outputs, atol=1e-5)
+            said, gates = run_layer(decoder.lstm, layer, fed, state)
+            stream, fed = decoder.lstm.add(layer, stream, said) if decoder.config.residual else (said, said)
+    assert torch.allclose(fed, outputs, atol=1e-5)
     assert len(gates) == 3
     assert all(gate.min() > 0 and gate.max() < 1 for gate in gates)
 

@@ -65,6 +65,7 @@ class Variant:
             hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=self.dropout,
             condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
             condition_every_step=self.every_step, forget_events=0.1 if self.group == "conditions" else 0.0,
+            residual=False, condition_scales=False,
         )  # fmt: skip
         return self.net(decoder_config(options, bench.layout))
 
