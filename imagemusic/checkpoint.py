@@ -23,14 +23,16 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.engines import DEFAULT, STEP, WEIGHTS
+from imagemusic.model.engines import DEFAULT
+from imagemusic.model.graph_files import ENCODER, STEP, WEIGHTS
 from imagemusic.model.stepping import Stepper
 from imagemusic.music.codec import CodecConfig
+from imagemusic.music.context import VOCABULARY
 from imagemusic.music.dials import DialScale
 
 FORMAT_VERSION = 2
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
-REQUIRED = ("config.json", WEIGHTS, "encoder.onnx")
+REQUIRED = ("config.json", WEIGHTS, ENCODER)
 TABLES = ("encoder", "decoder", "condition", "dials", "pictures")  # of config.json
 PRIOR = ("prior.dials", "prior.ensembles")
 
@@ -121,6 +123,8 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder}: made for another note codec {config.get('codec')}, need {codec}")
     if missing := [name for name in TABLES if not isinstance(config.get(name), dict)]:
         raise CheckpointError(f"{folder / 'config.json'}: damaged, {missing[0]!r} is missing")
+    if config["decoder"].get("sizes") != VOCABULARY:
+        raise CheckpointError(f"{folder}: its decoder has another vocabulary than this note codec")
     weights = _read_weights(folder / WEIGHTS)
     if missing := [name for name in PRIOR if name not in weights]:
         raise CheckpointError(f"{folder / WEIGHTS}: damaged, {missing[0]} is missing")
@@ -130,7 +134,14 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     if bad := [name for name, value in weights.items() if name not in PRIOR and not np.isfinite(value).all()]:
         raise CheckpointError(f"{folder / WEIGHTS}: {bad[0]} holds numbers that are not finite")
     kept = {name: value.astype(np.float32) for name, value in weights.items() if not name.startswith("encoder.")}
-    return Checkpoint(folder, config, kept, digest.hexdigest()[:12])
+    made = Checkpoint(folder, config, kept, digest.hexdigest()[:12])
+    try:
+        fits = made.layout.size == config["decoder"].get("condition_size")
+    except (KeyError, TypeError):
+        fits = False
+    if not fits:
+        raise CheckpointError(f"{folder / 'config.json'}: damaged, decoder and condition do not fit each other")
+    return made
 
 
 def _read_weights(path: Path) -> dict[str, NDArray[np.floating]]:
@@ -159,7 +170,7 @@ def write_checkpoint(
     """
     from safetensors.numpy import save_file
 
-    from imagemusic.model.graph import StepShape, point_into, step_graph
+    from imagemusic.model.graph import StepShape, point_into, repointed, step_graph
 
     waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     waiting.mkdir(parents=True)
@@ -171,7 +182,7 @@ def write_checkpoint(
         save_file(stored, waiting / WEIGHTS)
         (waiting / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
         pointing = point_into(encoder, waiting / WEIGHTS, "encoder")
-        (waiting / "encoder.onnx").write_bytes(pointing.SerializeToString())
+        (waiting / ENCODER).write_bytes(repointed(pointing.SerializeToString(), waiting / WEIGHTS, "encoder"))
         (waiting / STEP).write_bytes(step_graph(StepShape.of(config["decoder"]), waiting / WEIGHTS))
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")

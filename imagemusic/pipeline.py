@@ -89,7 +89,7 @@ class ImageMusic:
         """
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
-        reader = PictureReader(checkpoint.folder / "encoder.onnx", checkpoint.config["encoder"]["size"])
+        reader = PictureReader(checkpoint.folder, checkpoint.config["encoder"]["size"])
         return cls(checkpoint, checkpoint.stepper(engine), reader, prior)
 
     def describe(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,14 +24,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as imagemusic sets it, whi
 
 import numpy as np
 from PIL import Image
+from safetensors.numpy import save_file
 from timing import seconds_each
 
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import ConfigError
-from imagemusic.model.engines import DEFAULT
+from imagemusic.model.engines import DEFAULT, Engine, make_engine
 from imagemusic.model.fields import FIELDS, INPUTS
-from imagemusic.model.graph import BLOCK
+from imagemusic.model.graph import BLOCK, step_graph
+from imagemusic.model.graph_files import STEP, WEIGHTS
 from imagemusic.model.sampling import SamplingOptions
 from imagemusic.model.stepping import Stepper
 from imagemusic.model.writing import SEATS, write_piece
@@ -41,6 +44,7 @@ from imagemusic.planning import plan_piece
 
 REPEATS = 3
 WINDOW = 100
+FEW_HEADS = 8  # of the hundreds of numbers that all heads start from
 # Pieces and the seconds of music in each.  Seats that fall empty are filled, so 64 at a time takes more pieces.
 BATCHES = {1: (1, 60.0), 8: (8, 15.0), SEATS: (2 * SEATS, 6.0)}
 GUIDANCE = {"plain": 1.0, "guided": SamplingOptions().guidance_scale}
@@ -86,18 +90,36 @@ def read_bandwidth(size: int) -> float:
     return buffer.nbytes / fastest
 
 
-def floor(stepper: Stepper, bytes_each: float) -> dict[str, float]:
-    """Time the step of the LSTM for one row, and how long it takes to read its recurrent weights once.
+def without_heads(stepper: Stepper, name: str) -> Engine:
+    """Make the same step with next to nothing of the heads, which cannot be left out."""
+    shape = replace(stepper.shape, heads_size=FEW_HEADS)
+    weights = {
+        weight: stepper.weights[weight][: size[0]].astype(np.float16) for weight, size in shape.weights().items()
+    }
+    with TemporaryDirectory() as folder:
+        save_file({f"decoder.{weight}": values for weight, values in weights.items()}, Path(folder) / WEIGHTS)
+        (Path(folder) / STEP).write_bytes(step_graph(shape, Path(folder) / WEIGHTS))
+        return make_engine(name, Path(folder), {key: value.astype(np.float32) for key, value in weights.items()}, shape)
 
-    The step that is timed also holds the first layer of the heads, which the floor leaves out.
+
+def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
+    """Time the step of the LSTM alone for one row, and how long it takes to read its recurrent weights once.
+
+    The step as it is used also holds the first layer of the heads; it stands beside, as `with_heads_ms`.
     """
-    hidden, layers = stepper.hidden_size, stepper.layers
+    shape = stepper.shape
+    hidden, layers = shape.hidden_size, shape.layers
     weights = int((2 * layers - 1) * 4 * hidden * hidden * bytes_each)
-    gates, *state = (np.zeros((1, size), np.float32) for size in (4 * hidden, *[hidden] * (2 * layers)))
+    gates, *state = (np.zeros((1, size), np.float32) for size in (shape.fed, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
-    step = min(seconds_each(lambda: stepper.engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
+
+    def seconds(engine: Engine) -> float:
+        return min(seconds_each(lambda: engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
+
+    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
     return {
         "step_ms": 1000 * step,
+        "with_heads_ms": 1000 * whole,
         "recurrent_bytes": weights,
         "read_bytes_per_second": bandwidth,
         "floor_ms": 1000 * weights / bandwidth,
@@ -140,6 +162,7 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     condition = torch.zeros(1, decoder.config.condition_size)
     hidden, layers = decoder.config.hidden_size, decoder.config.layers
     inputs, state = torch.zeros(1, 1, hidden), tuple(torch.zeros(layers, 1, hidden) for _ in range(2))
+    plain = torch.nn.LSTM(hidden, hidden, layers, batch_first=True)
 
     def window_note() -> None:
         heads, _ = decoder(window, condition, decoder.initial_state(condition))
@@ -148,7 +171,7 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     with torch.inference_mode():
         recipes = {"window": seconds_each(window_note, 20)}
         torch.set_num_threads(1)
-        recipes["nn_lstm_step"] = seconds_each(lambda: decoder.lstm(inputs, state), 100)
+        recipes["nn_lstm_step"] = seconds_each(lambda: plain(inputs, state), 100)
     return recipes
 
 
@@ -170,7 +193,7 @@ def main() -> int:
         notes_per_second(model, reading, 8, 1.0, 0)  # whatever is done once is done
     latency = first_note_ms(default, reading)
     rates = throughput(models, reading)
-    steps = {name: floor(model.stepper, BYTES[name]) for name, model in models.items() if name != "torch"}
+    steps = {name: floor(model.stepper, name, BYTES[name]) for name, model in models.items() if name != "torch"}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     recipes = with_torch(default)
     alone, guided, together = (rates[DEFAULT][batch][kind] for batch, kind in
@@ -186,12 +209,13 @@ def main() -> int:
         "first_note_ms": latency,
         "peak_bytes": peak,
     }
+    engines = {name: model.stepper.engine for name, model in models.items()}
     figures = {
         "notes_per_second": rates,
         "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in BATCHES.items()},
         "steps": steps,
         "seconds_per_note": recipes,
-        "engines": {name: model.stepper.engine.name for name, model in models.items()},
+        "engines": {name: [type(engine).__name__, engine.name] for name, engine in engines.items()},
         "checkpoint": default.checkpoint.id,
         "busy": [round(load, 1) for load in os.getloadavg()],  # processes that wanted the cores meanwhile
         "measured_in_seconds": time.perf_counter() - started,

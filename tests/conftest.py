@@ -40,7 +40,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from tests import tiny
 
     layout = ConditionLayout(embedding_size=3, dials=DIALS, ensembles=ENSEMBLES)
-    decoder = tiny.decoder(condition_size=layout.size)
+    decoder = tiny.decoder(condition_size=layout.size, **tiny.WINNER)
     shape = decoder.config
     tunes = [
         Score([Track([Note(24 * i, pitch + i, 24, 60 + i) for i in range(8)])], [Tempo(0, bpm)])

@@ -140,6 +140,21 @@ def test_a_damaged_encoder_is_refused_in_one_line(copy):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["decoder.heads.gap.weight", "decoder.inputs.place.weight", "decoder.to_input.weight"])
+def test_a_weight_of_another_shape_is_refused(copy, name):
+    change_weight(copy, name, lambda values: values[:5])
+    with pytest.raises(CheckpointError, match=rf"misshapen \({name.removeprefix('decoder.')} is \(5, ") as caught:
+        ImageMusic.from_pretrained(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("changes", "reason"), [({"sizes": {"gap": 5}}, "vocabulary"), ({"condition_size": 7}, "fit")])
+def test_a_decoder_that_does_not_fit_is_refused(copy, changes, reason):
+    change_config(copy, decoder=open_checkpoint(copy).config["decoder"] | changes)
+    with pytest.raises(CheckpointError, match=reason):
+        open_checkpoint(copy)
+
+
 def test_a_damaged_step_is_made_again_with_a_notice(copy, tiny_checkpoint):
     (copy / "step.onnx").write_bytes(b"\x00" * 100)
     with pytest.warns(ImageMusicWarning, match=r"copy/step\.onnx: stale or damaged, made again"):

@@ -78,6 +78,7 @@ def test_the_last_line_of_the_benchmark_holds_the_headlines(tiny_checkpoint, tmp
     steps = figures["steps"][DEFAULT]
     assert steps["ratio"] == pytest.approx(steps["step_ms"] / steps["floor_ms"])
     assert headlines["floor_ratio"] == steps["ratio"]
+    assert steps["with_heads_ms"] > 0
 
 
 def test_reading_takes_time():

@@ -60,7 +60,7 @@ def decoder(seed=0, **changes):
     torch.manual_seed(seed)
     config = DecoderConfig(
         **{
-            "sizes": SIZES | {"remaining": context.REMAINING_SIZE}, "condition_size": layout().size,
+            "sizes": context.VOCABULARY, "condition_size": layout().size,
             "hidden_size": 16, "layers": 2, "head_size": 8, "condition_hidden": 8, "dropout": 0.0,
         } | changes
     )  # fmt: skip

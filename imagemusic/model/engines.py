@@ -8,10 +8,8 @@ an engine is tried when it is made.  Some kernels take two rows or four at once 
 are given full groups.  Where that does not help either, rows are run one at a time.
 """
 
-import os
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -19,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
-from imagemusic.model.graph import StepShape, int8_step_graph, step_graph
+from imagemusic.model.graph import StepShape, int8_step_graph
+from imagemusic.model.graph_files import sound_step
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 State: TypeAlias = tuple[Array, ...]  # hidden and cell (R, H) of each layer in turn
 
-STEP = "step.onnx"
-WEIGHTS = "model.safetensors"
 TRIED_ROWS = (2, 3, 8, 17)  # how many rows at once an engine is tried with
 GROUPS = (2, 4)  # rows that a kernel may take at once
 
@@ -161,23 +158,6 @@ def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
     )
 
 
-def sound_graph(folder: Path, shape: StepShape) -> bytes:
-    """Read step.onnx, or make it again where it does not belong to the weights beside it."""
-    path = folder / STEP
-    wanted = step_graph(shape, folder / WEIGHTS)
-    if path.is_file() and path.read_bytes() == wanted:
-        return wanted
-    warnings.warn(f"{path}: stale or damaged, made again from {WEIGHTS}", ImageMusicWarning, stacklevel=2)
-    waiting = path.with_name(f"{STEP}.{os.getpid()}.partial")
-    try:
-        waiting.write_bytes(wanted)
-        os.replace(waiting, path)
-    except OSError:  # a folder that is not ours to mend: what was made serves this once
-        with suppress(OSError):
-            waiting.unlink()
-    return wanted
-
-
 def _onnx(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
     return OnnxEngine(graph, shape, "fp32", folder)
 
@@ -215,7 +195,7 @@ def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> 
     for weight, size in shape.weights().items():
         if weights[weight].shape != size:
             raise ValueError(f"{weight} is {weights[weight].shape}, need {size}")
-    graph = sound_graph(folder, shape)  # whichever engine runs: the file is what other runtimes read
+    graph = sound_step(folder, shape)  # whichever engine runs: the file is what other runtimes read
     engine = _MAKERS[name](folder, graph, weights, shape)
     ways = (engine, *(FullGroups(engine, group) for group in GROUPS))
     return next((way for way in ways if keeps_rows_apart(way, shape)), RowsApart(engine))

@@ -195,6 +195,21 @@ def _stored(header: Mapping[str, Any], start: int, name: str, shape: tuple[int, 
     return Stored(file, start + entry["data_offsets"][0], shape)
 
 
+def repointed(graph: bytes, weights: Path, prefix: str) -> bytes:
+    """Spell a graph that `point_into` made again, for where its weights lie in the safetensors file `weights` now.
+
+    Raises:
+        ValueError: it is not a graph.
+    """
+    header, start = read_header(weights)
+
+    def find(name: str) -> Stored | None:
+        entry = header.get(f"{prefix}.{name.removesuffix('.f16')}") if name.endswith(".f16") else None
+        return entry and Stored(weights.name, start + entry["data_offsets"][0], tuple(entry["shape"]))
+
+    return onnx_format.repoint(graph, find)
+
+
 def point_into(model: "onnx.ModelProto", weights: Path, prefix: str) -> "onnx.ModelProto":
     """Replace every initializer NAME for which `weights` has a float16 tensor PREFIX.NAME by a reference to that.
 

@@ -7,7 +7,7 @@ The numbers below are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 FLOAT, UINT8, INT64, FLOAT16 = 1, 2, 7, 10  # TensorProto.DataType
 EXTERNAL = 1  # TensorProto.DataLocation
+GRAPH, INITIALIZER, NAME = 7, 5, 8  # fields of ModelProto, GraphProto, TensorProto
 ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS = 1, 2, 7  # AttributeProto.AttributeType
 DATA_TYPES = {"float32": FLOAT, "uint8": UINT8, "int64": INT64, "float16": FLOAT16}
 CONTRIB = "com.microsoft"  # operators that only ONNX Runtime has
@@ -89,6 +90,55 @@ def model(
     graph += [_message(11, each) for each in inputs] + [_message(12, each) for each in outputs]
     operators = [_message(8, _text(1, domain) + _number(2, version)) for domain, version in opsets.items()]
     return b"".join([_number(1, ir_version), _message(7, b"".join(graph)), *operators])
+
+
+def repoint(spelled: bytes, find: Callable[[str], Stored | None]) -> bytes:
+    """Spell a model again with the tensors that `find` knows by their names as references to where they lie.
+
+    Raises:
+        ValueError: it is not a message.
+    """
+
+    def tensor(body: bytes, whole: bytes) -> bytes:
+        name = next((part for field, part, _ in _fields(body) if field == NAME), b"").decode()
+        stored = find(name)
+        return whole if stored is None else _message(INITIALIZER, pointer(name, stored))
+
+    def graph(body: bytes) -> bytes:
+        parts = (tensor(part, whole) if field == INITIALIZER else whole for field, part, whole in _fields(body))
+        return _message(GRAPH, b"".join(parts))
+
+    return b"".join(graph(part) if field == GRAPH else whole for field, part, whole in _fields(spelled))
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Part a message into its fields: number, body where it has one, and the field as it is spelled."""
+    at = 0
+    while at < len(message):
+        start, body = at, b""
+        key, at = _read_varint(message, at)
+        if key & 7 == 0:
+            _, at = _read_varint(message, at)
+        elif key & 7 == 2:
+            length, at = _read_varint(message, at)
+            body = message[at : at + length]
+            at += length
+        else:
+            at += {1: 8, 5: 4}.get(key & 7, len(message))
+        if at > len(message):
+            raise ValueError("not a message, or cut short")
+        yield key >> 3, body, message[start:at]
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Read a number; return it and where it ends."""
+    number = shift = 0
+    while at < len(message):
+        number |= (message[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if message[at - 1] < 0x80:
+            return number, at
+    raise ValueError("not a message, or cut short")
 
 
 def _varint(number: int) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError
 from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.model.graph_files import ENCODER, sound_encoder
 
 FELT = ("valence", "arousal")
 SEEN = (*FELT, "tempo")  # the dials that an encoder predicts
@@ -23,17 +24,25 @@ UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts a
 class PictureReader:
     """The encoder on ONNX Runtime."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int) -> None:
+        """Load the encoder of a checkpoint folder, which was trained on pictures of `size` pixels a side.
+
+        Raises:
+            CheckpointError: its graph cannot be used.
+        """
         import onnxruntime
 
+        graph = sound_encoder(folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the same numbers on every machine size
         options.log_severity_level = 3
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
         try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            raise CheckpointError(f"{path}: not a usable encoder graph ({str(error).splitlines()[0]})") from error
-        self.size = size  # side in pixels that it was trained on
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"{folder / ENCODER}: not a usable encoder graph ({reason})") from error
+        self.size = size
 
     def read(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Turn pixels (3, S, S) in 0..1 into embedding (E,), dial means (3,) and deviations (3,)."""

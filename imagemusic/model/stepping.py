@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.model.engines import Array, State, Weights, make_engine
-from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, STAGES
+from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
 from imagemusic.model.graph import StepShape
 
 GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
-CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
 HALF = CHROMA // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
 Indices = NDArray[np.int64]
@@ -58,6 +57,31 @@ def _sums(table: Array) -> Array:
     return (sets[:, :, None] * table).sum(axis=1)
 
 
+def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name the weights that a stepper reads itself, with their shapes; those of the step are `StepShape.weights`."""
+    step, head, seen = StepShape.of(decoder), decoder["head_size"], decoder["condition_hidden"]
+    hidden, states = step.hidden_size, step.layers * step.hidden_size
+    pitches = decoder["sizes"]["pitch"] * (1 + HEADER_KINDS)
+    sizes = decoder["sizes"] | {"interval": INTERVALS, "pitch": pitches}
+    told = 2 if decoder.get("condition_scales", False) else 1
+    linear = {
+        "condition": (seen, decoder["condition_size"]), "to_hidden": (states, seen), "to_cell": (states, seen),
+        "to_input": (hidden, seen), "condition_to_heads": (told * step.heads_size, seen),
+    } | {f"heads.{name}": (sizes[name], head) for name in FIELDS}  # fmt: skip
+    tables = {f"inputs.{name}": (name, hidden) for name in INPUTS}
+    for stage, names in enumerate(STAGES):
+        tables |= {f"known.{name}": (name, (len(FIELDS) - 1 - stage) * head) for name in names}
+    found: dict[str, tuple[int, ...]] = {"lstm.weight_ih_l0": (4 * hidden, hidden)}
+    found |= {f"lstm.bias_{kind}_l0": (4 * hidden,) for kind in ("ih", "hh")}
+    if step.residual:
+        found["lstm.gains.0"] = (hidden,)
+    for name, size in linear.items():
+        found |= {f"{name}.weight": size, f"{name}.bias": size[:1]}
+    for name, (column, width) in tables.items():
+        found[f"{name}.weight"] = (width, CHROMA) if column == "chroma" else (sizes[column], width)
+    return found
+
+
 class Stepper:
     """A decoder that is ready to write, one event at a time."""
 
@@ -69,16 +93,15 @@ class Stepper:
             CheckpointError: the step cannot be used.
             ConfigError: the engine is unknown or not installed.
         """
-        self.weights, self.layers, self.hidden_size = weights, decoder["layers"], decoder["hidden_size"]
+        self.weights, self.shape = weights, StepShape.of(decoder)
         self.head_size, self.pitches = decoder["head_size"], decoder["sizes"]["pitch"]
         self.condition_every_step = decoder["condition_every_step"]
         self.condition_scales = decoder.get("condition_scales", False)
-        shape = StepShape.of(decoder)
-        missing = [name for name in CONDITION_LAYERS for end in ("weight", "bias") if f"{name}.{end}" not in weights]
-        if missing:
-            raise KeyError(missing[0])
+        for name, size in shapes_of(decoder).items():
+            if weights[name].shape != size:
+                raise ValueError(f"{name} is {weights[name].shape}, need {size}")
         first = [weights["lstm.weight_ih_l0"].T]
-        if shape.residual:  # what is read goes into the stream, too
+        if self.shape.residual:  # what is read goes into the stream, too
             first.append(np.diag(weights["lstm.gains.0"]))
         self._first = np.ascontiguousarray(np.concatenate(first, axis=1))  # (H, 4H or 5H)
         self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
@@ -86,7 +109,8 @@ class Stepper:
             (np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
             for name in ("condition", "to_hidden", "to_cell")
         )
-        self._parts = shape.fed, shape.fed + shape.heads_size  # where heads and scales start in a reminder
+        # where heads and scales start in a reminder
+        self._parts = self.shape.fed, self.shape.fed + self.shape.heads_size
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [
@@ -102,7 +126,7 @@ class Stepper:
         ]  # fmt: skip
         kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
-        self.engine = make_engine(engine, folder, weights, shape)
+        self.engine = make_engine(engine, folder, weights, self.shape)
 
     def _reminders(self) -> tuple[Array, Array]:
         """Weight and bias that turn a hidden condition into a reminder: gates, heads and scales side by side."""
@@ -122,7 +146,7 @@ class Stepper:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
         seen = self._read(conditions)
         hidden, cell = (times(seen, weight) + bias for weight, bias in (self._to_hidden, self._to_cell))
-        layers = zip(*(np.split(part, self.layers, axis=1) for part in (np.tanh(hidden), cell)), strict=True)
+        layers = zip(*(np.split(part, self.shape.layers, axis=1) for part in (np.tanh(hidden), cell)), strict=True)
         state = tuple(np.ascontiguousarray(part) for layer in layers for part in layer)
         return state, self.remind(conditions)
 

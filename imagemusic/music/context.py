@@ -15,12 +15,14 @@ from imagemusic.music.canonical import TICKS_PER_BEAT
 from imagemusic.music.codec import (
     DRUMS,
     DURATION,
+    FIELDS,
     GAP,
     MAX_DURATION,
     METER,
     METERS,
     PART,
     PITCH,
+    SIZES,
     SLOT,
     SLOTS,
     VELOCITY,
@@ -37,6 +39,10 @@ NO_PROGRAM, NO_PITCH, NO_DURATION, NO_VELOCITY = DRUMS + 1, 128, MAX_DURATION + 
 COMMON_BAR = 4 * TICKS_PER_BEAT  # where the meter is not known
 
 REMAINING_SIZE = 64  # index 0: not given
+
+VOCABULARY = dict(zip((*FIELDS, *CONTEXT), (*SIZES, *CONTEXT_SIZES), strict=True)) | {
+    "remaining": REMAINING_SIZE
+}  # how many values everything has that a decoder reads or writes
 
 
 def remaining_index(ticks: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None 
     splits = {row.cover: piece.split for row, piece in zip(own.rows, own.prepared, strict=True) if row.cover}
     path = own.folder / PICTURES
     done = _known(path, checkpoint.id)
-    reader = PictureReader(checkpoint.folder / "encoder.onnx", checkpoint.config["encoder"]["size"])
+    reader = PictureReader(checkpoint.folder, checkpoint.config["encoder"]["size"])
     missing = [cover for cover in splits if cover not in done]
     for number, cover in enumerate(missing, 1):
         image = load_image(own.folder / cover, at_least=2 * reader.size)

@@ -21,6 +21,7 @@ from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve,
 from imagemusic.data.dataset import PreparedPiece
 from imagemusic.data.prepared_data import OwnSet, open_own_set
 from imagemusic.errors import ConfigError, DataError
+from imagemusic.model.decoder import DecoderConfig
 from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -97,7 +98,7 @@ def check_terms(own: OwnSet, *, accepted: bool) -> int:
 
 def train_config(data: Path, pictures: Path, base: Checkpoint, options: FinetuneOptions) -> TrainConfig:
     """Say how to train, with a decoder of the shape of the checkpoint's."""
-    shape = base.config["decoder"]
+    shape = asdict(DecoderConfig(**base.config["decoder"]))  # with what older checkpoints do not say
     return TrainConfig(
         training=TrainOptions(
             prepared=str(data), pictures=str(pictures), run=str(options.run), seed=options.seed, steps=options.steps,
@@ -106,7 +107,7 @@ def train_config(data: Path, pictures: Path, base: Checkpoint, options: Finetune
             validate_every=max(1, options.steps // 4), save_every=min(50, options.steps),
             log_every=min(20, options.steps),
         ),
-        decoder=DecoderOptions(**{one.name: shape[one.name] for one in fields(DecoderOptions) if one.name in shape}),
+        decoder=DecoderOptions(**{one.name: shape[one.name] for one in fields(DecoderOptions)}),
         batches=BatchOptions(batch_size=options.batch_size, drop_state=0.25, header_weight=8.0),
     )  # fmt: skip
 

@@ -13,12 +13,6 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
 
-SIZES = (
-    dict(zip(codec.FIELDS, codec.SIZES, strict=True))
-    | dict(zip(context.CONTEXT, context.CONTEXT_SIZES, strict=True))
-    | {"remaining": context.REMAINING_SIZE}
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
@@ -108,7 +102,7 @@ def layout_for(embedding_size: int) -> ConditionLayout:
 def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
     """Shape of the decoder for the codec of this version of the package."""
     return DecoderConfig(
-        sizes=SIZES, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
+        sizes=context.VOCABULARY, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
         first_header=codec.SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,

@@ -1,11 +1,25 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
+from imagemusic.errors import CheckpointError, ImageMusicWarning
 from imagemusic.model.engines import OnnxEngine
-from imagemusic.model.graph import BLOCK, StepShape, block_size, int8_step_graph, point_into, quantize, step_graph
+from imagemusic.model.graph import (
+    BLOCK,
+    IR_VERSION,
+    OPSET,
+    StepShape,
+    block_size,
+    int8_step_graph,
+    point_into,
+    quantize,
+    step_graph,
+)
+from imagemusic.model.graph_files import ENCODER, WEIGHTS, sound_encoder
+from imagemusic.model.reading import PictureReader
 from tests import tiny
 
 UNIT = StepShape(layers=1, hidden_size=1, heads_size=5)
@@ -32,6 +46,10 @@ def test_a_step_computes_an_lstm_cell_by_hand(tmp_path):
     engine = OnnxEngine(step_graph(UNIT, tmp_path / "w.safetensors"), UNIT, "fp32", tmp_path)
     heads, expected = step_by_hand(engine)
     assert heads == pytest.approx(expected)
+
+
+def test_the_graph_of_a_residual_step_is_sound(tmp_path):
+    onnx.checker.check_model(str(tiny.write_step(tiny.decoder(**tiny.WINNER), tmp_path) / "step.onnx"), full_check=True)
 
 
 def test_a_step_of_bytes_computes_the_same_cell():
@@ -78,6 +96,36 @@ def test_a_graph_is_pointed_to_the_weights_that_are_stored(tmp_path):
     assert [tensor.name for tensor in made.initializer] == ["w.f16", "unknown"]
     assert [node.op_type for node in made.node] == ["Cast", "Sum"]
     assert list(made.node[0].output) == ["w"]
+
+
+def test_a_graph_whose_weights_lie_elsewhere_is_pointed_there_with_a_notice(tmp_path):
+    values = {"encoder.w": np.array([1, 2], np.float16)}
+    save_file(values, tmp_path / WEIGHTS)
+    constants = [onnx.numpy_helper.from_array(np.zeros(2, np.float32), name) for name in ("w", "unknown")]
+    sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])] for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Sum", ["x", "w", "unknown"], ["y"])], "g", *sides, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+    def spelled():
+        return point_into(model, tmp_path / WEIGHTS, "encoder").SerializeToString()
+
+    (tmp_path / ENCODER).write_bytes(spelled())
+    assert sound_encoder(tmp_path) == spelled()  # as onnx itself spells it
+    save_file({"a": np.zeros(99, np.float16)} | values, tmp_path / WEIGHTS)  # which lies before the other
+    with pytest.warns(ImageMusicWarning, match=r"encoder\.onnx: stale or damaged, made again"):
+        mended = sound_encoder(tmp_path)
+    assert mended == spelled() == (tmp_path / ENCODER).read_bytes()
+    session = onnxruntime.InferenceSession(tmp_path / ENCODER)
+    assert session.run(None, {"x": np.zeros(2, np.float32)})[0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"\x00" * 100, b"\x3a\xff", b"\x3a", b"\x3f"])
+def test_an_encoder_that_is_no_graph_is_refused_in_one_line(tmp_path, content):
+    save_file({"encoder.w": np.zeros(2, np.float16)}, tmp_path / WEIGHTS)
+    (tmp_path / ENCODER).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"encoder\.onnx: not a usable encoder graph") as caught:
+        PictureReader(tmp_path, 32)
+    assert "\n" not in str(caught.value)
 
 
 def test_quantizing_by_hand():

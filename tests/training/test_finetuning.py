@@ -48,7 +48,7 @@ def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained
     with np.load(dataset / PICTURES) as table:
         assert table["embedding"].shape == (6, len(COVER_VIEWS), 3)
         assert len(set(table["id"].tolist())) == 6
-        reader = PictureReader(tiny_checkpoint / "encoder.onnx", 32)
+        reader = PictureReader(tiny_checkpoint, 32)
         first = reader.read(load_pixels(dataset / str(table["id"][0]), 32))
         np.testing.assert_allclose(table["embedding"][0, 0], first[0], atol=1e-3)
         np.testing.assert_allclose(table["dial_mean"][0], first[1], atol=1e-6)
