@@ -3,27 +3,34 @@
     python scripts/compare_engines.py --prepared runs/prepared --out docs/results/engines.json
 
 The engines read the same notes, which are not their own (teacher forcing): the beginnings of held-out pieces, side by
-side, the condition null and what is left to play hidden.
+side, the condition null and what is left to play hidden.  Then each composes pieces of its own, side by side and one by
+one: how many are the same, note for note, as those of the first engine, and how many do not change when written alone.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
+from operator import eq
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from imagemusic.checkpoint import open_checkpoint, resolve
+from imagemusic.composition import ComposeOptions
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.model.engines import ENGINES
 from imagemusic.model.fields import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.model.stepping import Stepper
 from imagemusic.music import codec, context
+from imagemusic.pipeline import ImageMusic
 from imagemusic.training.batches import window_columns
 from imagemusic.training.results import write_result
 
+SECONDS = 8.0  # of a piece
 SHIPS_BELOW = 0.005  # share by which bits per note may rise
 Columns = dict[str, NDArray[np.int64]]
 
@@ -73,6 +80,32 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
     return nats / float(np.log(2)) / float(notes)
 
 
+def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
+    """Notes of short pieces from one picture, of every track with its program."""
+    reading = model.look(Image.linear_gradient("L").convert("RGB"))
+    wishes = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
+    parts = [wishes] if together else [[wish] for wish in wishes]
+    made = [piece for part in parts for piece in model.compose_readings(part)]
+    return [[(track.program, track.notes.tolist()) for track in piece.score.tracks] for piece in made]
+
+
+def agreement(models: Mapping[str, ImageMusic], sampled: int, alone: int) -> dict[str, dict[str, int]]:
+    """Count, for every engine, the pieces that are the first engine's, and those that do not change when alone."""
+    found: dict[str, dict[str, int]] = {}
+    expected: list[Any] = []
+    for name, model in models.items():
+        together = compose(model, range(sampled), together=True)
+        expected = expected or together
+        one_by_one = compose(model, range(min(alone, sampled)), together=False)
+        found[name] = {
+            "sampled": sampled,
+            "same_as_the_first": sum(map(eq, together, expected)),
+            "written_alone": len(one_by_one),
+            "same_alone": sum(map(eq, together, one_by_one)),
+        }
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
@@ -81,20 +114,22 @@ def main() -> int:
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--pieces", type=int, default=96, help="as many of each length, drawn evenly")
     parser.add_argument("--events", type=int, default=192, help="of each piece, from its beginning")
+    parser.add_argument("--sampled", type=int, default=100, help="pieces that each engine composes")
+    parser.add_argument("--alone", type=int, default=64, help="of those, once more one by one")
     parser.add_argument("--out", type=Path, default=Path("docs/results/engines.json"))
     arguments = parser.parse_args()
     try:
         prepared = PreparedSet.open(arguments.prepared)
-        checkpoint = open_checkpoint(resolve(arguments.checkpoint))
-        steppers = {name: checkpoint.stepper(name) for name in arguments.engines}
+        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, engine=name) for name in arguments.engines}
     except ImageMusicError as error:
         print(f"compare_engines: error: {error}", file=sys.stderr)
         return 1
+    first = arguments.engines[0]
+    checkpoint, steppers = models[first].checkpoint, {name: model.stepper for name, model in models.items()}
     held_out = sorted((piece for piece in prepared if piece.split == arguments.split), key=lambda piece: piece.id)
     chosen = held_out[:: max(1, len(held_out) // arguments.pieces)][: arguments.pieces]
     before, target, weights = read_columns(prepared, chosen, arguments.events)
     size = checkpoint.layout.size
-    first = arguments.engines[0]
     expected = teach(steppers[first], before, target, size)
     engines: dict[str, dict[str, float]] = {}
     for name, stepper in steppers.items():
@@ -109,6 +144,7 @@ def main() -> int:
         }
     figures = {
         "engines": engines,
+        "composed": agreement(models, arguments.sampled, arguments.alone),
         "names": {name: stepper.engine.name for name, stepper in steppers.items()},
         "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
         "pieces": len(chosen),

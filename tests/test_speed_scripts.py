@@ -36,7 +36,8 @@ def test_engines_cost_the_bits_that_evaluation_measures(tiny_checkpoint, prepare
     from imagemusic.checkpoint import open_checkpoint
     from imagemusic.training.restore import decoder_of
 
-    words = ["--prepared", prepared, "--checkpoint", tiny_checkpoint, "--split", "validation", "--events", 400]
+    words = ["--prepared", prepared, "--checkpoint", tiny_checkpoint, "--split", "validation", "--events", 400,
+             "--sampled", 5, "--alone", 3]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["compare_engines", *map(str, words), "--out", str(tmp_path / "engines.json")])
     assert load("compare_engines").main() == 0
     figures = json.loads(capsys.readouterr().out)
@@ -48,6 +49,9 @@ def test_engines_cost_the_bits_that_evaluation_measures(tiny_checkpoint, prepare
     for measured in figures["engines"].values():
         assert measured["bits_per_note"] == pytest.approx(expected, rel=1e-3)
     assert bits_per_note([nats], pieces)["total"] <= expected  # without velocity
+    assert figures["composed"]["onnx"] == {"sampled": 5, "same_as_the_first": 5, "written_alone": 3, "same_alone": 3}
+    assert figures["composed"]["torch"]["same_as_the_first"] >= 4
+    assert figures["composed"]["int8"]["same_alone"] == 3
     assert figures["engines"]["onnx"]["rise"] == 0
     assert figures["engines"]["torch"]["largest_difference"] < 1e-4
     assert 0 < figures["engines"]["int8"]["largest_difference"] < 0.1

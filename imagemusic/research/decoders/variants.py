@@ -1,7 +1,7 @@
 """The table of what is compared, and nets of about the same number of parameters.
 
     decoders    other cores, heads, inputs and tokens; none is ever told a condition
-    conditions  ways to tell the LSTM a condition; `none` has the same net and is never told one
+    conditions  ways to tell the plain LSTM a condition; `none` has the same net and is never told one
     settings    ways to train the LSTM of the first table
 """
 
@@ -46,6 +46,7 @@ class Variant:
     layers: int = 2
     told: bool = False  # is there a condition in training?
     every_step: bool = True
+    shape: Mapping[str, bool] = field(default_factory=dict)  # what of its decoder differs
     dropout: float = DROPOUT
     rate: float = 1.0  # of learning, times that of all
     reads: Mapping[str, Any] = field(default_factory=dict)  # settings of its batches that differ
@@ -65,7 +66,7 @@ class Variant:
             hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=self.dropout,
             condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
             condition_every_step=self.every_step, forget_events=0.1 if self.group == "conditions" else 0.0,
-            residual=False, condition_scales=False,
+            **{"residual": False, "condition_scales": False} | dict(self.shape),
         )  # fmt: skip
         return self.net(decoder_config(options, bench.layout))
 
@@ -76,12 +77,14 @@ class Variant:
         return bench.told if self.told else replace(bench.told, drop_condition=1.0, rough=0.0, guessed=0.0)
 
 
-def _decoder(about: str, net: type[NoteDecoder], layers: int = 2) -> Variant:
-    return Variant(group="decoders", about=about, net=net, layers=layers)
+def _decoder(about: str, net: type[NoteDecoder], layers: int = 2, **shape: bool) -> Variant:
+    return Variant(group="decoders", about=about, net=net, layers=layers, shape=shape)
 
 
-def _condition(about: str, net: type[NoteDecoder] = NoteDecoder, *, told: bool = True, every: bool = True) -> Variant:
-    return Variant(group="conditions", about=about, net=net, told=told, every_step=every)
+def _condition(
+    about: str, net: type[NoteDecoder] = NoteDecoder, *, told: bool = True, every: bool = True, **shape: bool
+) -> Variant:
+    return Variant(group="conditions", about=about, net=net, told=told, every_step=every, shape=shape)
 
 
 def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **reads: Any) -> Variant:
@@ -89,19 +92,21 @@ def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **reads
 
 
 VARIANTS = {
-    "lstm": _decoder("LSTM, a step a note, nested heads: ours", NoteDecoder),
-    "lstm-independent": _decoder("the same, heads that are not told of each other", IndependentHeads),
-    "lstm-fields": _decoder("ours without what follows from the notes before", FieldsAlone),
-    "gru": _decoder("GRU, else ours", GRUDecoder),
-    "lstm-residual": _decoder("LSTM layers that add to what they read, normalised, else ours", ResidualLSTMDecoder),
-    "minlstm": _decoder("minLSTM, else ours", MinLSTMDecoder, 3),
-    "transformer": _decoder("causal Transformer, else ours", TransformerDecoder, 4),
+    "lstm": _decoder("LSTM, a step a note, nested heads", NoteDecoder),
+    "lstm-stream": _decoder("LSTM layers that add to a stream: ours", NoteDecoder, residual=True),
+    "lstm-independent": _decoder("`lstm`, heads that are not told of each other", IndependentHeads),
+    "lstm-fields": _decoder("`lstm` without what follows from the notes before", FieldsAlone),
+    "gru": _decoder("GRU, else `lstm`", GRUDecoder),
+    "lstm-residual": _decoder("the same, the first layer's input normed too, no gains", ResidualLSTMDecoder),
+    "minlstm": _decoder("minLSTM, else `lstm`", MinLSTMDecoder, 3),
+    "transformer": _decoder("causal Transformer, else `lstm`", TransformerDecoder, 4),
     "transformer-fields": _decoder("the same without what follows", FieldsAloneTransformer, 4),
     "remi": Variant(group="decoders", about="REMI tokens, plain LSTM", tokens="remi"),
     "remi-bpe": Variant(group="decoders", about="REMI tokens joined by BPE, plain LSTM", tokens="remi-bpe"),
     "none": _condition("never told: the unconditional twin", told=False),
     "initial": _condition("first state only", every=False),
-    "add": _condition("first state, added to each step and head: ours"),
+    "add": _condition("first state, added to each step and head"),
+    "film-heads": _condition("the same, and scales heads: ours", condition_scales=True),
     "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
     "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
     "lstm-fresh": _setting("in training every window begins afresh: no state is carried over", drop_state=1.0),
