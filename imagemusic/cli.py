@@ -19,7 +19,7 @@ from typing import NoReturn
 from imagemusic import __version__
 from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
-from imagemusic.errors import ImageMusicError
+from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 
 # Commands in files of their own, in the order of the help.
@@ -100,12 +100,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_replay(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import make_folder
-    from imagemusic.composition import load_record
+    from imagemusic.composition import engine_choice, load_record
+    from imagemusic.model.engines import DEFAULT
     from imagemusic.pipeline import ImageMusic
 
     recorded = load_record(arguments.record)
     folder = make_folder(arguments.out or arguments.record.parent)
-    report = ImageMusic.from_pretrained(arguments.checkpoint).replay(recorded)
+    try:
+        model = ImageMusic.from_pretrained(arguments.checkpoint, engine=engine_choice(recorded.engine))
+    except ConfigError as error:
+        notice(f"{arguments.record}: composing with {DEFAULT}, as {recorded.engine} does not run here ({error})")
+        model = ImageMusic.from_pretrained(arguments.checkpoint)
+    report = model.replay(recorded)
     path = folder / f"{arguments.record.stem}-replay.mid"
     recorded.score.save(path)
     if report.identical:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.controls import ExactOptions, check
+from imagemusic.controls import ExactOptions
 from imagemusic.errors import ConfigError, DataError, OutputError
+from imagemusic.model.sampling import check, check_names, check_whole
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 PICTURE_SIZE = (32, 1024)
+DECIDED = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> what, asked for exactly, settles it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +45,12 @@ class ComposeOptions(ExactOptions):
     def __post_init__(self) -> None:
         # slots make a new class, so the zero-argument super() would not find it.
         ExactOptions.__post_init__(self)
+        check_names("dials", self.dials, "dial", DIALS)
         for name, value in self.dials.items():
-            if name not in DIALS:
-                raise ConfigError(f"unknown dial {name!r}; choose from {', '.join(DIALS)}")
             check(f"dial {name}", value, -1, 1)
+        for dial, control in DECIDED.items():
+            if dial in self.dials and (exact := getattr(self, control)) is not None:
+                raise ConfigError(f"dial {dial}: {control} {exact} decides it; leave out one of the two")
         if self.ensemble is not None and self.ensemble not in ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
         if self.ensemble is not None and self.made_ensemble not in (None, self.ensemble):
@@ -55,9 +59,12 @@ class ComposeOptions(ExactOptions):
                 "leave out one of the two"
             )
         if self.size is not None:
+            check_whole("size", self.size)
             check("size", self.size, *PICTURE_SIZE)
+        check_whole("seed", self.seed)
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed must be 0 or more and below 2**63, got {self.seed}")
+        check_whole("variation", self.variation)
         if self.variation < 1:
             raise ConfigError(f"variation must be 1 or more, got {self.variation}")
 
@@ -81,6 +88,18 @@ def parse_dials(settings: Iterable[str]) -> dict[str, float]:
         except ValueError as error:
             raise ConfigError(f"dial {setting!r} is not a name and a number, such as arousal=0.8") from error
     return dials
+
+
+def engine_choice(recorded: str) -> str:
+    """Find the engine (model/engines.py) that a record names, like "onnxruntime 1.31.1 int8"; else the name itself."""
+    match recorded.split():
+        case ["onnxruntime", _, "int8"]:
+            return "int8"
+        case ["onnxruntime", _, "fp32"]:
+            return "onnx"
+        case ["torch", _, "fp32"]:
+            return "torch"
+    return recorded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,7 +242,7 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             *(np.array(picture[name], np.float32) for name in ("embedding", "dial_mean", "dial_sd")),
         ),
         checkpoint_id=table["checkpoint_id"],
-        engine=table["engine"],
+        engine=str(table["engine"]),
         versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],
     )

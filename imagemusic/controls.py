@@ -6,11 +6,11 @@
 Everything here is kept while composing, by the masks of music/grammar.py; drums have no key, range or polyphony.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imagemusic.errors import ConfigError
-from imagemusic.model.sampling import SamplingOptions
+from imagemusic.model.sampling import SamplingOptions, check, check_whole
 from imagemusic.music.canonical import PITCHED_SLOTS, TICKS_PER_BEAT
 from imagemusic.music.codec import DRUMS, meter_index
 from imagemusic.music.context import bar_ticks
@@ -22,6 +22,7 @@ from imagemusic.music.theory import Scale, parse_meter, parse_range, parse_scale
 
 SECONDS = (4.0, 600.0)  # how short and how long a piece may be
 TEMPO_BPM = (30.0, 300.0)
+BARS = (1, 12_000)  # of 1/16, at the fastest tempo, in the longest time
 POLYPHONY = (1, 64)
 DEFAULT_SECONDS = 60.0
 
@@ -55,6 +56,9 @@ class ExactOptions(SamplingOptions):
 
     def _spell(self) -> None:
         """Write words as the standard does, so that equal wishes are equal, also after a record was read."""
+        for name in ("instruments", "pitch_range"):
+            if not isinstance(wish := getattr(self, name), Iterable | None):
+                raise ConfigError(f"{name} must be a text or a list, got {wish!r}")
         if self.key is not None:
             object.__setattr__(self, "key", str(parse_scale(str(self.key))))
         if self.meter is not None:
@@ -79,8 +83,7 @@ class ExactOptions(SamplingOptions):
         if self.bars is None:
             return
         check_whole("bars", self.bars)
-        if self.bars < 1:
-            raise ConfigError(f"bars must be 1 or more, got {self.bars}")
+        check("bars", self.bars, *BARS)
         if self.seconds != DEFAULT_SECONDS:
             raise ConfigError(f"bars and seconds both say how long: leave out {self.bars} bars or {self.seconds:g} s")
         if not self.meters:
@@ -131,23 +134,3 @@ class ExactOptions(SamplingOptions):
             beats = self.bars * bar_ticks(meter) / TICKS_PER_BEAT
             slowest, fastest = max(slowest, beats * 60 / SECONDS[1]), min(fastest, beats * 60 / SECONDS[0])
         return (slowest, fastest) if slowest <= fastest else None
-
-
-def check(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a number that is out of range.
-
-    Raises:
-        ConfigError: it is.
-    """
-    if not low <= value <= high:
-        raise ConfigError(f"{name} must be in {low:g}..{high:g}, got {value:g}")
-
-
-def check_whole(name: str, value: float) -> None:
-    """Refuse what is not a whole number.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{name} must be a whole number, got {value}")

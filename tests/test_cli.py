@@ -11,6 +11,7 @@ from imagemusic.commands import compose
 from imagemusic.commands.options import comma_list
 from imagemusic.composition import ComposeOptions
 from imagemusic.errors import ConfigError
+from imagemusic.model.engines import DEFAULT, ENGINES
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Note, Score, Track
@@ -58,6 +59,12 @@ def test_the_dials_and_ensembles_in_the_help_are_those_there_are():
     assert compose.DIAL_NAMES == DIALS
     meaning = next(row[-1] for row in compose.COMPOSE_OPTIONS if row[0] == "--ensemble")
     assert meaning.startswith(f"{', '.join(ENSEMBLES[:-1])} or {ENSEMBLES[-1]} (")
+
+
+def test_the_decoder_engines_in_the_help_are_those_there_are(capsys):
+    meaning = help_of("compose", capsys).partition("--decoder-engine NAME what runs the decoder: ")[2]
+    assert meaning.startswith(f"int8, onnx (fp32) or torch (default {DEFAULT})")
+    assert ENGINES == ("int8", "onnx", "torch")
 
 
 def test_an_option_that_is_not_given_is_left_to_the_library():
@@ -135,6 +142,8 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--bars", "8", "--seconds", "60"], "bars and seconds both say how long: leave out --bars or --seconds"),
         (["--range", "C4-C4", "--key", "D"], "range C4-C4 has no note of D major"),
         (["--instruments", "piano,kazoo"], "unknown instrument 'kazoo'"),
+        (["--tempo", "60", "--dial", "tempo=1"], "dial tempo: tempo_bpm 60.0 decides it; leave out one of the two"),
+        (["--decoder-engine", "steam"], "unknown engine 'steam'; choose from int8, onnx, torch"),
         (["--ensemble", "kazoos"], "unknown ensemble 'kazoos'; choose from piano"),
     ],
 )

@@ -1,6 +1,7 @@
 """The commands on a whole, if untrained, model."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
@@ -110,6 +111,33 @@ def test_a_record_from_elsewhere_gives_its_own_notes_and_says_what_differs(
     assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint), "--out", str(again)]) == 1
     assert "engine was an older engine, is onnxruntime" in capsys.readouterr().out
     assert 99 in read_midi(again / "sea-replay.mid").tracks[0].notes[:, 1]
+
+
+def test_a_record_is_replayed_by_the_engine_that_it_names(compose, picture, tiny_checkpoint, tmp_path, capsys):
+    compose(picture, "--decoder-engine", "onnx")
+    record = tmp_path / "out" / "sea.json"
+    table = json.loads(record.read_text())
+    assert table["engine"].endswith("fp32")
+    table["score"]["tracks"][0]["notes"][0][1] = 99  # differences are told of what differs alone
+    record.write_text(json.dumps(table))
+    assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 1
+    told = capsys.readouterr()
+    assert "composed again" in told.out and "engine was" not in told.out
+    assert told.err == ""
+
+
+def test_an_engine_that_is_not_installed_is_one_line_and_the_default(
+    compose, picture, tiny_checkpoint, tmp_path, capsys, monkeypatch
+):
+    compose(picture)
+    record = tmp_path / "out" / "sea.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"engine": "torch 2.0 fp32"}))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 0
+    assert capsys.readouterr().err == (
+        f"imagemusic: {record}: composing with int8, as torch 2.0 fp32 does not run here "
+        "(engine 'torch' needs torch: pip install -r requirements.txt)\n"
+    )
 
 
 def test_a_checkpoint_tells_what_it_is(tiny_checkpoint, capsys):

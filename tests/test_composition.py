@@ -3,8 +3,18 @@ import json
 import numpy as np
 import pytest
 
-from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading, load_record, parse_dials
+from imagemusic.checkpoint import open_checkpoint
+from imagemusic.composition import (
+    ComposeOptions,
+    Composition,
+    Dial,
+    PictureReading,
+    engine_choice,
+    load_record,
+    parse_dials,
+)
 from imagemusic.errors import ConfigError, DataError, OutputError
+from imagemusic.model.engines import ENGINES
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 
@@ -96,6 +106,10 @@ def test_another_record_version_is_refused(record):
         ("score", {}),
         ("options", []),
         ("options", {"seconds": -1}),
+        ("options", {"temperature": "hot"}),
+        ("options", {"seed": 1.5}),
+        ("options", {"dials": {"arousal": "x"}}),
+        ("options", {"dials": None}),
         ("dials", {"tempo": {"worth": 1}}),
         ("dials", [1]),
         ("picture", {"hash": "x"}),
@@ -115,6 +129,16 @@ def test_a_record_with_impossible_notes_is_refused(record, row):
     record.write_text(json.dumps(table))
     with pytest.raises(DataError, match=r"x\.json: damaged composition record"):
         load_record(record)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_engine_that_a_record_names_is_found(tiny_checkpoint, engine):
+    assert engine_choice(open_checkpoint(tiny_checkpoint).stepper(engine).engine.name) == engine
+
+
+def test_an_engine_that_nobody_knows_keeps_its_name(record):
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"engine": 3}))
+    assert engine_choice(load_record(record).engine) == "3"
 
 
 def test_a_composition_draws_its_piano_roll(composition):
@@ -138,6 +162,12 @@ def test_the_ends_of_a_range_are_in_it(seconds):
         ({"seed": 2**63}, "seed must be 0 or more and below"),
         ({"variation": 0}, "variation must be 1 or more, got 0"),
         ({"temperature": 9}, "temperature must be in"),
+        ({"seed": 1.5}, r"seed must be a whole number, got 1\.5"),
+        ({"seed": True}, "seed must be a whole number, got True"),
+        ({"variation": 1.5}, r"variation must be a whole number, got 1\.5"),
+        ({"size": 100.5}, r"size must be a whole number, got 100\.5"),
+        ({"dials": {"arousal": "x"}}, "dial arousal must be a number, got 'x'"),
+        ({"dials": ["arousal=1"]}, r"dials must be a table of names and numbers, got \['arousal=1'\]"),
     ],
 )
 def test_an_option_out_of_range_is_refused(change, message):

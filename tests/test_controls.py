@@ -1,11 +1,17 @@
+from dataclasses import fields
+
+import numpy as np
 import pytest
 
 from imagemusic.composition import ComposeOptions
 from imagemusic.controls import ExactOptions
 from imagemusic.errors import ConfigError
 from imagemusic.music.codec import DRUMS, METERS
+from imagemusic.music.dials import DIALS
 from imagemusic.music.limits import COMPASS, SIMPLE_METERS
 from imagemusic.music.score import Key
+
+STRANGE = ("hot", 1.5, True, -1, pytest.param(10**400, id="10**400"), [], {}, {1: 2}, object(), np.int64(7))
 
 
 def test_nothing_asked_for_leaves_everything_open():
@@ -71,16 +77,38 @@ def test_bars_leave_the_meters_and_tempos_in_which_they_last_long_enough():
         ({"polyphony": 0}, r"polyphony must be in 1\.\.64, got 0"),
         ({"polyphony": 2.5}, r"polyphony must be a whole number, got 2\.5"),
         ({"tempo_bpm": 301}, r"tempo must be in 30\.\.300, got 301"),
-        ({"bars": 0}, "bars must be 1 or more, got 0"),
+        ({"bars": 0}, r"bars must be in 1\.\.12000, got 0"),
         ({"bars": True}, "bars must be a whole number, got True"),
         ({"bars": 8, "seconds": 30}, "bars and seconds both say how long: leave out 8 bars or 30 s"),
         ({"bars": 1, "meter": "1/4"}, r"1 bars of 1/4 cannot last 4\.\.600 s"),
         ({"bars": 200, "meter": "4/4", "tempo_bpm": 60}, "200 bars of 4/4 at 60 bpm cannot last"),
         ({"bars": 10_000}, "10000 bars cannot last"),
+        ({"seconds": "60"}, "seconds must be a number, got '60'"),
+        ({"tempo_bpm": False}, "tempo must be a number, got False"),
+        ({"instruments": 0}, "instruments must be a text or a list, got 0"),
+        ({"pitch_range": 60}, "pitch_range must be a text or a list, got 60"),
         ({"ensemble": "piano", "instruments": "cello"}, "ensemble piano: Cello make strings; leave out one of the two"),
+        ({"tempo_bpm": 60, "dials": {"tempo": 1}}, "dial tempo: tempo_bpm 60 decides it; leave out one of the two"),
+        ({"key": "Dm", "dials": {"mode": 1}}, "dial mode: key D minor decides it; leave out one of the two"),
+        ({"polyphony": 1, "dials": {"polyphony": 1}}, "dial polyphony: polyphony 1 decides it; leave out one of the"),
     ],
 )
 def test_what_cannot_be_met_is_refused_in_one_line(change, message):
     with pytest.raises(ConfigError, match=message) as caught:
         ComposeOptions(**change)
     assert "\n" not in str(caught.value)
+
+
+def test_a_dial_may_be_set_beside_what_does_not_decide_it():
+    options = ComposeOptions(tempo_bpm=60, key="D minor", polyphony=1, dials={"arousal": 1, "density": 1})
+    assert options.dials == {"arousal": 1, "density": 1}
+    assert ComposeOptions(dials=dict.fromkeys(DIALS, 1)).tempo_bpm is None
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ComposeOptions)])
+@pytest.mark.parametrize("value", STRANGE)
+def test_whatever_is_given_is_taken_or_refused_in_one_line(name, value):
+    try:
+        ComposeOptions(**{name: value})
+    except ConfigError as error:
+        assert "\n" not in str(error)

@@ -55,6 +55,10 @@ def register(commands: Commands) -> None:
     add_compose_options(compose)
     add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg")
     add_checkpoint(compose)
+    compose.add_argument(
+        "--decoder-engine", default="int8", metavar="NAME",
+        help="what runs the decoder: int8, onnx (fp32) or torch (default %(default)s)",
+    )  # fmt: skip
     compose.set_defaults(run=run_compose)
 
 
@@ -88,7 +92,7 @@ def run_compose(arguments: argparse.Namespace) -> int:
     composed = 0
     if pictures:
         folder = batch.make_folder(arguments.out)
-        model = ImageMusic.from_pretrained(arguments.checkpoint)
+        model = ImageMusic.from_pretrained(arguments.checkpoint, engine=arguments.decoder_engine)
         with progress_bar() as (progress, say):
             for outcome in batch.compose_batch(model, pictures, folder, options, outputs, progress=progress):
                 if outcome.error:

@@ -4,7 +4,7 @@ All functions work on many rows at once, a row a piece, and a row's draw depends
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,25 +41,55 @@ class SamplingOptions:
         return self.temperatures.get(field, self.temperature), self.top_ps.get(field, self.top_p)
 
     def __post_init__(self) -> None:
-        for table in (self.temperatures, self.top_ps):
-            if unknown := sorted(set(table) - set(FIELDS)):
-                raise ConfigError(f"unknown field {unknown[0]!r}; choose from {', '.join(FIELDS)}")
+        check_names("temperatures", self.temperatures, "field", FIELDS)
+        check_names("top_ps", self.top_ps, "field", FIELDS)
         for temperature in (self.temperature, *self.temperatures.values()):
-            if not 0.05 <= temperature <= 5:
-                raise ConfigError(f"temperature must be in 0.05..5, got {temperature}")
+            check("temperature", temperature, 0.05, 5)
         for top_p in (self.top_p, *self.top_ps.values()):
-            if not 0 < top_p <= 1:
-                raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p}")
+            check("top_p", top_p, 0, 1, above=True)
         if self.sampler not in SAMPLERS:
             raise ConfigError(f"unknown sampler {self.sampler!r}; choose from {', '.join(SAMPLERS)}")
-        if not 0 <= self.guidance_scale <= 10:
-            raise ConfigError(f"guidance must be in 0..10, got {self.guidance_scale}")
-        if not 0 <= self.feedback <= 5:
-            raise ConfigError(f"feedback must be in 0..5, got {self.feedback}")
-        if not 0 <= self.recurrence <= 5:
-            raise ConfigError(f"recurrence must be in 0..5, got {self.recurrence}")
-        if not 0 < self.repetition_share <= 1:
-            raise ConfigError(f"repetition_share must be above 0 and at most 1, got {self.repetition_share}")
+        check("guidance", self.guidance_scale, 0, 10)
+        check("feedback", self.feedback, 0, 5)
+        check("recurrence", self.recurrence, 0, 5)
+        if not isinstance(self.repetition_guard, bool):
+            raise ConfigError(f"repetition_guard must be True or False, got {self.repetition_guard!r}")
+        check("repetition_share", self.repetition_share, 0, 1, above=True)
+
+
+def check(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
+    """Refuse what is not a number in low..high; `above` leaves out the low end.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} must be a number, got {value!r}")
+    if not low <= value <= high or (above and value == low):
+        wanted = f"above {low:g} and at most {high:g}" if above else f"in {low:g}..{high:g}"
+        raise ConfigError(f"{name} must be {wanted}, got {value}")
+
+
+def check_whole(name: str, value: int) -> None:
+    """Refuse what is not a whole number.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{name} must be a whole number, got {value!r}")
+
+
+def check_names(name: str, table: Mapping[str, float], kind: str, known: Sequence[str]) -> None:
+    """Refuse what is not a table of known names.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{name} must be a table of names and numbers, got {table!r}")
+    if unknown := [one for one in table if one not in known]:
+        raise ConfigError(f"unknown {kind} {unknown[0]!r}; choose from {', '.join(known)}")
 
 
 def guide(told: Scores, null: Scores, scale: Scores) -> Scores:

@@ -25,6 +25,10 @@ from imagemusic.training.givens import Givens
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
 HEADER = (codec.SLOT, codec.METER, codec.TEMPO)
+SHARES = (
+    "drop_condition", "rough", "guessed", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
+    "hide_velocity", "contrary_picture",
+)  # fmt: skip
 START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
 
 
@@ -49,11 +53,16 @@ class BatchOptions:
     pairing_temperature: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.window < 1 or not 0 <= self.transpose <= 12 or self.pairing_temperature <= 0:
+        if min(self.batch_size, self.window) < 1 or not 0 <= self.transpose <= 12 or not self.pairing_temperature > 0:
             raise ConfigError("batch_size, window and pairing_temperature must be above 0, transpose in 0..12")
+        for name in SHARES:
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise ConfigError(f"{name} must be in 0..1, got {share}")
+        if not 0 < self.header_weight < float("inf"):
+            raise ConfigError(f"header_weight must be above 0 and finite, got {self.header_weight}")
         if self.drop_condition + self.rough + self.guessed > 1:
             raise ConfigError("drop_condition, rough and guessed are shares of the pieces: together at most 1")
-        if any(weight < 0 for weight in self.corpus_weights.values()):
+        if not all(weight >= 0 for weight in self.corpus_weights.values()):
             raise ConfigError(f"corpus_weights must be 0 or more, got {dict(self.corpus_weights)}")
 
 

@@ -168,6 +168,15 @@ def test_a_few_notes_are_no_loop():
         ({"top_ps": {"pitch": 0}}, "top_p must be above 0"),
         ({"sampler": "beam"}, "unknown sampler 'beam'; choose from nucleus, typical"),
         ({"guidance_scale": -1}, r"guidance must be in 0\.\.10, got -1"),
+        ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
+        ({"temperature": 10**400}, "temperature must be in"),
+        ({"top_p": True}, "top_p must be a number, got True"),
+        ({"top_ps": {"pitch": None}}, "top_p must be a number, got None"),
+        ({"temperatures": 1.1}, "temperatures must be a table of names and numbers, got 1.1"),
+        ({"temperatures": {1: 1, "tempo": 1}}, "unknown field 1; choose from gap"),
+        ({"recurrence": "2"}, "recurrence must be a number, got '2'"),
+        ({"repetition_guard": "no"}, "repetition_guard must be True or False, got 'no'"),
+        ({"repetition_share": 0}, "repetition_share must be above 0 and at most 1, got 0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(change, message):

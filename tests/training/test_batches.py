@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,11 +7,11 @@ from hypothesis import strategies as st
 
 from imagemusic.data.dataset import ROW
 from imagemusic.data.pairing import Pictures
-from imagemusic.errors import DataError
+from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS
-from imagemusic.training.batches import BEFORE, BatchOptions, BatchSource, field_weights, window_columns
+from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
 from imagemusic.training.givens import Givens, _guesses
 from tests import tiny
 
@@ -237,6 +239,40 @@ def test_columns_have_the_names_that_the_decoder_reads(prepared, pictures_file):
     assert set(batch.weights) == set(FIELDS)
     assert {column.shape for column in batch.before.values()} == {(3, 16)}
     assert batch.condition.shape == (3, 1, tiny.layout().size)
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_share_outside_of_0_to_1_is_refused(share, value):
+    with pytest.raises(ConfigError, match=rf"{share} must be in 0\.\.1, got {value}"):
+        BatchOptions(**{share: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"header_weight": -3}, "header_weight must be above 0 and finite, got -3"),
+        ({"header_weight": 0}, "header_weight must be above 0"),
+        ({"header_weight": float("nan")}, "header_weight must be above 0"),
+        ({"pairing_temperature": float("nan")}, "pairing_temperature must be above 0"),
+        ({"corpus_weights": {"x": float("nan")}}, "corpus_weights must be 0 or more"),
+        ({"drop_condition": 0.5, "rough": 0.4, "guessed": 0.2}, "drop_condition, rough and guessed .* at most 1"),
+    ],
+)
+def test_other_settings_out_of_range_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        BatchOptions(**change)
+
+
+def test_every_setting_that_is_a_share_is_checked():
+    numbers = {field.name for field in fields(BatchOptions) if field.type is float}
+    assert numbers - {"header_weight", "pairing_temperature"} == set(SHARES)
+
+
+def test_shares_may_be_all_or_nothing():
+    for share in SHARES:
+        alone = dict.fromkeys(("drop_condition", "rough", "guessed"), 0.0)
+        assert [getattr(BatchOptions(**alone | {share: end}), share) for end in (0, 1)] == [0, 1]
 
 
 def test_without_pieces_there_is_nothing_to_train_on(prepared, pictures_file):
