@@ -80,7 +80,8 @@ def read_heldout_pairs(model: ImageMusic, path: Path, pictures: Path, corpora: P
         pairs.append(
             Pair(
                 name=f"row {number}", image=picture.path, reading=reading, piece=piece, album=row["album"],
-                genre=row["genre"], valence=told["valence"], arousal=told["arousal"], tempo_bpm=told["tempo_bpm"],
+                genre=row["genre"], theme=picture.group, valence=told["valence"], arousal=told["arousal"],
+                tempo_bpm=told["tempo_bpm"],
             )
         )  # fmt: skip
     return PairList(tuple(pairs), ())
@@ -121,7 +122,7 @@ def main() -> int:
         print(f"steering_report: error: {error}", file=sys.stderr)
         return 1
     for row in figures["goals"]:
-        print(row["what"], row["value"], row["goal"], row["reached"])
+        print(row["what"], row["value"], row["goal"], row["said"])
     return 0
 
 

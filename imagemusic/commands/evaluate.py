@@ -65,6 +65,7 @@ def register(commands: Commands) -> None:
 
 def run_steering(arguments: argparse.Namespace) -> int:
     from imagemusic.pipeline import ImageMusic
+    from imagemusic.steering.goals import NOT_MEASURED
     from imagemusic.steering.pairs import read_folder, read_pairs
     from imagemusic.steering.settings import SteeringOptions
 
@@ -99,8 +100,8 @@ def run_steering(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     figures = evaluate(model, pairs, arguments.out, options, extras, notice)
     for row in figures["goals"]:
-        if row["value"] is not None:
-            said = {True: "reached", False: "not reached", None: "not measured"}[row["reached"]]
-            print(f"{row['what']}: {row['value']:.3f} ({row['goal']}: {said})")
+        if row["said"] != NOT_MEASURED:
+            found = "no end" if row["value"] is None else f"{row['value']:.3f}"
+            print(f"{row['what']}: {found} ({row['goal']}: {row['said']})")
     print(arguments.out / "index.html")
     return 0

@@ -22,7 +22,7 @@ from imagemusic.music.dials import DIALS, as_row
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Report
 from imagemusic.steering.intervals import Estimate, bootstrap, ratio_of, signed_ranks
-from imagemusic.steering.pairs import RATED, Pair, prepare_pairs
+from imagemusic.steering.pairs import RATED, Pair, drawn, prepare_pairs
 from imagemusic.steering.settings import SteeringOptions
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def conditional_gap(
     model: ImageMusic, pairs: Sequence[Pair], options: SteeringOptions, report: Report
 ) -> dict[str, Any]:
     """Measure figure 1 of pairs that have music."""
-    chosen = np.random.default_rng(0).permutation(len(pairs))[: options.scored_pairs]
-    music = Music.of([pairs[i] for i in np.sort(chosen).tolist()], model)
+    music = Music.of([pairs[i] for i in drawn(len(pairs), options.scored_pairs)], model)
     scorer = Scorer.of(model, music, options.notes)
     result: dict[str, Any] = {"pieces": len(music.pairs), "notes_at_most": options.notes}
     for name, sure in (("as_composed", True), ("calibrated", False)):

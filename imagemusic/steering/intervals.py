@@ -94,10 +94,21 @@ def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Rank correlation of two rows of numbers (N,); NaN where one of them never changes."""
-    first, second = ranks(one), ranks(other)
-    first, second = first - first.mean(), second - second.mean()
-    scale = float(np.sqrt((first @ first) * (second @ second)))
-    return float(first @ second) / scale if scale else float("nan")
+    return _correlation(*(ranks(values) - (len(values) - 1) / 2 for values in (one, other)))
+
+
+def partial_spearman(one: NDArray[np.floating], other: NDArray[np.floating], given: NDArray[np.floating]) -> float:
+    """Rank correlation of two rows of numbers (N,) with a third held: of what its ranks do not tell of theirs."""
+    first, second, third = (ranks(values) - (len(values) - 1) / 2 for values in (one, other, given))
+    scale = third @ third or 1.0  # what never changes tells nothing
+    return _correlation(*(values - third * (third @ values / scale) for values in (first, second)))
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Correlation of centred numbers (N,), the size of ranks; NaN where one of them never changes."""
+    one_square, other_square = float(one @ one), float(other @ other)
+    changes = min(one_square, other_square) > 1e-9  # or is left of rounding
+    return float(one @ other) / (one_square * other_square) ** 0.5 if changes else float("nan")
 
 
 def signed_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

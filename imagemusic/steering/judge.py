@@ -11,6 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from imagemusic.errors import DataError, ScoreError
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
+from imagemusic.steering.intervals import mean_of
 
 FELT = ("valence", "arousal")
 PULL = 0.05  # of the weights to zero, times the number of clips: chosen beforehand, tuned on nothing
@@ -155,8 +157,11 @@ def _read(rows: Iterator[Row], folder: Path, *, pedal: bool) -> Iterator[Clip]:
         raise DataError(f"{folder}: a label is not a number ({error})") from error
 
 
-def check_judge(clips: Sequence[Clip], seed: int = 0) -> dict[str, dict[str, float]]:
-    """Tell how often the judge is right about clips of songs that it was not fitted on, by corpus and label."""
+def check_judge(clips: Sequence[Clip], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Tell how often the judge is right about clips of songs that it was not fitted on, by corpus and label.
+
+    Beside it stands the share of the commonest label, which whoever always says that one is right about.
+    """
     songs = sorted({clip.song for clip in clips})
     order = np.random.default_rng(seed).permutation(len(songs))
     fold_of = {songs[index]: place % FOLDS for place, index in enumerate(order)}
@@ -167,12 +172,14 @@ def check_judge(clips: Sequence[Clip], seed: int = 0) -> dict[str, dict[str, flo
     for fold in np.unique(folds):
         others = [clip for clip, there in zip(clips, folds, strict=True) if there != fold]
         rated[folds == fold] = Judge.fit(others).rate(figures[folds == fold])
-    corpora = np.array([clip.corpus for clip in clips])
-    result = {}
-    for corpus in np.unique(corpora):
-        here = corpora == corpus
-        right = (np.sign(rated[here]) == labels[here]).mean(axis=0)
-        result[str(corpus)] = {"clips": float(here.sum())} | {
-            f"{name}_right": round(float(right[i]), 4) for i, name in enumerate(FELT)
-        }
+    result: dict[str, dict[str, Any]] = {}
+    for corpus in sorted({clip.corpus for clip in clips}):
+        here = [number for number, clip in enumerate(clips) if clip.corpus == corpus]
+        result[corpus] = {"clips": len(here)}
+        for column, name in enumerate(FELT):
+            truth = labels[here, column]
+            right = (np.sign(rated[here, column]) == truth).astype(np.float64)
+            commonest = np.unique(truth, return_counts=True)[1].max() / len(here)
+            result[corpus][f"{name}_right"] = mean_of(right, [clips[number].song for number in here]).to_json()
+            result[corpus][f"{name}_commonest"] = round(float(commonest), 4)
     return result

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagemusic.composition import PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet, prepare_piece
@@ -25,6 +26,7 @@ from imagemusic.vision.image import IMAGE_SUFFIXES
 
 RATED = ("valence", "arousal", "tempo_bpm")
 SHOWN_PROBLEMS = 5
+SEED = 0  # of every draw of pairs and pictures
 
 Look = Callable[[Path], PictureReading]
 
@@ -40,6 +42,7 @@ class Pair:
     album: str = ""
     artist: str = ""
     genre: str = ""
+    theme: str = ""  # of the picture: its subject, or the song that it is the jacket of
     valence: float = float("nan")
     arousal: float = float("nan")
     tempo_bpm: float = float("nan")
@@ -50,6 +53,13 @@ class Pair:
         if self.album:
             return f"album {self.artist} / {self.album}"
         return f"artist {self.artist}" if self.artist else f"pair {self.name}"
+
+    @property
+    def picture_group(self) -> str:
+        """What is drawn again where the music plays no part: the theme, else the album or artist, else the picture."""
+        if self.theme:
+            return f"theme {self.theme}"
+        return self.group if self.album or self.artist else f"image {self.image}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +122,28 @@ def read_folder(folder: Path, look: Look) -> PairList:
     return PairList(tuple(pairs), tuple(problems))
 
 
+def drawn(count: int, most: int) -> NDArray[np.int64]:
+    """Draw up to `most` of `count` rows at random and put them in order; they are the same in every run."""
+    return np.sort(np.random.default_rng(SEED).permutation(count)[:most])
+
+
+def distinct_pictures(pairs: Sequence[Pair], most: int) -> tuple[Pair, ...]:
+    """Choose pairs of different pictures at random, in the order of the list."""
+    firsts = list({pair.reading.hash: pair for pair in reversed(pairs)}.values())[::-1]
+    return tuple(firsts[i] for i in drawn(len(firsts), most))
+
+
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a CSV with their numbers, the header being row 1."""
+    """Yield the rows of a CSV with the numbers of their lines, blank ones counted, the header being row 1."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
             names = [name.strip().lower() for name in reader.fieldnames or ()]
             if missing := [name for name in needed if name not in names]:
-                raise DataError(f"{path}: no column {missing[0]!r}; needs {', '.join(needed)}")
+                raise DataError(f"{path}: no column {', '.join(map(repr, missing))}; needs {', '.join(needed)}")
             reader.fieldnames = names
-            yield from enumerate(reader, start=2)
+            for row in reader:
+                yield reader.line_num, row
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -18,6 +18,7 @@ import numpy as np
 
 from imagemusic.composition import ComposeOptions
 from imagemusic.data.dataset import PreparedSet
+from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, OutputError
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import COMPOSING, Composer, Job, Report, compose_jobs
@@ -27,16 +28,17 @@ from imagemusic.steering.gallery import gallery
 from imagemusic.steering.goals import goals
 from imagemusic.steering.judge import Judge, check_judge, read_clips
 from imagemusic.steering.page import build_page
-from imagemusic.steering.pairs import Pair, PairList
+from imagemusic.steering.pairs import SEED, Pair, PairList, distinct_pictures
 from imagemusic.steering.quality import quality
 from imagemusic.steering.response import Ear, dose_response, picture_response
 from imagemusic.steering.retrieval import retrieval
-from imagemusic.steering.sensitivity import Pool, compose_pool, distinct_pictures, sensitivity, variance_shares
+from imagemusic.steering.sensitivity import Pool, compose_pool, sensitivity, variance_shares
 from imagemusic.steering.settings import SteeringOptions
 from imagemusic.training.results import write_result
+from imagemusic.vision.image import load_image
 
 FEWEST_PICTURES = 2
-PARTS_VERSION = 2
+PARTS_VERSION = 3
 
 Figure = dict[str, Any]
 
@@ -60,27 +62,39 @@ def evaluate(
 
     Raises:
         DataError: fewer than two pictures, or something that was named is no use.
+        CheckpointError: the model without conditions is missing or damaged.
+        ImageError: a picture for the gallery cannot be read.
         OutputError: the report cannot be written.
     """
     usable = list(pairs.pairs)
     pictures = distinct_pictures(usable, len(usable))
     if len(pictures) < FEWEST_PICTURES:
         raise DataError("a report needs two pictures at least, to swap them; this list has one")
-    parts = _make_folder(out)
-    about = {"version": PARTS_VERSION, "model": model.checkpoint.id}
-    keep_scored = _Keeper(parts, _key(usable, options, extras, about), report)
-    keep = _Keeper(parts, _key(usable, options, extras, about | {"composing": COMPOSING}), report)
-    with_music = [pair for pair in usable if pair.piece is not None]
-    clips = read_clips(extras.ratings)
-    ear = Ear(Judge.fit(clips) if clips else None)
     # Opened first, so that what is named wrongly is said at once and not after minutes.
+    controls = read_controls(extras.controls)
+    clips = read_clips(extras.ratings)
     prepared = PreparedSet.open(extras.prepared) if extras.prepared else None
+    plainer = ImageMusic.from_pretrained(extras.unconditional) if extras.unconditional else None
+    for path in extras.gallery:
+        load_image(path)
+    parts = _make_folder(out)
+    scored = {"version": PARTS_VERSION, "model": model.checkpoint.id}
+    composed = scored | {
+        "composing": COMPOSING, "ratings": hashlib.sha256(repr(clips).encode()).hexdigest(),
+        "unconditional": plainer.checkpoint.id if plainer else None,
+        "set": _stamps(extras.prepared) if extras.prepared else None,
+    }  # fmt: skip
+    keep_scored = _Keeper(parts, _key(usable, options, scored), report)
+    keep = _Keeper(parts, _key(usable, options, composed), report)
+    with_music = [pair for pair in usable if pair.piece is not None]
+    ear = Ear(Judge.fit(clips) if clips else None)
     figures: Figure = {
         "checkpoint": model.checkpoint.id,
         "options": asdict(options),
         "pairs": {
             "rows": len(usable), "with_music": len(with_music), "pictures": len(pictures),
-            "groups": len({pair.group for pair in usable}), "left_out": list(pairs.problems),
+            "groups": len({pair.group for pair in usable}),
+            "picture_groups": len({pair.picture_group for pair in usable}), "left_out": list(pairs.problems),
         },
         "judge": check_judge(clips) if clips else None,
     }  # fmt: skip
@@ -101,38 +115,38 @@ def evaluate(
         figures["variance"] = keep("variance", lambda: variance_shares(pool()))
         figures["retrieval"] = keep("retrieval", lambda: retrieval(pool()))
         figures["sensitivity"] = keep("sensitivity", lambda: sensitivity(model, composer, pool(), options))
-        figures["quality"] = keep(
-            "quality", lambda: quality(model, composer, pool(), with_music, options, extras.unconditional)
-        )
+        figures["quality"] = keep("quality", lambda: quality(model, composer, pool(), with_music, options, plainer))
     if prepared is not None:
         report("copying: looking for the training set in what was composed")
         figures["copying"] = keep("copying", lambda: copying(_scores(model, pictures, options), prepared))
-    figures["controls"] = read_controls(extras.controls)
+    figures["controls"] = controls
     figures["goals"] = goals(figures)
     report("writing the page")
-    write_result(out / "steering.json", figures, data=extras.data, seed=0)
+    write_result(out / "steering.json", figures, data=extras.data, seed=SEED)
     shown = gallery(model, extras.gallery or tuple(pair.image for pair in pictures), options)
     _write(out / "index.html", build_page(figures, shown))
     return figures
 
 
 def _scores(model: ImageMusic, pictures: Sequence[Pair], options: SteeringOptions) -> list[Any]:
-    jobs = [Job(p.reading, ComposeOptions(seconds=options.seconds)) for p in pictures[: options.copied_pieces]]
-    return list(compose_jobs(model, jobs))
+    chosen = distinct_pictures(pictures, options.copied_pieces)
+    return list(compose_jobs(model, [Job(pair.reading, ComposeOptions(seconds=options.seconds)) for pair in chosen]))
 
 
 def read_controls(path: Path | None) -> Figure | None:
-    """Read the measured controls, figure 7, which scripts/check_controls.py makes; None where they are not here.
+    """Read the measured controls, figure 7, which scripts/check_controls.py makes; None where no file is named.
 
     Raises:
-        DataError: a file was named and is no JSON object.
+        DataError: the file cannot be read, or is no JSON object.
     """
-    if path is None or not path.is_file():
+    if path is None:
         return None
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(table, dict):
             raise ValueError("not an object")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); scripts/check_controls.py makes it") from error
     except ValueError as error:
         raise DataError(f"{path}: not the result of scripts/check_controls.py ({error})") from error
     table.pop("how", None)
@@ -148,16 +162,31 @@ def _make_folder(out: Path) -> Path:
     return parts
 
 
-def _key(pairs: list[Pair], options: SteeringOptions, extras: Extras, about: Mapping[str, Any]) -> str:
+def _key(pairs: list[Pair], options: SteeringOptions, about: Mapping[str, Any]) -> str:
     """Name all that a figure depends on; how many workers composed is not of it, nor what is shown."""
-    about = asdict(replace(options, workers=1, gallery=0)) | dict(about)
-    about |= {"ratings": len(extras.ratings), "unconditional": str(extras.unconditional), "set": str(extras.prepared)}
+    sizes = asdict(replace(options, workers=1, gallery=0))
     rows = [
-        [pair.name, pair.reading.hash, pair.group, pair.genre, pair.valence, pair.arousal, pair.tempo_bpm,
-         pair.piece.score.note_count if pair.piece else 0]
+        [pair.name, pair.reading.hash, pair.group, pair.picture_group, pair.genre, pair.valence, pair.arousal,
+         pair.tempo_bpm, _content(pair.piece) if pair.piece else None]
         for pair in pairs
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps([about, rows], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([sizes, dict(about), rows], sort_keys=True).encode()).hexdigest()
+
+
+def _content(piece: Piece) -> str:
+    """Hash what a piece says: its notes and who plays them, tempos, meters and keys."""
+    score = piece.score
+    told = [score.tempos, score.meters, score.keys, score.ticks_per_beat, piece.velocity_known, piece.metrical]
+    digest = hashlib.sha256(repr(told).encode())
+    for track in score.tracks:
+        digest.update(repr([track.program, track.is_drum, len(track)]).encode() + track.notes.tobytes())
+    return digest.hexdigest()
+
+
+def _stamps(folder: Path) -> list[list[Any]]:
+    """Tell the files of a folder, which are too large to hash, by name, size and time of change."""
+    files = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,10 +94,9 @@ def corner_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOp
 
 
 def against_unconditional(
-    model: ImageMusic, pairs: Sequence[Pair], folder: Path, options: SteeringOptions
+    model: ImageMusic, pairs: Sequence[Pair], plainer: ImageMusic, options: SteeringOptions
 ) -> dict[str, Any]:
     """Bits per note of this model, with the picture and with nothing, less those of a model without conditions."""
-    plainer = ImageMusic.from_pretrained(folder)
     music = Music.of(pairs, model)
     scorer, other = (Scorer.of(one, music, options.notes) for one in (model, plainer))
     size = plainer.checkpoint.layout.size
@@ -118,7 +116,7 @@ def against_unconditional(
 
 def quality(
     model: ImageMusic, composer: Composer, pool: Pool, pairs: Sequence[Pair], options: SteeringOptions,
-    unconditional: Path | None,
+    unconditional: ImageMusic | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure figure 6; what needs music is left out where there are pictures alone."""
     ours = pool.all_pieces

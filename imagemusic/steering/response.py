@@ -19,10 +19,10 @@ from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Composer, Job
-from imagemusic.steering.intervals import bootstrap, plain, spearman
+from imagemusic.steering.intervals import bootstrap, partial_spearman, plain, spearman
 from imagemusic.steering.judge import FELT, Judge
 from imagemusic.steering.measures import Measured, table
-from imagemusic.steering.pairs import Pair
+from imagemusic.steering.pairs import Pair, distinct_pictures
 from imagemusic.steering.settings import SteeringOptions
 
 # As composed, as composed but for the masks, and what the decoder does of itself.
@@ -69,11 +69,11 @@ def _seen(model: ImageMusic, pair: Pair) -> dict[str, float]:
 def dose_jobs(
     model: ImageMusic, dial: str, pairs: Sequence[Pair], options: SteeringOptions, base: ComposeOptions, *, masked: bool
 ) -> tuple[list[Job], NDArray[np.float64], list[str]]:
-    """Plan the pieces for all levels of a dial: jobs, their levels and their pictures."""
+    """Plan the pieces for all levels of a dial: jobs, their levels and the groups of their pictures."""
     order = np.argsort(implied(model, dial, pairs), kind="stable")
     count = min(options.dose_pictures, max(1, len(order) // 2))
     low, high = order[:count], order[::-1][:count]
-    jobs, levels, names = [], [], []
+    jobs, levels, groups = [], [], []
     for number, level in enumerate(np.linspace(-1, 1, options.levels).tolist()):
         contrary = low if level > 0 else high
         if abs(level) < 1e-9:
@@ -83,28 +83,39 @@ def dose_jobs(
             changed = replace(base, seed=seed, dials={dial: round(level, 6)}, seconds=options.seconds)
             jobs.append(Job(pairs[index].reading, changed, masked=masked))
             levels.append(level)
-            names.append(pairs[index].name)
-    return jobs, np.array(levels), names
+            groups.append(pairs[index].picture_group)
+    return jobs, np.array(levels), groups
 
 
 def dose_response(
     model: ImageMusic, composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions
 ) -> dict[str, Any]:
-    """Turn each dial against the picture, in each of the SETTINGS."""
+    """Turn each dial against the picture, in each of the SETTINGS.
+
+    A tempo that nobody set follows the feeling that somebody did, and a judge hears it; so both of FELT are held
+    against the level with the tempo given, too.
+    """
     result: dict[str, Any] = {"judged_by": {dial: ear.name(dial) for dial in TURNED}}
     for name, (base, masked) in SETTINGS.items():
         result[name] = {}
         for dial in TURNED:
-            jobs, levels, pictures = dose_jobs(model, dial, pairs, options, base, masked=masked)
-            heard = ear.hear(composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}"), dial)
-            result[name][dial] = response(levels, heard, pictures)
+            jobs, levels, groups = dose_jobs(model, dial, pairs, options, base, masked=masked)
+            pieces = composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}")
+            tempos = np.array([piece.dial("tempo") for piece in pieces]) if dial in FELT else None
+            result[name][dial] = response(levels, ear.hear(pieces, dial), groups, tempos)
     return result
 
 
-def response(levels: NDArray[np.float64], heard: NDArray[np.float64], pictures: Sequence[str]) -> dict[str, Any]:
-    """Sum up what was heard (N,) at levels (N,): rank correlation, slope, and the quartiles at every level."""
-    known = ~np.isnan(heard)
-    levels, heard, names = levels[known], heard[known], [p for p, k in zip(pictures, known, strict=True) if k]
+def response(
+    levels: NDArray[np.float64], heard: NDArray[np.float64], groups: Sequence[str],
+    tempos: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Sum up what was heard (N,) at levels (N,): rank correlation, slope, and the quartiles at every level.
+
+    With the tempos of the pieces (N,), in any unit as only ranks count, the rank correlation given these as well.
+    """
+    known = np.flatnonzero(~np.isnan(heard))
+    levels, heard, groups = levels[known], heard[known], [groups[i] for i in known.tolist()]
 
     def slope(rows: NDArray[np.int64]) -> float:
         centred = levels[rows] - levels[rows].mean()
@@ -114,9 +125,15 @@ def response(levels: NDArray[np.float64], heard: NDArray[np.float64], pictures: 
     steps = np.unique(levels)
     middles = [np.quantile(heard[levels == step], [0.25, 0.5, 0.75]) for step in steps]
     of_means = spearman(steps, np.array([heard[levels == step].mean() for step in steps]))
+    given = {}
+    if tempos is not None:
+        tempos = tempos[known]
+        told = bootstrap(lambda rows: partial_spearman(levels[rows], heard[rows], tempos[rows]), groups)
+        given = {"rho_given_tempo": told.to_json()}
     return {
-        "rho": bootstrap(lambda rows: spearman(levels[rows], heard[rows]), names).to_json(),
-        "slope": bootstrap(slope, names).to_json(),
+        "rho": bootstrap(lambda rows: spearman(levels[rows], heard[rows]), groups).to_json(),
+        **given,
+        "slope": bootstrap(slope, groups).to_json(),
         "rho_of_level_means": plain(of_means),
         "levels": steps.tolist(),
         "quartiles": [[plain(value) for value in row] for row in middles],
@@ -127,18 +144,19 @@ def picture_response(composer: Composer, pairs: Sequence[Pair], ear: Ear, option
     """Hold people's ratings of pictures against what the pictures yield, a piece at a time and over the seeds."""
     result: dict[str, Any] = {}
     for dial in FELT:
-        rated = [pair for pair in _one_each(pairs) if not np.isnan(getattr(pair, dial))][: options.rated_pictures]
-        if len(rated) < 3:
+        rated = [pair for pair in pairs if not np.isnan(getattr(pair, dial))]
+        chosen = distinct_pictures(rated, options.rated_pictures)
+        if len(chosen) < 3:
             result[dial] = None
             continue
         jobs = [
             Job(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
-            for pair in rated
+            for pair in chosen
             for seed in range(options.seeds)
         ]
-        heard = ear.hear(composer.measure(jobs, "rated pictures"), dial).reshape(len(rated), options.seeds)
-        ratings = np.array([getattr(pair, dial) for pair in rated])
-        result[dial] = _against_ratings(ratings, heard, [pair.group for pair in rated]) | {"judged_by": ear.name(dial)}
+        heard = ear.hear(composer.measure(jobs, "rated pictures"), dial).reshape(len(chosen), options.seeds)
+        ratings, groups = np.array([getattr(pair, dial) for pair in chosen]), [pair.picture_group for pair in chosen]
+        result[dial] = _against_ratings(ratings, heard, groups) | {"judged_by": ear.name(dial)}
     return result
 
 
@@ -161,8 +179,3 @@ def _against_ratings(ratings: NDArray[np.float64], heard: NDArray[np.float64], g
         "ratings": ratings[known].round(4).tolist(),
         "heard": means[known].round(4).tolist(),
     }
-
-
-def _one_each(pairs: Sequence[Pair]) -> list[Pair]:
-    """Keep the first pair of each picture."""
-    return list({pair.reading.hash: pair for pair in reversed(pairs)}.values())[::-1]

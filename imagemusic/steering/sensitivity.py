@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.brief import SUMMED
 from imagemusic.composition import ComposeOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Composer, Job
 from imagemusic.steering.intervals import bootstrap, mean_of, plain
 from imagemusic.steering.measures import Measured, table
-from imagemusic.steering.pairs import Pair
+from imagemusic.steering.pairs import Pair, distinct_pictures, drawn
 from imagemusic.steering.settings import SteeringOptions
 from imagemusic.vision.image import load_image
 from imagemusic.vision.views import NULL_EDITS
 
 COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is exact, so it would prove nothing
+WITHOUT_TEMPO = tuple(name for name in COMPARED if name not in SUMMED)  # those weigh onsets a second, so tempo too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,7 @@ class Pool:
     @property
     def groups(self) -> list[str]:
         """What is drawn again in a bootstrap."""
-        return [pair.group for pair in self.pairs]
+        return [pair.picture_group for pair in self.pairs]
 
     def figures(self, columns: str) -> NDArray[np.float64]:
         """Figures of all pieces (P, S, F); what could not be measured takes the mean of what could."""
@@ -49,13 +51,6 @@ class Pool:
     def all_pieces(self) -> list[Measured]:
         """Every piece."""
         return [piece for row in self.pieces for piece in row]
-
-
-def distinct_pictures(pairs: Sequence[Pair], most: int, seed: int = 0) -> tuple[Pair, ...]:
-    """Choose pairs of different pictures at random, in the order of the list."""
-    firsts = list({pair.reading.hash: pair for pair in reversed(pairs)}.values())[::-1]
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(firsts))[:most])
-    return tuple(firsts[i] for i in chosen)
 
 
 def compose_pool(composer: Composer, pairs: Sequence[Pair], options: SteeringOptions) -> Pool:
@@ -95,16 +90,10 @@ def variance_shares(pool: Pool) -> dict[str, Any]:
 def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: SteeringOptions) -> dict[str, Any]:
     """Compare how far music moves with another picture and with null edits, each less the floor of the seeds.
 
-    Distances are between the mean standardised dials of `pieces` pieces, tempo left out.  The floor is the distance
-    between two sets of seeds for one picture.
+    Distances are between the mean standardised dials of `pieces` pieces, tempo left out; and once more without the
+    dials that hold it.  The floor is the distance between two sets of seeds for one picture.
     """
-    columns = [DIALS.index(name) for name in COMPARED]
-    values = pool.figures("dials")[..., columns]
-    deviation = values.reshape(-1, len(columns)).std(axis=0) + 1e-9
-    center = values.mean(axis=1) / deviation  # (P, D)
-    chosen = range(min(options.edited_pictures, len(pool.pairs)))
-    others = [float(np.delete(np.linalg.norm(center - center[i], axis=1), i).mean()) for i in chosen]
-    kinds = ["floor", *NULL_EDITS]
+    chosen = drawn(len(pool.pairs), options.edited_pictures)
     jobs = []
     for index in chosen:
         pair = pool.pairs[index]
@@ -115,39 +104,43 @@ def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: Stee
             for reading in readings
             for seed in range(options.pieces, 2 * options.pieces)
         ]
-    pieces = composer.measure(jobs, "null edits of pictures")
-    apart = np.array(
-        [
-            _distance(pieces[start : start + options.pieces], columns, deviation, center[number // len(kinds)])
-            for number, start in enumerate(range(0, len(pieces), options.pieces))
-        ]
-    ).reshape(len(chosen), len(kinds))
-    groups = [pool.pairs[i].group for i in chosen]
-    return moved(np.array(others), apart[:, 0], apart[:, 1:].mean(axis=1), groups) | {
-        "by_edit": {name: plain(float(apart[:, i].mean())) for i, name in enumerate(kinds) if i},
+    edited = table(composer.measure(jobs, "null edits of pictures"), "dials")
+    edited = edited.reshape(len(chosen), 1 + len(NULL_EDITS), options.pieces, len(DIALS))
+    groups = [pool.groups[i] for i in chosen]
+    return moved(*_distances(pool, chosen, edited, COMPARED), groups) | {
+        "without_tempo": moved(*_distances(pool, chosen, edited, WITHOUT_TEMPO), groups),
         "pictures": len(chosen),
         "seeds": options.pieces,
     }
 
 
-def _distance(
-    pieces: list[Measured], columns: list[int], deviation: NDArray[np.float64], center: NDArray[np.float64]
-) -> float:
-    values = table(pieces, "dials")[:, columns]
-    known = ~np.isnan(values)
-    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1) / deviation
-    return float(np.linalg.norm(np.where(known.any(axis=0), mean - center, 0)))
+def _distances(
+    pool: Pool, chosen: NDArray[np.int64], edited: NDArray[np.float64], dials: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure how far the mean of some dials lies from that of each chosen picture of a pool.
+
+    Returns the mean distance to the other pictures (C,), and those to its pieces of `edited` (C, 1 + E, S, 9): with
+    other seeds alone, and with each null edit (C, 1 + E).
+    """
+    columns = [DIALS.index(name) for name in dials]
+    values, edited = pool.figures("dials")[..., columns], edited[..., columns]
+    deviation = values.reshape(-1, len(columns)).std(axis=0) + 1e-9
+    center = values.mean(axis=1) / deviation  # (P, D)
+    others = [np.delete(np.linalg.norm(center - center[i], axis=1), i).mean() for i in chosen]
+    known = ~np.isnan(edited)
+    mean = np.where(known, edited, 0).sum(axis=2) / np.maximum(known.sum(axis=2), 1) / deviation  # (C, 1 + E, D)
+    apart = np.where(known.any(axis=2), mean - center[chosen][:, None], 0)
+    return np.array(others), np.linalg.norm(apart, axis=2)
 
 
-def moved(
-    others: NDArray[np.float64], floors: NDArray[np.float64], nulls: NDArray[np.float64], groups: Sequence[str]
-) -> dict[str, Any]:
-    """Sum up distances (P,): to other pictures, to the same one, to its null edits.
+def moved(others: NDArray[np.float64], apart: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
+    """Sum up distances to other pictures (P,), and to the same one with other seeds and null edits (P, 1 + E).
 
     Where null edits move the music no further than other seeds do, the ratio has no end, which JSON says as null.
     """
+    floors = apart[:, 0]
     effect = others - floors
-    noise = nulls - floors
+    noise = apart[:, 1:].mean(axis=1) - floors
 
     def ratio(rows: NDArray[np.int64]) -> float:
         above, below = float(effect[rows].mean()), float(noise[rows].mean())
@@ -159,4 +152,5 @@ def moved(
         "floor": mean_of(floors, groups),
         "ratio": bootstrap(ratio, groups),
     }
-    return {name: estimate.to_json() for name, estimate in found.items()}
+    by_edit = {name: plain(float(apart[:, i].mean())) for i, name in enumerate(NULL_EDITS, start=1)}
+    return {name: estimate.to_json() for name, estimate in found.items()} | {"by_edit": by_edit}

@@ -6,6 +6,7 @@ from imagemusic.steering.intervals import (
     Estimate,
     bootstrap,
     mean_of,
+    partial_spearman,
     plain,
     ratio_of,
     signed_ranks,
@@ -65,6 +66,19 @@ def test_rank_correlation_by_hand_with_ties():
     assert spearman(np.array([1, 2, 3]), np.array([3, 2, 1])) == pytest.approx(-1)
     assert spearman(np.array([1, 2, 3, 4]), np.array([1, 1, 2, 2])) == pytest.approx(np.sqrt(0.8))
     assert np.isnan(spearman(np.array([1, 2]), np.array([5, 5])))
+
+
+def test_rank_correlation_given_a_third_by_hand():
+    one, other, given = np.array([1, 2, 3, 4]), np.array([20, 10, 40, 30]), np.array([1, 3, 2, 4])
+    assert (spearman(one, other), spearman(one, given), spearman(other, given)) == pytest.approx((0.6, 0.8, 0))
+    assert partial_spearman(one, other, given) == pytest.approx((0.6 - 0.8 * 0) / np.sqrt((1 - 0.8**2) * (1 - 0**2)))
+
+
+def test_what_a_third_tells_whole_leaves_nothing_to_correlate_and_a_constant_takes_nothing_away():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 100))
+    assert np.isnan(partial_spearman(one, other, one**3))
+    assert partial_spearman(one, other, np.full(100, 7.0)) == pytest.approx(spearman(one, other))
 
 
 def test_signed_ranks_are_percentiles_and_leave_unknowns_out():

@@ -5,7 +5,7 @@ import pytest
 
 from imagemusic.errors import DataError
 from imagemusic.music.score import Note, Score, Tempo, Track
-from imagemusic.steering.judge import FELT_FIGURES, Judge, check_judge, describe, read_clips
+from imagemusic.steering.judge import FELT_FIGURES, Clip, Judge, check_judge, describe, read_clips
 
 
 def clip(seed, major, fast):
@@ -54,14 +54,28 @@ def test_both_corpora_are_known_by_their_tables_and_missing_clips_are_passed_ove
     clips = read_clips([folders / "vgmidi", folders / "emopia"])
     assert len(clips) == 40
     assert {c.song for c in clips if c.corpus == "emopia"} == {f"song{i}" for i in range(32)}
-    assert check_judge(clips)["emopia"]["arousal_right"] > 0.9
+    assert check_judge(clips)["emopia"]["arousal_right"]["value"] > 0.9
 
 
 def test_labels_by_chance_are_judged_by_chance(folders):
     clips = read_clips([folders / "emopia"])
     rng = np.random.default_rng(0)
     shuffled = [type(c)(c.corpus, c.song, c.figures, (*rng.choice([-1.0, 1.0], 2),)) for c in clips]
-    assert check_judge(shuffled)["emopia"]["valence_right"] < 0.8
+    assert check_judge(shuffled)["emopia"]["valence_right"]["value"] < 0.8
+
+
+def test_beside_the_share_of_right_answers_stand_its_interval_and_the_share_of_the_commonest(folders):
+    clips = read_clips([folders / "emopia"])
+    # Two clips a song, one song in four is felt as positive.
+    one_sided = [
+        Clip(clip.corpus, f"song {place // 2}", clip.figures, (1.0 if place // 2 % 4 == 0 else -1.0, clip.labels[1]))
+        for place, clip in enumerate(clips)
+    ]
+    found = check_judge(one_sided)["emopia"]
+    assert (found["clips"], found["valence_commonest"], found["arousal_commonest"]) == (32, 0.75, 0.5)
+    valence = found["valence_right"]
+    assert valence["low"] < valence["value"] < valence["high"]
+    assert (valence["rows"], valence["groups"]) == (32, 16)
 
 
 def test_a_key_does_not_change_what_is_felt_but_height(folders):

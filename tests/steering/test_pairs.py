@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError
-from imagemusic.steering.pairs import prepare_pairs, read_folder, read_pairs
+from imagemusic.steering.pairs import Pair, distinct_pictures, prepare_pairs, read_folder, read_pairs
 from tests.steering.conftest import write_pairs, write_picture
 
 
@@ -23,6 +23,23 @@ def test_without_album_and_artist_a_pair_stands_for_itself(tiny_model, tmp_path)
     assert read_pairs(path, tiny_model.look).pairs[0].group == "pair row 2"
 
 
+def test_a_picture_counts_by_its_theme_else_its_album_or_artist_else_alone(tiny_model, tmp_path):
+    reading, image = tiny_model.look(write_picture(tmp_path / "one.png", (9, 9, 9))), tmp_path / "one.png"
+    about = [{"theme": "dogs", "album": "a"}, {"album": "a", "artist": "b"}, {"artist": "b"}, {}]
+    pairs = [Pair(name="row 2", image=image, reading=reading, **known) for known in about]
+    assert [pair.picture_group for pair in pairs] == ["theme dogs", "album b / a", "artist b", f"image {image}"]
+    assert pairs[0].group == "album  / a"  # the music knows nothing of the theme
+
+
+def test_pictures_are_drawn_from_all_of_the_list_and_the_same_ones_each_time(tiny_model, tmp_path):
+    pairs = read_pairs(write_pairs(tmp_path / "a", 20), tiny_model.look, music=False).pairs
+    chosen = distinct_pictures([*pairs, *pairs], 8)
+    places = [pairs.index(pair) for pair in chosen]
+    assert places == sorted(set(places)) and len(places) == 8
+    assert places != list(range(8)) and max(places) >= 10
+    assert distinct_pictures([*pairs, *pairs], 8) == chosen
+
+
 def test_bad_rows_are_named_by_number_and_the_rest_goes_on(tiny_model, tmp_path):
     path = write_pairs(
         tmp_path / "a", 7, row_3={"image": "gone.png"}, row_4={"midi": "gone.mid"}, row_5={"image": "broken.png"},
@@ -37,6 +54,15 @@ def test_bad_rows_are_named_by_number_and_the_rest_goes_on(tiny_model, tmp_path)
     assert [pair.name for pair in found.checked("x", skip_bad=True).pairs] == ["row 2", "row 8"]
     with pytest.raises(DataError, match=r"^x: row 3: .*gone.png.*row 7.*--skip-bad goes on without them$"):
         found.checked("x", skip_bad=False)
+
+
+def test_blank_lines_count_as_lines(tiny_model, tmp_path):
+    path = write_pairs(tmp_path / "a", 3, row_4={"midi": "gone.mid"})
+    header, first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([header, "", first, "", "", *others]))
+    found = read_pairs(path, tiny_model.look)
+    assert [pair.name for pair in found.pairs] == ["row 3", "row 6"]
+    assert found.problems[0].startswith("row 7:")
 
 
 def test_pictures_alone_need_no_music(tiny_model, tmp_path):
@@ -61,6 +87,12 @@ def test_a_missing_column_is_named(tiny_model, tmp_path, column):
         csv.writer(file).writerow([name for name in ("image", "midi") if name != column])
     with pytest.raises(DataError, match=f"no column '{column}'; needs image, midi"):
         read_pairs(path, tiny_model.look)
+
+
+def test_all_missing_columns_are_named(tiny_model, tmp_path):
+    (tmp_path / "pairs.csv").write_text("picture,music\n")
+    with pytest.raises(DataError, match="no column 'image', 'midi'; needs image, midi"):
+        read_pairs(tmp_path / "pairs.csv", tiny_model.look)
 
 
 def test_a_list_that_is_missing_empty_or_of_nothing_usable_is_refused(tiny_model, tmp_path):

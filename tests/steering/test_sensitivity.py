@@ -2,15 +2,18 @@ import numpy as np
 import pytest
 
 from imagemusic.steering.measures import Measured
+from imagemusic.steering.pairs import read_pairs
 from imagemusic.steering.retrieval import retrieval, retrieve, scores
-from imagemusic.steering.sensitivity import Pool, moved, variance_shares
+from imagemusic.steering.sensitivity import Pool, compose_pool, moved, sensitivity, variance_shares
+from imagemusic.steering.settings import SteeringOptions
+from tests.steering.conftest import write_pairs
 
 GROUPS = [f"album {i}" for i in range(20)]
 
 
 class Named:
     def __init__(self, group):
-        self.group = group
+        self.picture_group = group
 
 
 def pool(dials, ticks=None):
@@ -39,17 +42,22 @@ def test_a_picture_that_decides_nothing_has_no_share():
     assert share["verdict"] == "contains zero"
 
 
+def edits(*columns):
+    return np.column_stack([np.broadcast_to(column, 20) for column in columns])
+
+
 def test_the_ratio_of_movements_by_hand():
     noise = np.linspace(-0.02, 0.02, 20)
-    found = moved(1.5 + noise, np.full(20, 0.5), 0.7 + noise, GROUPS)
+    found = moved(1.5 + noise, edits(0.5, 0.6 + noise, 0.7 + noise, 0.8 + noise), GROUPS)
     assert found["another_picture"]["value"] == pytest.approx(1)
     assert found["null_edit"]["value"] == pytest.approx(0.2)
     assert found["ratio"]["value"] == pytest.approx(5)
+    assert found["by_edit"] == pytest.approx({"jpeg_70": 0.6, "crop_5_percent": 0.7, "half_size": 0.8}, abs=1e-3)
 
 
 def test_null_edits_that_move_nothing_leave_the_ratio_without_end():
     noise = np.linspace(-0.3, 0.28, 20)
-    found = moved(np.full(20, 1.5), np.full(20, 0.5), 0.5 + noise, GROUPS)
+    found = moved(np.full(20, 1.5), edits(0.5, *[0.5 + noise] * 3), GROUPS)
     assert found["ratio"]["value"] is None
     assert found["ratio"]["low"] > 5
 
@@ -89,3 +97,47 @@ def test_candidates_are_a_hundred_at_most():
     assert found["candidates"] == 100
     assert found["chance_at_5"] == 0.05
     assert 1 <= found["notes_alone"]["median_rank"]["value"] <= 100
+
+
+@pytest.fixture(scope="module")
+def pairs(tiny_model, tmp_path_factory):
+    path = write_pairs(tmp_path_factory.mktemp("pairs") / "a", 12)
+    return read_pairs(path, tiny_model.look, music=False).pairs
+
+
+class Painted:
+    """Composes pieces whose valence and arousal follow the colour of the picture, the other dials its seed alone."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def measure(self, jobs, what):
+        self.jobs = jobs
+        return [self.piece(job) for job in jobs]
+
+    def piece(self, job):
+        rng = np.random.default_rng([job.options.seed, int(job.reading.hash[:8], 16)])
+        dials = rng.normal(size=9)
+        dials[:2] += 30 * job.reading.embedding[0]
+        return Measured(tuple(dials.tolist()), (0.0,) * 15, (0.0,) * 10, (), (), "", "piano", 9)
+
+
+def test_edited_pictures_are_drawn_from_all_of_the_pool_and_the_same_ones_each_time(tiny_model, pairs):
+    options = SteeringOptions(pieces=3, edited_pictures=4)
+    edited = []
+    for _ in range(2):
+        composer = Painted()
+        pool = compose_pool(composer, pairs, options)
+        found = sensitivity(tiny_model, composer, pool, options)
+        edited.append({job.reading.hash for job in composer.jobs} & {pair.reading.hash for pair in pairs})
+    assert found["pictures"] == len(edited[0]) == 4
+    assert edited[0] == edited[1] != {pair.reading.hash for pair in pool.pairs[:4]}
+
+
+def test_a_picture_that_moves_valence_and_arousal_alone_moves_nothing_without_tempo(tiny_model, pairs):
+    composer, options = Painted(), SteeringOptions(pieces=8, edited_pictures=12)
+    found = sensitivity(tiny_model, composer, compose_pool(composer, pairs, options), options)
+    assert found["another_picture"]["value"] > 0.8
+    assert abs(found["without_tempo"]["another_picture"]["value"]) < 0.3
+    assert {"value", "low", "high"} <= set(found["without_tempo"]["ratio"])
+    assert found["another_picture"]["groups"] == 6  # two pictures an album
