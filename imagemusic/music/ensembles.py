@@ -13,6 +13,7 @@ _STRINGS = range(40, 52)
 _VOICES = range(52, 55)
 _WINDS = range(56, 80)
 _AMPLIFIED = (*range(8, 24), *range(48, 52), *range(55, 80))  # what else plays in a band
+_TUNED = range(0, 112)  # neither percussion nor sounds of nature
 _BAND = (*range(24, 40), *range(80, 104))
 
 
@@ -36,7 +37,7 @@ SCORINGS = {
     "band": Scoring(first=(*_BAND, *_AMPLIFIED), others=(*_BAND, *_AMPLIFIED), least=4, drums=True),
     "orchestra": Scoring(first=tuple(_WINDS), others=(*_STRINGS, *_WINDS), least=6),
     "drums": Scoring(first=(), others=(), drums=True),
-    "other": Scoring(first=tuple(range(120)), others=tuple(range(120)), most=6),
+    "other": Scoring(first=tuple(_TUNED), others=tuple(_TUNED), most=6),
 }
 
 
