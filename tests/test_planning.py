@@ -54,3 +54,6 @@ def test_instruments_win_over_the_ensemble():
     assert plan.scoring.exactly == (0, 42, DRUMS)
     assert (plan.pitches, plan.polyphony) == ({60, 62, 64}, 3)
     assert plan_piece(ComposeOptions(), 100, "band", None).scoring is SCORINGS["band"]
+    other = plan_piece(ComposeOptions(), 100, "other", None).scoring
+    assert {24, 75, 107} <= set(other.first)
+    assert not {112, 117, 119, 122} & {*other.first, *other.others}  # bells, toms, cymbals and seashores play no tune
