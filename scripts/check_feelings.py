@@ -28,7 +28,7 @@ from imagemusic.errors import DataError, ImageMusicError, ScoreError
 from imagemusic.music.dials import DialScale
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, Score
-from imagemusic.steering.intervals import Statistic, bootstrap, plain, ranks, spearman
+from imagemusic.steering.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
 from imagemusic.training.results import write_result
 
 FELT = ("valence", "arousal")
@@ -134,13 +134,6 @@ def auc(values: Numbers, label: Numbers) -> float:
     if not above or not below:
         return float("nan")
     return float((ranks(values)[high].sum() - above * (above - 1) / 2) / (above * below))
-
-
-def partial_spearman(one: Numbers, other: Numbers, given: Numbers) -> float:
-    """Rank correlation of two series, a third held fixed; NaN where that leaves nothing of one of them."""
-    both, first, second = spearman(one, other), spearman(one, given), spearman(other, given)
-    left = (1 - first**2) * (1 - second**2)
-    return (both - first * second) / float(np.sqrt(left)) if left > 1e-12 else float("nan")
 
 
 def compare(pieces: Sequence[Felt], name: str, seed: int) -> dict[str, dict[str, float | None]]:
