@@ -12,6 +12,7 @@ reads affect/, covers/ and weights/ below CORPORA and writes
 """
 
 import argparse
+import csv
 import json
 import os
 from dataclasses import asdict
@@ -27,19 +28,22 @@ from numpy.typing import NDArray
 from imagemusic.errors import DataError
 from imagemusic.training.results import write_result
 from imagemusic.vision.accuracy import compare, coverage, steadiness
-from imagemusic.vision.encoder import DIALS, EncoderConfig, ImageEncoder, load_encoder, save_encoder
+from imagemusic.vision.encoder import DIALS, EncoderConfig, ImageEncoder
 from imagemusic.vision.export import export_looks, export_onnx
 from imagemusic.vision.features import cache_features
 from imagemusic.vision.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
 from imagemusic.vision.labels import SPLITS, LabelledPicture, Ranks, read_pictures
 from imagemusic.vision.views import NULL_EDITS
+from imagemusic.vision.weights import load_encoder, save_encoder
 
 # The mean, deviation and padding are those of the weights that training starts from; two sizes, each mirrored too.
 CONFIG = EncoderConfig(
-    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), padding="tensorflow", scales=(1.0, 5 / 7), mirror=True
-)
+    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), padding="tensorflow", scales=(1.0, 5 / 7), mirror=True,
+    connotations=2,
+)  # fmt: skip
 LOOKS = 4
 HELDOUT = Path("data/heldout_pictures.json")
+CONNOTATIONS = Path("data/connotations.csv")
 MEASURED = (("oasis", "valence"), ("oasis", "arousal"), ("bass", "valence"), ("bass", "arousal"), ("otoge", "tempo"))
 EDITED_JACKETS = 150  # of those held out, beside all rated pictures that are
 
@@ -77,13 +81,19 @@ def rank_labels(pictures: list[LabelledPicture]) -> tuple[Floats, list[float]]:
     return dials, tempo_quantiles
 
 
+def read_connotations(path: Path) -> torch.Tensor:
+    """Read how every class of ImageNet is rated, (classes, 2), in the order of the classifier."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return torch.tensor([[float(row["valence"]), float(row["arousal"])] for row in csv.DictReader(file)])
+
+
 class Fit:
     """One encoder's worth of regressions on features (P, F), and what they say of pictures that they did not learn."""
 
-    def __init__(self, features: NDArray[np.float32], dials: Floats, table: Columns) -> None:
+    def __init__(self, features: NDArray[np.float32], dials: Floats, table: Columns, connotations: int = 0) -> None:
         self.options = HeadOptions()
         learned = table["split"] != "test"
-        self.scaled = Scaled.of(features[learned], table["source"][learned])
+        self.scaled = Scaled.of(features[learned], table["source"][learned], connotations)
         rows = self.scaled(features)
         self.heads: list[tuple[NDArray[np.float32], float]] = []
         self.strengths: list[float] = []
@@ -123,11 +133,15 @@ def write_pictures(
 ) -> None:
     """Embed every picture for the decoder's training: by all looks first, then without one of the first three.
 
-    Its dials are those that an encoder says which did not learn the picture.
+    Its dials, and the numbers of the embedding that tell them, are those of an encoder that did not learn the picture.
     """
     kept = [looks.mean(axis=1)] + [np.delete(looks, left_out, axis=1).mean(axis=1) for left_out in range(LOOKS - 1)]
     embeddings = [embed(encoder, features) for features in kept]
-    deviations = encoder.affect(embeddings[0]).sd
+    learned, deviations = encoder.affect(embeddings[0])
+    count = len(DIALS)
+    moved = (torch.from_numpy(unseen).float() - learned) / encoder.to_dial_mean.weight[:, :count].diagonal()
+    for embedding in embeddings:
+        embedding[:, :count] += moved
     temporary = path.with_name(f"partial-{path.name}")
     columns: dict[str, Any] = dict(
         id=np.array([picture.id for picture in pictures]),
@@ -209,9 +223,10 @@ def main() -> None:
         [np.flatnonzero(test & (table["source"] != "otoge")), jackets[:: max(1, len(jackets) // EDITED_JACKETS)]]
     )
     encoder = load_encoder(CONFIG, arguments.data / "weights/mobilenet_v2_imagenet.pth").eval()
+    encoder.class_connotations.copy_(read_connotations(CONNOTATIONS))
     graph = arguments.out / "looks.onnx"
     export_looks(encoder, graph)
-    how = {"size": CONFIG.size, "shape": (LOOKS, encoder.family.feature_size), "workers": arguments.workers}
+    how = {"size": CONFIG.size, "shape": (LOOKS, encoder.feature_size), "workers": arguments.workers}
     features = cache_features(pictures, ("original",), graph, arguments.out / "features.npy", **how)
     looks = features[:, 0].astype(np.float32)  # (P, L, F)
     edited = cache_features(
@@ -219,7 +234,7 @@ def main() -> None:
     )
 
     learned = ~test
-    fit = Fit(looks.mean(axis=1), dials, table)
+    fit = Fit(looks.mean(axis=1), dials, table, CONFIG.connotations)
     deviations = fit.deviations(dials, learned)
     content, ratios = content_directions(
         fit.scaled(looks[learned]), table["source"][learned], CONFIG.embedding_size - len(DIALS), fit.options.components
@@ -243,10 +258,10 @@ def main() -> None:
         "sets": {
             "every_group_unseen": "all pictures; those learned are judged by folds that left their group out",
             "held_out": "the frozen test split, by the encoder that ships",
-            "ridge": "the same regressions on the features of one look",
+            "ridge": "the same regressions on the features of one look, without connotations",
         },
         "deviation": dict(zip(DIALS, np.round(deviations, 3).tolist(), strict=True)),
-        **measure(fit, Fit(looks[:, 0], dials, table), dials, deviations, table),
+        **measure(fit, Fit(looks[:, 0, : -CONFIG.connotations], dials, table), dials, deviations, table),
         "content_ratio": np.round(np.quantile(ratios, (0, 0.5, 1)), 2).tolist(),
         "steadiness": measure_steadiness(
             encoder, looks[edited_rows], edited.astype(np.float32), table["source"][edited_rows]

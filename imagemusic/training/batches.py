@@ -27,7 +27,7 @@ TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_durat
 HEADER = (codec.SLOT, codec.METER, codec.TEMPO)
 SHARES = (
     "drop_condition", "rough", "guessed", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
-    "hide_velocity", "contrary_picture",
+    "hide_velocity", "contrary_picture", "other_content",
 )  # fmt: skip
 START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
 
@@ -50,6 +50,7 @@ class BatchOptions:
     header_weight: float = 1.0  # how much a row of the header counts: there are few, and they choose who plays
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
+    other_content: float = 0.0  # of the pictures paired by dials, those that lend their dials alone; see givens.py
     pairing_temperature: float = 0.25
 
     def __post_init__(self) -> None:

@@ -7,6 +7,10 @@
 
 A stretch's own dials tell what no note before it does, so the decoder learns to heed them.  The dials of a whole piece
 are soon plain from its notes, and a decoder that hears them learns to listen to the notes alone.
+
+A picture that was paired by dials shares nothing else with the music.  The first numbers of its embedding are those
+dials; the rest, its content, would only let the decoder know training pictures by heart.  So as a rule the rest is
+that of any other picture (`other_content`).
 """
 
 from typing import TYPE_CHECKING
@@ -66,7 +70,7 @@ class Givens:
         shared = np.where(contrary[:, None], np.nan, self.whole[:, SHARED])
         own = pictures.preferred([piece.id for piece in pieces], np.random.default_rng((*seed, 1)))
         own[contrary] = NO_PICTURE
-        self.embedding = _embeddings(shared, pictures, own, rng, options.pairing_temperature)
+        self.embedding = _embeddings(shared, pictures, own, rng, options)
         self.embedding[(rng.random(count) < options.drop_embedding) | (self.kind == NOTHING)] = np.nan
 
     def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -111,13 +115,17 @@ def _embeddings(
     pictures: Pictures,
     own: NDArray[np.int64],
     rng: np.random.Generator,
-    temperature: float,
+    options: "BatchOptions",
 ) -> NDArray[np.float64]:
     """Embedding (P, E) of the picture with which each piece is paired: its own one (P,) as a rule, where it has one."""
     embeddings = np.empty((len(shared), pictures.embeddings.shape[-1]))
     for start in range(0, len(shared), 256):  # a few at a time: pieces x pictures x dials is large
         chosen = slice(start, start + 256)
-        picture = pair(shared[chosen], pictures, rng, temperature=temperature, exact=own[chosen])
+        picture = pair(shared[chosen], pictures, rng, temperature=options.pairing_temperature, exact=own[chosen])
         view = rng.integers(pictures.embeddings.shape[1], size=len(picture))
         embeddings[chosen] = pictures.embeddings[picture, view]
+        if options.other_content:
+            other = rng.integers(len(pictures.embeddings), size=len(picture))
+            lent = np.flatnonzero((rng.random(len(picture)) < options.other_content) & (own[chosen] == NO_PICTURE))
+            embeddings[start + lent, len(SHARED_DIALS) :] = pictures.embeddings[other, view][lent, len(SHARED_DIALS) :]
     return embeddings

@@ -2,31 +2,28 @@
 
 pixels (B, 3, S, S) in 0..1
   │  normalised, then the stages of the backbone, one after the other
-features (B, F): means and deviations of the channels after each of the last three stages
+features (B, F): means and deviations of the channels after each of the last three stages, and what the names of the
+  │                things seen connote
   │  one linear layer
 embedding (B, E), about zero mean and unit variance
   │  one linear layer each
 mean (B, 3), standard deviation (B, 3) of valence, arousal, tempo, ranked to -1..1
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.error import URLError
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
 
-from imagemusic.errors import CheckpointError, ConfigError
+from imagemusic.errors import ConfigError
 
 DIALS = ("valence", "arousal", "tempo")  # what a picture is asked for, in the order of the columns
 
 POOLED = 3  # stages, the last ones
+CLASSES = 1000  # of ImageNet, which the backbone's own classifier tells apart
 
 SMALLEST_SD = 0.02  # of a dial: below this no picture is that certain, and the likelihood explodes
 
@@ -36,10 +33,11 @@ class Family(NamedTuple):
 
     channels: tuple[int, int, int]  # after each of the last three stages
     stages: tuple[tuple[str, ...], ...]  # module names, in order; a stage is what can be frozen
+    classifier: str = ""  # the linear layer that names what is seen, where that reads the last stage
 
     @property
     def feature_size(self) -> int:
-        """Count the pooled features, F."""
+        """Count the pooled channels, means and deviations."""
         return 2 * sum(self.channels)
 
 
@@ -53,11 +51,11 @@ def _numbered(*ends: int) -> tuple[tuple[str, ...], ...]:
 _RESNET = (("conv1", "bn1", "relu", "maxpool"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 
 ENCODERS: dict[str, Family] = {
-    "mobilenet_v2": Family((96, 160, 1280), _numbered(2, 4, 7, 14, 17, 19)),
+    "mobilenet_v2": Family((96, 160, 1280), _numbered(2, 4, 7, 14, 17, 19), "classifier.1"),
     "mobilenet_v3_large": Family((112, 160, 960), _numbered(2, 4, 7, 13, 16, 17)),
-    "efficientnet_b0": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9)),
-    "resnet18": Family((128, 256, 512), _RESNET),
-    "resnet50": Family((512, 1024, 2048), _RESNET),
+    "efficientnet_b0": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9), "classifier.1"),
+    "resnet18": Family((128, 256, 512), _RESNET, "fc"),
+    "resnet50": Family((512, 1024, 2048), _RESNET, "fc"),
     "squeezenet1_1": Family((128, 256, 512), _numbered(3, 6, 9, 13)),
 }
 
@@ -74,6 +72,7 @@ class EncoderConfig:
     padding: str = "torch"  # or "tensorflow": weights from there pad a strided convolution right and below only
     scales: tuple[float, ...] = (1.0,)  # sizes at which a picture is looked at, as shares of its own
     mirror: bool = False  # look at the mirrored picture too
+    connotations: int = 0  # scales, such as valence, on which every class that the backbone can name is rated
     trainable_from: int | None = None  # first stage that training changes; None freezes the backbone
 
     def __post_init__(self) -> None:
@@ -89,6 +88,11 @@ class EncoderConfig:
             raise ConfigError(f"embedding_size must be 1 or more, got {self.embedding_size}")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ConfigError(f"mean and std must be 3 numbers, std above 0, got {self.mean} and {self.std}")
+        if self.connotations < 0 or (self.connotations and not ENCODERS[self.name].classifier):
+            raise ConfigError(
+                f"connotations must be 0, or more for {' or '.join(n for n, f in ENCODERS.items() if f.classifier)}; "
+                f"got {self.connotations} for {self.name}"
+            )
         stages = len(ENCODERS[self.name].stages)
         if self.trainable_from is not None and not 0 <= self.trainable_from < stages:
             raise ConfigError(f"trainable_from must be in 0..{stages - 1} or None, got {self.trainable_from}")
@@ -107,6 +111,7 @@ class ImageEncoder(nn.Module):
     pixel_mean: Tensor  # (1, 3, 1, 1)
     pixel_std: Tensor
     dial_sd_scale: Tensor  # (3,)
+    class_connotations: Tensor  # (CLASSES, connotations), how each class is rated
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -120,7 +125,10 @@ class ImageEncoder(nn.Module):
             for module in self.backbone.modules():
                 if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                     module.register_forward_pre_hook(_PadAfter(module))
-        self.to_embedding = nn.Linear(self.family.feature_size, config.embedding_size)
+        if config.connotations:
+            self.classes = nn.Conv2d(self.family.channels[-1], CLASSES, 1).requires_grad_(False)
+            self.register_buffer("class_connotations", torch.zeros(CLASSES, config.connotations))
+        self.to_embedding = nn.Linear(self.feature_size, config.embedding_size)
         self.to_dial_mean = nn.Linear(config.embedding_size, len(DIALS))
         self.to_dial_sd = nn.Linear(config.embedding_size, len(DIALS))
         self.register_buffer("dial_sd_scale", torch.ones(len(DIALS)))  # set once training is over, to calibrate
@@ -131,6 +139,11 @@ class ImageEncoder(nn.Module):
         for stage in range(first):
             for module in self._modules_of(stage):
                 module.requires_grad_(False)
+
+    @property
+    def feature_size(self) -> int:
+        """Count the features, F."""
+        return self.family.feature_size + self.config.connotations
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Turn pixels (B, 3, S, S) in 0..1 into embeddings (B, E)."""
@@ -163,7 +176,8 @@ class ImageEncoder(nn.Module):
     def after_stage(self, maps: Tensor, stage: int) -> Tensor:
         """Continue from `before_stage` to pooled features (B, F).
 
-        What is seen (the last stage) and how it looks (those before) both tell mood.
+        What is seen (the last stage) and how it looks (those before) both tell mood.  Too few pictures are rated to
+        learn of every thing how it feels; what its name connotes tells of those that no rated picture shows.
         """
         count = len(self.family.stages)
         if stage > count - POOLED:
@@ -176,6 +190,9 @@ class ImageEncoder(nn.Module):
             if index >= count - POOLED:
                 centre = maps.mean(dim=(2, 3), keepdim=True)
                 pooled += [centre.flatten(1), ((maps - centre).square().mean(dim=(2, 3)) + 1e-6).sqrt()]
+        if self.config.connotations:
+            named = self.classes(maps).softmax(dim=1).mean(dim=(2, 3))  # (B, CLASSES), every place for itself
+            pooled.append(named @ self.class_connotations)
         return torch.cat(pooled, dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
@@ -221,64 +238,3 @@ class _PadAfter:
 
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         return functional.pad(inputs[0], self.sides)
-
-
-def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tensor]) -> ImageEncoder:
-    """Build an encoder with weights.
-
-    Args:
-        weights: "DEFAULT" for torchvision's own, downloaded once; a .safetensors or torch file; or a state dict.  Those
-            of torchvision fill the backbone only, those of an `ImageEncoder` everything.
-
-    Raises:
-        CheckpointError: the weights are missing, damaged or of another encoder.
-    """
-    encoder = ImageEncoder(config)
-    if weights == "DEFAULT":
-        where, state = f"torchvision's {config.name}", _torchvision_weights(config.name)
-    elif isinstance(weights, Mapping):
-        where, state = "weights", dict(weights)
-    else:
-        where, state = str(weights), _read_weights(Path(weights))
-    whole = any(name.startswith("backbone.") for name in state)
-    target = encoder if whole else encoder.backbone
-    classifiers = () if whole else ("classifier.", "fc.")
-    state = (
-        {name: tensor for name, tensor in state.items() if not name.startswith(classifiers)} if classifiers else state
-    )
-    try:
-        target.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{where}: not the weights of {config.name} ({reason})") from error
-    return encoder
-
-
-def save_encoder(encoder: ImageEncoder, path: Path) -> None:
-    """Write every weight to a .safetensors file, under the names of the state dict."""
-    state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-    temporary = path.with_name(path.name + ".tmp")
-    safetensors.torch.save_file(state, temporary, metadata={"config": repr(asdict(encoder.config))})
-    temporary.replace(path)
-
-
-def _torchvision_weights(name: str) -> dict[str, Tensor]:
-    try:
-        state: dict[str, Tensor] = models.get_model_weights(name)["DEFAULT"].get_state_dict(progress=True)
-    except (URLError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"torchvision's {name}: cannot be downloaded ({error}); name a weights file") from error
-    return state
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such weights file")
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises KeyError, EOFError, UnpicklingError ... by the kind of damage
-        raise CheckpointError(f"{path}: damaged, or not a weights file") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f"{path}: must hold a state dict, names to tensors")
-    return state

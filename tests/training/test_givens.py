@@ -42,3 +42,18 @@ def test_a_contrary_picture_is_not_the_piece_s_own(prepared, pictures):
 
 def test_a_piece_without_an_embedding_gets_none(prepared, pictures):
     assert np.isnan(shown(prepared, pictures, epochs=1, drop_embedding=1.0)).all()
+
+
+def test_a_picture_paired_by_dials_lends_its_dials_alone(prepared, pictures):
+    """The first three numbers stay those of one picture, and the rest is another's; never for a piece's own."""
+    pieces, still = prepared.select("train"), np.zeros(len(prepared.select("train")), np.int64)
+    options = BatchOptions(**NOTHING_HIDDEN, other_content=1.0)
+    mixed = np.array(
+        [Givens(prepared, pieces, pictures, tiny.layout(), options, (0, n), still).embedding for n in range(40)]
+    )
+    dials, content = mixed[..., 0], mixed[..., 3]
+    assert (mixed[..., :3] == dials[..., None]).all() and (mixed[..., 3:] == content[..., None]).all()
+    assert (dials[:, 1] == content[:, 1]).mean() < 0.4
+    assert len(np.unique(content[:, 1])) > 5
+    own = dials[:, 0] == 0
+    assert (content[own, 0] == 0).mean() > 0.8

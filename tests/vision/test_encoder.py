@@ -7,8 +7,9 @@ import safetensors.torch
 import torch
 
 from imagemusic.errors import CheckpointError, ConfigError
-from imagemusic.vision.encoder import DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder, load_encoder, save_encoder
+from imagemusic.vision.encoder import CLASSES, DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder
 from imagemusic.vision.export import OUTPUTS, export_looks, export_onnx
+from imagemusic.vision.weights import load_encoder, save_encoder
 
 
 def small(name="squeezenet1_1", **settings):
@@ -62,6 +63,20 @@ def test_a_mirrored_picture_has_the_same_features():
     torch.testing.assert_close(encoder.features(pixels), encoder.features(pixels.flip(3)), atol=1e-5, rtol=1e-5)
     one_look = small()
     assert not torch.allclose(one_look.features(pixels), one_look.features(pixels.flip(3)), atol=1e-5)
+
+
+def test_the_last_features_are_what_the_classes_seen_connote():
+    """Of two classes that share what is seen by 3 to 1, the rating is the mean with these weights."""
+    encoder = small("resnet18", connotations=2)
+    pixels = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        encoder.classes.weight.zero_()
+        encoder.classes.bias.fill_(-1e4)
+        encoder.classes.bias[[7, CLASSES - 1]] = torch.tensor([3.0, 1.0]).log()
+        encoder.class_connotations[[7, CLASSES - 1]] = torch.tensor([[0.8, -0.4], [-0.4, 0.4]])
+    features = encoder.features(pixels)
+    assert features.shape == (2, encoder.feature_size)
+    torch.testing.assert_close(features[:, -2:], torch.tensor([[0.5, -0.2]] * 2))
 
 
 def test_a_smaller_look_keeps_the_colour_of_a_plain_picture():
@@ -127,6 +142,19 @@ def test_a_file_of_torchvision_fills_the_backbone(suffix, tmp_path):
         assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
 
 
+def test_the_classifier_of_torchvision_names_what_is_seen():
+    from torchvision import models
+
+    state = models.get_model("resnet18", weights=None).state_dict()
+    loaded = load_encoder(small("resnet18", connotations=2).config, state)
+    maps = torch.rand(1, 512, 1, 1)
+    expected = maps.flatten() @ state["fc.weight"].T + state["fc.bias"]
+    torch.testing.assert_close(loaded.classes(maps).flatten(), expected)
+    del state["fc.bias"]
+    with pytest.raises(CheckpointError, match=r"not the weights of resnet18 \('fc.bias'\)"):
+        load_encoder(loaded.config, state)
+
+
 def test_default_weights_come_from_torchvision(monkeypatch):
     from torchvision import models
 
@@ -176,6 +204,7 @@ def test_unusable_weights_are_refused(tmp_path):
         ({"padding": "same"}, "padding must be torch or tensorflow, got 'same'"),
         ({"scales": ()}, r"scales must be one or more shares in 0\.1\.\.1, got \(\)"),
         ({"scales": (1.5,)}, "scales must be one or more shares"),
+        ({"name": "squeezenet1_1", "connotations": 2}, "connotations must be 0, or more for mobilenet_v2 or"),
         ({"embedding_size": 0}, "embedding_size must be 1 or more, got 0"),
         ({"std": (1.0, 1.0, 0.0)}, "std above 0"),
         ({"name": "resnet18", "trainable_from": 5}, r"trainable_from must be in 0\.\.4 or None, got 5"),
@@ -205,7 +234,8 @@ def test_the_graph_equals_the_encoder_at_any_size(encoder, graph_path, count, he
 
 
 def test_the_graphs_of_several_looks_equal_the_encoder(tmp_path):
-    encoder = small("mobilenet_v2", mirror=True, scales=(1.0, 0.5), padding="tensorflow")
+    encoder = small("mobilenet_v2", mirror=True, scales=(1.0, 0.5), padding="tensorflow", connotations=2)
+    encoder.class_connotations.normal_()
     pixels = torch.rand(2, 3, 64, 64)
     export_looks(encoder, tmp_path / "looks.onnx")
     export_onnx(encoder, tmp_path / "encoder.onnx")
