@@ -1,0 +1,75 @@
+"""Occlusion, as `imagemusic look` draws it, beside what gradients say: which parts of a picture say what.
+
+    pixels ─┬─ occlusion: hide a part, read again                 (vision/saliency.py, on the ONNX encoder)
+            ├─ integrated gradients: from the mean colour to the picture  (Sundararajan et al. 2017, arXiv:1703.01365)
+            └─ Grad-CAM: the last stage, weighed by its gradients         (Selvaraju et al. 2017, arXiv:1610.02391)
+    each ──> cells (N, N), from the top left, above zero where a part raises a dial
+
+The latter two are captum's.  What a map is good for is told by hiding the parts that it names: how far does the dial
+fall (Petsiuk et al. 2018, arXiv:1806.07421)?
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, LayerGradCam
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from imagemusic.vision.encoder import ImageEncoder
+from imagemusic.vision.saliency import patch_strips
+from imagemusic.vision.weights import load_encoder
+
+STEPS = 32  # of the way from the mean colour to the picture
+
+Cells = NDArray[np.float64]  # (N, N)
+Pixels = NDArray[np.float32]  # (3, S, S) in 0..1
+
+
+class Gradients:
+    """What gradients say of an encoder's dials."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self.encoder = encoder.eval()
+        # Grad-CAM needs a layer that is passed once, so it looks at the picture once.
+        once = replace(encoder.config, scales=(1.0,), mirror=False)
+        self.once = load_encoder(once, encoder.state_dict()).eval()
+        self._integrated = IntegratedGradients(lambda pixels: _dials(self.encoder, pixels))
+        last = self.once.backbone.get_submodule(self.once.family.stages[-1][-1])
+        self._cam = LayerGradCam(lambda pixels: _dials(self.once, pixels), last)
+
+    def integrated(self, pixels: Pixels, dial: int, grid: int) -> Cells:
+        """Integrate gradients of a dial, its number in `DIALS`, from the mean colour; a cell is the sum of its part."""
+        one = torch.from_numpy(pixels)[None]
+        mean = one.mean(dim=(2, 3), keepdim=True).expand_as(one)
+        found = self._integrated.attribute(one, mean, target=dial, n_steps=STEPS, internal_batch_size=8)
+        strips = patch_strips(pixels.shape[-1], grid)
+        cells: Cells = strips @ found[0].sum(dim=0).double().numpy() @ strips.T
+        return cells
+
+    def cam(self, pixels: Pixels, dial: int, grid: int) -> Cells:
+        """Weigh the maps of the last stage by the gradients of a dial; parts that lower it count below zero."""
+        found = self._cam.attribute(torch.from_numpy(pixels)[None].requires_grad_(), target=dial)
+        cells: Cells = (
+            functional.interpolate(found.detach(), (grid, grid), mode="bilinear", align_corners=False)[0, 0]
+            .double()
+            .numpy()
+        )
+        return cells
+
+
+def _dials(encoder: ImageEncoder, pixels: torch.Tensor) -> torch.Tensor:
+    return encoder.affect(encoder(pixels)).mean
+
+
+def hide(pixels: Pixels, cells: Cells, count: int) -> Pixels:
+    """Hide the `count` highest of the cells (N, N) behind the picture's mean colour."""
+    strips = patch_strips(pixels.shape[-1], len(cells))
+    mask = np.zeros(pixels.shape[1:])
+    for cell in np.argsort(cells, axis=None)[::-1][:count]:
+        row, column = divmod(int(cell), len(cells))
+        mask += np.outer(strips[row], strips[column])
+    mean = pixels.mean(axis=(1, 2), keepdims=True)
+    hidden: Pixels = (pixels + mask * (mean - pixels)).astype(np.float32)
+    return hidden

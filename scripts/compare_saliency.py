@@ -1,0 +1,110 @@
+"""Compare what says so: occlusion, as `imagemusic look` draws it, with integrated gradients and Grad-CAM of captum.
+
+    python scripts/compare_saliency.py --data DATA
+
+DATA holds affect/.  For held-out rated pictures, one a theme, each method maps which parts raise valence and arousal.
+Then the eighth of the parts that a map puts highest is hidden, and the dial read again: a good map makes it fall far.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.model.reading import FELT
+from imagemusic.pipeline import ImageMusic
+from imagemusic.research.cover_conditions import encoder_of
+from imagemusic.research.saliency import Gradients, hide
+from imagemusic.steering.intervals import bootstrap, spearman
+from imagemusic.training.results import write_result
+from imagemusic.vision.image import load_pixels
+from imagemusic.vision.labels import LabelledPicture, read_pictures
+from imagemusic.vision.saliency import occlude
+
+GRID = 8
+HIDDEN = GRID * GRID // 8  # cells
+METHODS = ("occlusion", "integrated_gradients", "grad_cam", "chance")
+
+Cells = NDArray[np.float64]
+
+
+def one_a_theme(data: Path, count: int) -> list[LabelledPicture]:
+    """Choose held-out rated pictures of as many groups, the same in every run."""
+    held_out = [p for p in read_pictures(data) if p.split == "test" and not np.isnan(p.valence)]
+    chosen = list({picture.group: picture for picture in held_out}.values())
+    if len(chosen) < count:
+        raise DataError(f"{data}: {len(chosen)} held-out themes, need {count}; ask for fewer --pictures")
+    return [chosen[i] for i in sorted(np.random.default_rng(0).permutation(len(chosen))[:count])]
+
+
+def maps_of(model: ImageMusic, gradients: Gradients, pixels: NDArray[np.float32], rng: np.random.Generator) -> Any:
+    """Map each dial of feeling (dial, method) -> cells (N, N)."""
+    hidden = occlude(lambda one: model.reader.read(one)[1], pixels, grid=GRID)
+    for dial in range(len(FELT)):
+        yield (
+            dial,
+            {
+                "occlusion": hidden[dial],
+                "integrated_gradients": gradients.integrated(pixels, dial, GRID),
+                "grad_cam": gradients.cam(pixels, dial, GRID),
+                "chance": rng.random((GRID, GRID)),
+            },
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds affect/ and covers/")
+    parser.add_argument("--pictures", type=int, default=60, help="how many, of a theme each (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/saliency.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        pictures = one_a_theme(arguments.data, arguments.pictures)
+        model = ImageMusic.from_pretrained()
+        gradients = Gradients(encoder_of(model.checkpoint))
+        rng = np.random.default_rng(0)
+        falls: dict[str, dict[str, list[float]]] = {name: {one: [] for one in METHODS} for name in FELT}
+        agree: dict[str, dict[str, list[float]]] = {name: {one: [] for one in METHODS[1:]} for name in FELT}
+        for picture in tqdm(pictures, desc="pictures", unit="picture"):
+            pixels = load_pixels(picture.path, model.reader.size)
+            before = model.reader.read(pixels)[1]
+            for dial, maps in maps_of(model, gradients, pixels, rng):
+                name = FELT[dial]
+                for method, cells in maps.items():
+                    after = model.reader.read(hide(pixels, cells, HIDDEN))[1]
+                    falls[name][method].append(float(before[dial] - after[dial]))
+                    if method != "occlusion":
+                        agree[name][method].append(spearman(maps["occlusion"].ravel(), cells.ravel()))
+        groups = [picture.group for picture in pictures]
+
+        def mean(values: list[float]) -> dict[str, Any]:
+            table = np.array(values)
+            return bootstrap(lambda rows: float(table[rows].mean()), groups).to_json()
+
+        figures = {
+            "pictures": len(pictures),
+            "cells_hidden": f"{HIDDEN} of {GRID * GRID}",
+            "fall": {name: {one: mean(all_) for one, all_ in found.items()} for name, found in falls.items()},
+            "rank_correlation_with_occlusion": {
+                name: {one: mean(all_) for one, all_ in found.items()} for name, found in agree.items()
+            },
+            "checkpoint": model.checkpoint.id,
+        }
+    except ImageMusicError as error:
+        print(f"compare_saliency: error: {error}", file=sys.stderr)
+        return 1
+    write_result(arguments.out, figures, data=("OASIS", "BASS"), seed=0)
+    for name, found in falls.items():
+        print(name, {method: round(float(np.mean(values)), 3) for method, values in found.items()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
