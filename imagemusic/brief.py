@@ -34,7 +34,7 @@ def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, option
         tempo = checkpoint.scale.signed("tempo", options.tempo_bpm)
         assert tempo is not None
         given["tempo"] = tempo
-    pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    pictured = prior.told(reading.dial_mean, reading.dial_sd, checkpoint.config["pictures"])
     seen_tempo, pictured["tempo"] = pictured["tempo"], prior.tempo_that_follows(pictured, given)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
     drawn = prior.draw(pictured, rng, given=given, ensemble=options.playing)
@@ -87,9 +87,11 @@ def picture_condition(
 ) -> NDArray[np.float32]:
     """Lay out the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo.
 
-    Unless `sure`, those three are said to be guesses, with how far the music may lie from them.
+    Unless `sure`, those three are said to be guesses, with how far the music may lie from them, each as it was read.
     """
-    pictured = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    tables = checkpoint.config["pictures"]
+    read = reading.dial_mean
+    pictured = prior.told(read, reading.dial_sd, tables) if sure else prior.spread(read, tables)
     unsure = dict(zip(SEEN, reading.dial_sd.tolist(), strict=True))
     deviations = {name: float(np.hypot(unsure[name], checkpoint.scale.within.get(name, 0.0))) for name in SEEN}
     return checkpoint.layout.vector(

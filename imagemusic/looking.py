@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagemusic.brief import settle
 from imagemusic.composition import ComposeOptions
-from imagemusic.model.reading import SEEN
+from imagemusic.model.reading import KNOWING_NOTHING, SEEN
 from imagemusic.pipeline import ImageMusic, Picture
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.palette import Colour, dominant_colours
@@ -33,7 +33,6 @@ ENDS = {
 
 DRAWS = 100
 MOST = 0.8  # share of the draws that the range of an implied dial holds
-KNOWING_NOTHING = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
 CERTAINTY = ((0.5, "fairly sure"), (0.25, "unsure"), (-np.inf, "hardly more than a guess"))  # by variance explained
 EXTENT = ((0.2, "neither {low} nor {high}"), (0.6, "rather {end}"), (np.inf, "very {end}"))  # by distance from 0
 
@@ -42,7 +41,7 @@ EXTENT = ((0.2, "neither {low} nor {high}"), (0.6, "rather {end}"), (np.inf, "ve
 class Seen:
     """A dial that the encoder reads from a picture."""
 
-    value: float  # -1..1: where the prediction stands among those for other pictures; this steers the music
+    value: float  # -1..1: where the picture stands among others; this steers the music (see Prior.told)
     predicted: float  # where people would put the picture, -1..1, as far as the encoder can tell
     deviation: float  # standard deviation of that
 
@@ -75,7 +74,7 @@ def look_closely(model: ImageMusic, picture: Picture, size: int | None = None) -
         ImageError: it cannot be read.
     """
     reading = model.look(picture, size)
-    values = model.prior.spread(reading.dial_mean, model.checkpoint.config["pictures"])
+    values = model.prior.told(reading.dial_mean, reading.dial_sd, model.checkpoint.config["pictures"])
     predictions = zip(SEEN, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
     drawn = [settle(model.checkpoint, model.prior, reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
     implied: dict[str, list[float]] = {}

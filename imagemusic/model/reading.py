@@ -4,6 +4,7 @@ pixels ──► encoder.onnx ──► embedding, dial means and deviations (va
 those ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from imagemusic.model.graph_files import ENCODER, sound_encoder
 
 FELT = ("valence", "arousal")
 SEEN = (*FELT, "tempo")  # the dials that an encoder predicts
+KNOWING_NOTHING = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
 BANDWIDTH = 0.12  # of a dial: how near is alike
 UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
 
@@ -63,6 +65,9 @@ class Prior:
         around = known - known.mean(axis=0) if len(known) else known
         # tempo on valence and arousal, least squares
         self._tempo_slopes = np.linalg.lstsq(around[:, felt], around[:, layout.dials.index("tempo")], rcond=None)[0]
+        together = around[:, self._seen].T @ around[:, self._seen]
+        size = np.sqrt(together.diagonal())
+        self._correlations = together / np.maximum(np.outer(size, size), 1e-12)  # (3, 3), of SEEN
         # Drums alone answer no picture unless someone asks for them.
         drums = layout.ensembles.index("drums") if "drums" in layout.ensembles else -1
         self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
@@ -91,6 +96,24 @@ class Prior:
         for name, value in zip(SEEN, mean.tolist(), strict=True):
             table = pictures[name]
             result[name] = float(np.interp(value, table, np.linspace(-1, 1, len(table))))
+        return result
+
+    def told(
+        self, mean: NDArray[np.floating], sd: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]
+    ) -> dict[str, float]:
+        """Say what a picture with predicted dials (3,) and their deviations (3,) asks of the music.
+
+        Valence and arousal are `spread`.  Of the tempo the prediction knows little, and music that feels like the
+        picture has one too: each of the three counts for as much as it tells of the tempo of music.  The sum is spread
+        over -1..1 again, as if the three went together in pictures as they do in music, and normal.
+        """
+        result = self.spread(mean, pictures)
+        explained = np.clip(1 - np.square(sd.astype(np.float64) / KNOWING_NOTHING), 0, 1)
+        weights = np.sqrt(explained) * np.append(self._tempo_slopes, 1.0)
+        size = KNOWING_NOTHING * math.sqrt(max(float(weights @ self._correlations @ weights), 0.0))
+        if size:
+            told = float(weights @ [result[name] for name in SEEN])
+            result["tempo"] = math.erf(told / (size * math.sqrt(2)))
         return result
 
     def tempo_that_follows(self, pictured: Mapping[str, float], given: Mapping[str, float]) -> float:

@@ -26,7 +26,7 @@ from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece
 from imagemusic.steering.measures import Measured, measured
 
-COMPOSING = 3  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
+COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
 CHUNK = 48  # pieces that a worker takes at a time, written side by side
 
 Report = Callable[[str], None]

@@ -189,7 +189,8 @@ def ceiling(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[s
     For dials of picture and music that are jointly normal with canonical correlations r, a swapped picture costs the
     sum of r^2 / (1 - r^2) nats a piece, however many notes that has.  None where too few pieces know all three.
     """
-    pictured = [model.prior.spread(pair.reading.dial_mean, model.checkpoint.config["pictures"]) for pair in music.pairs]
+    tables = model.checkpoint.config["pictures"]
+    pictured = [model.prior.told(p.reading.dial_mean, p.reading.dial_sd, tables) for p in music.pairs]
     told = np.array([[dials[name] for name in SEEN] for dials in pictured])
     own = model.checkpoint.scale.table(np.array([as_row(piece.cues) for piece in music.prepared.pieces]))
     own = own[:, [DIALS.index(name) for name in SEEN]]

@@ -63,7 +63,7 @@ def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.f
 
 
 def _seen(model: ImageMusic, pair: Pair) -> dict[str, float]:
-    return model.prior.spread(pair.reading.dial_mean, model.checkpoint.config["pictures"])
+    return model.prior.told(pair.reading.dial_mean, pair.reading.dial_sd, model.checkpoint.config["pictures"])
 
 
 def dose_jobs(

@@ -58,3 +58,43 @@ def test_a_tempo_follows_only_what_a_person_moved():
     seen = {"valence": 0.0, "arousal": 0.0, "tempo": 0.25}
     assert prior.tempo_that_follows(seen, {}) == prior.tempo_that_follows(seen, {"arousal": 0.0}) == pytest.approx(0.25)
     assert prior.tempo_that_follows(seen, {"arousal": 0.5}) == pytest.approx(0.75)
+
+
+RANKS = {name: np.linspace(-1, 1, 101).tolist() for name in DIALS[:3]}
+UNKNOWN = 3**-0.5
+
+
+@pytest.fixture
+def feeling_prior():
+    """Tempo goes with arousal, by 0.6, and with nothing else."""
+    rng = np.random.default_rng(1)
+    arousal = rng.uniform(-1, 1, PIECES)
+    return make_prior(arousal=arousal, tempo=0.6 * arousal, valence=0.0)
+
+
+def told_tempo(prior, mean, sd):
+    return prior.told(np.array(mean), np.array(sd), RANKS)["tempo"]
+
+
+def test_where_the_eye_knows_no_tempo_the_feeling_gives_it(feeling_prior):
+    tempos = [told_tempo(feeling_prior, (0.0, arousal, 0.9), (0.4, 0.4, UNKNOWN)) for arousal in (-0.8, 0.0, 0.8)]
+    assert tempos[1] == pytest.approx(0) and tempos[2] == -tempos[0] > 0.5
+
+
+def test_where_the_eye_knows_no_feeling_its_tempo_counts_alone(feeling_prior):
+    sure, unsure = (told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN, UNKNOWN, sd)) for sd in (0.1, 0.5))
+    assert sure == pytest.approx(unsure) and sure == pytest.approx(-0.61, abs=0.02)  # a normal rank of -0.5
+    assert told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN,) * 3) == pytest.approx(-0.5)
+
+
+def test_feelings_are_told_as_they_were_read(feeling_prior):
+    told = feeling_prior.told(np.array([0.3, -0.7, 0.2]), np.full(3, 0.4), RANKS)
+    assert told["valence"] == pytest.approx(0.3) and told["arousal"] == pytest.approx(-0.7)
+
+
+def test_told_tempos_span_the_range_when_the_dials_of_pictures_go_together_as_in_music():
+    rng = np.random.default_rng(2)
+    prior = make_prior()
+    rows = prior.dials[rng.integers(PIECES, size=2000), :3]
+    tempos = [told_tempo(prior, row, (0.45, 0.5, 0.55)) for row in rows]
+    assert np.std(tempos) == pytest.approx(UNKNOWN, abs=0.06) and abs(np.mean(tempos)) < 0.2
