@@ -16,6 +16,7 @@ import csv
 import json
 import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.steering.intervals import bootstrap, spearman
 from imagemusic.training.results import write_result
 from imagemusic.vision.accuracy import compare, coverage, steadiness
 from imagemusic.vision.encoder import DIALS, EncoderConfig, ImageEncoder
@@ -174,6 +176,24 @@ def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: C
     return result
 
 
+def _rank_correlation(told: Floats, truth: Floats, rows: NDArray[np.int64]) -> float:
+    return spearman(told[rows], truth[rows])
+
+
+def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Columns) -> dict[str, dict[str, Any]]:
+    """Correlate what the things seen connote, (P, L, F) ending in two numbers, with people's ratings: nothing fitted."""
+    alone = looks.mean(axis=1)[:, -CONFIG.connotations :]
+    result: dict[str, dict[str, Any]] = {}
+    for source, name in MEASURED[:-1]:
+        column = DIALS.index(name)
+        for title, chosen in {"learned": table["split"] != "test", "held_out": table["split"] == "test"}.items():
+            rows = chosen & (table["source"] == source)
+            told, truth = alone[rows, column].astype(np.float64), dials[rows, column]
+            found = bootstrap(partial(_rank_correlation, told, truth), table["group"][rows].tolist())
+            result.setdefault(title, {})[f"{source}_{name}"] = found.to_json()
+    return result
+
+
 def measure_steadiness(
     encoder: ImageEncoder, original: NDArray[np.float32], edited: NDArray[np.float32], source: NDArray[np.str_]
 ) -> dict[str, dict[str, Any]]:
@@ -262,6 +282,7 @@ def main() -> None:
         },
         "deviation": dict(zip(DIALS, np.round(deviations, 3).tolist(), strict=True)),
         **measure(fit, Fit(looks[:, 0, : -CONFIG.connotations], dials, table), dials, deviations, table),
+        "connotations_alone_spearman": measure_connotations(looks, dials, table),
         "content_ratio": np.round(np.quantile(ratios, (0, 0.5, 1)), 2).tolist(),
         "steadiness": measure_steadiness(
             encoder, looks[edited_rows], edited.astype(np.float32), table["source"][edited_rows]
