@@ -181,7 +181,7 @@ def _rank_correlation(told: Floats, truth: Floats, rows: NDArray[np.int64]) -> f
 
 
 def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Columns) -> dict[str, dict[str, Any]]:
-    """Correlate what the things seen connote, (P, L, F) ending in two numbers, with people's ratings: nothing fitted."""
+    """Correlate what the things seen connote, the last two of (P, L, F), with people's ratings: nothing is fitted."""
     alone = looks.mean(axis=1)[:, -CONFIG.connotations :]
     result: dict[str, dict[str, Any]] = {}
     for source, name in MEASURED[:-1]:
