@@ -76,8 +76,8 @@ events, {precision}.  {notes}
 {rows}
 
 Pictures, for the encoder and for pairing: OASIS (Kurdi, Lozano & Banaji 2017) and BASS (CC BY 4.0), rated for valence
-and arousal; jackets of songs with their tempo.  What ImageNet's classes connote was rated by an AI model, from their names
-(data/connotations.csv).  Pictures are not redistributed.  No piece was made for any of these
+and arousal; jackets of songs with their tempo.  What the classes of ImageNet connote was rated by an AI model, from
+their names alone (data/connotations.csv).  Pictures are not redistributed.  No piece was made for any of these
 pictures: they meet through valence, arousal and tempo, as docs/model.md explains.  Whole groups (songs of a set, works,
 composers, artists, themes) were held out: data/heldout.json, data/heldout_pictures.json.
 
