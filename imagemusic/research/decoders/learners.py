@@ -16,6 +16,14 @@ from torch.nn import functional
 from imagemusic.data.dataset import PreparedPiece
 from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.music import codec
+from imagemusic.research.decoders.aims import (
+    AUXILIARY,
+    CONTRAST,
+    TellingDecoder,
+    contrast,
+    others_conditions,
+    window_nats,
+)
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.token_decoder import IGNORED, TokenDecoder, TokenSource, TokenState, token_nats
 from imagemusic.research.decoders.tokens import Tokens
@@ -59,7 +67,7 @@ class NoteLearner:
     """A decoder of note events, trained as `NoteTraining` does."""
 
     def __init__(self, bench: Bench, net: NoteDecoder, width: int, variant: Variant, seed: int) -> None:
-        self.bench, self.net, self.width, self.rate = bench, net, width, variant.rate
+        self.bench, self.net, self.width, self.rate, self.aim = bench, net, width, variant.rate, variant.aim
         options = variant.batches(bench)
         self.source = BatchSource(bench.prepared, bench.training, bench.pictures, bench.layout, options, seed)
 
@@ -72,6 +80,13 @@ class NoteLearner:
         heads, after = self.net(before, condition, state)
         nats, _ = self.net.loss(heads, target, weights)
         loss = torch.stack(list(nats.values())).sum() / weights["gap"].sum()
+        if self.aim == AUXILIARY:
+            assert isinstance(self.net, TellingDecoder)
+            loss = loss + self.net.guess_error(condition, self.bench.layout)
+        elif self.aim == CONTRAST:
+            wrong, _ = self.net(before, others_conditions(condition), state)
+            costs = (window_nats(self.net, one, target, weights) for one in (heads, wrong))
+            loss = loss + contrast(*costs)
         notes = int(((target["part"] < codec.SLOTS) & (weights["gap"] > 0)).sum())
         return loss, [part.detach().float() for part in after], notes
 

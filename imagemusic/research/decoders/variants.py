@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from imagemusic.model.decoder import NoteDecoder
+from imagemusic.research.decoders.aims import AUXILIARY, CONTRAST, TellingDecoder
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.conditions import ConcatenatedCondition, FiLMCondition
 from imagemusic.research.decoders.nets import (
@@ -50,6 +51,7 @@ class Variant:
     dropout: float = DROPOUT
     rate: float = 1.0  # of learning, times that of all
     reads: Mapping[str, Any] = field(default_factory=dict)  # settings of its batches that differ
+    aim: str = ""  # what it learns beside the notes; see aims.py
 
     @property
     def training(self) -> dict[str, Any]:
@@ -82,9 +84,15 @@ def _decoder(about: str, net: type[NoteDecoder], layers: int = 2, **shape: bool)
 
 
 def _condition(
-    about: str, net: type[NoteDecoder] = NoteDecoder, *, told: bool = True, every: bool = True, **shape: bool
+    about: str,
+    net: type[NoteDecoder] = NoteDecoder,
+    *,
+    told: bool = True,
+    every: bool = True,
+    aim: str = "",
+    **shape: bool,
 ) -> Variant:
-    return Variant(group="conditions", about=about, net=net, told=told, every_step=every, shape=shape)
+    return Variant(group="conditions", about=about, net=net, told=told, every_step=every, shape=shape, aim=aim)
 
 
 def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **reads: Any) -> Variant:
@@ -107,6 +115,12 @@ VARIANTS = {
     "initial": _condition("first state only", every=False),
     "add": _condition("first state, added to each step and head"),
     "film-heads": _condition("the same, and scales heads: ours", condition_scales=True),
+    "film-heads-auxiliary": _condition(
+        "... and its outputs are to tell the dials", TellingDecoder, aim=AUXILIARY, condition_scales=True
+    ),
+    "film-heads-contrast": _condition(
+        "... and its notes are to tell whose condition was given", aim=CONTRAST, condition_scales=True
+    ),
     "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
     "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
     "lstm-fresh": _setting("in training every window begins afresh: no state is carried over", drop_state=1.0),

@@ -1,0 +1,62 @@
+"""What a decoder may learn beside the next note, so that the condition matters more.
+
+auxiliary    its outputs are to tell the dials that it was told: the mean squared error of a linear guess
+contrast     its notes are to tell whose condition was given: of a window's own and another row's, the own one shall
+             make the notes likelier (InfoNCE with one negative: van den Oord et al. 2018, arXiv:1807.03748)
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imagemusic.model.conditioning import DIAL_SCALE, ConditionLayout
+from imagemusic.model.decoder import DecoderConfig, DecoderState, NoteDecoder
+from imagemusic.music.dials import DIALS
+
+AUXILIARY, CONTRAST = "auxiliary", "contrast"
+
+
+class TellingDecoder(NoteDecoder):
+    """Guess the dials from the outputs of the LSTM."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config)
+        self.to_dials = nn.Linear(config.hidden_size, len(DIALS))
+        self.outputs: Tensor | None = None  # (B, T, H) of the last pass
+
+    def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        self.outputs, after = super().core(steps, state)
+        return self.outputs, after
+
+    def guess_error(self, condition: Tensor, layout: ConditionLayout) -> Tensor:
+        """Mean squared error of the guesses after the last pass; condition (B, S, C) holds the dials that were told."""
+        assert self.outputs is not None
+        first, count = layout.embedding_size + 1, len(DIALS)
+        told = condition[..., first : first + count] / DIAL_SCALE
+        given = condition[..., first + count : first + 2 * count]
+        guesses = self.to_dials(self.outputs).float()
+        by_stretch = guesses.unflatten(1, (condition.shape[1], -1))  # (B, S, rows, D)
+        error = (by_stretch - told[:, :, None]).square().mean(dim=2)
+        return (error * given).sum() / given.sum().clamp(min=1)
+
+
+def window_nats(net: NoteDecoder, heads: Tensor, target: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
+    """Nats of every window (B,)."""
+    total: Any = 0
+    for name, score in net.logits(heads, target).items():
+        nats = functional.cross_entropy(score.float().flatten(0, 1), target[name].flatten(), reduction="none")
+        total = total + (nats.view_as(target[name]) * weights[name]).sum(dim=1)
+    windows: Tensor = total
+    return windows
+
+
+def contrast(own: Tensor, other: Tensor) -> Tensor:
+    """Nats for telling the own condition from another's, given what windows (B,) cost under either, a window."""
+    return functional.softplus(own - other).mean()
+
+
+def others_conditions(condition: Tensor) -> Tensor:
+    """Give every row (B, S, C) the condition of the row before."""
+    return torch.roll(condition, 1, dims=0)
