@@ -34,8 +34,9 @@ def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, option
         tempo = checkpoint.scale.signed("tempo", options.tempo_bpm)
         assert tempo is not None
         given["tempo"] = tempo
-    pictured = prior.told(reading.dial_mean, reading.dial_sd, checkpoint.config["pictures"])
-    seen_tempo, pictured["tempo"] = pictured["tempo"], prior.tempo_that_follows(pictured, given)
+    read, tables = (reading.dial_mean, reading.dial_sd), checkpoint.config["pictures"]
+    pictured = prior.told(*read, tables)
+    seen_tempo, pictured["tempo"] = pictured["tempo"], prior.told(*read, tables, given)["tempo"]
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
     drawn = prior.draw(pictured, rng, given=given, ensemble=options.playing)
     dials = {name: Dial(value, "implied") for name, value in drawn.items()}

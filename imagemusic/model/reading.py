@@ -99,30 +99,32 @@ class Prior:
         return result
 
     def told(
-        self, mean: NDArray[np.floating], sd: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]
+        self,
+        mean: NDArray[np.floating],
+        sd: NDArray[np.floating],
+        pictures: Mapping[str, Sequence[float]],
+        given: Mapping[str, float] | None = None,
     ) -> dict[str, float]:
         """Say what a picture with predicted dials (3,) and their deviations (3,) asks of the music.
 
         Valence and arousal are `spread`.  Of the tempo the prediction knows little, and music that feels like the
         picture has one too: each of the three counts for as much as it tells of the tempo of music.  The sum is spread
-        over -1..1 again, as if the three went together in pictures as they do in music, and normal.
+        over -1..1 again, as if the three went together in pictures as they do in music, and normal.  So a tempo moves
+        with the feelings that a person has `given`, which take the place of the picture's.  Where the predictions tell
+        nothing at all, it moves with those as in music.
         """
-        result = self.spread(mean, pictures)
+        seen = self.spread(mean, pictures)
+        result = seen | {name: value for name, value in (given or {}).items() if name in FELT}
         explained = np.clip(1 - np.square(sd.astype(np.float64) / KNOWING_NOTHING), 0, 1)
         weights = np.sqrt(explained) * np.append(self._tempo_slopes, 1.0)
         size = KNOWING_NOTHING * math.sqrt(max(float(weights @ self._correlations @ weights), 0.0))
         if size:
             told = float(weights @ [result[name] for name in SEEN])
             result["tempo"] = math.erf(told / (size * math.sqrt(2)))
+        else:
+            moved = self._tempo_slopes @ [result[name] - seen[name] for name in FELT]
+            result["tempo"] = float(np.clip(seen["tempo"] + moved, -1, 1))
         return result
-
-    def tempo_that_follows(self, pictured: Mapping[str, float], given: Mapping[str, float]) -> float:
-        """Move the picture's tempo with the valence and arousal that a person set, as it does in the training music.
-
-        Where those are set to what the picture says, or not at all, it stays.
-        """
-        moved = np.array([given.get(name, pictured[name]) - pictured[name] for name in FELT])
-        return float(np.clip(pictured["tempo"] + self._tempo_slopes @ moved, -1, 1))
 
     def draw(
         self,

@@ -53,13 +53,6 @@ def test_drums_alone_are_drawn_only_for_who_asks():
     assert prior.draw(pictured(prior, 3), np.random.default_rng(0), ensemble="drums")["ensemble"] == "drums"
 
 
-def test_a_tempo_follows_only_what_a_person_moved():
-    prior = make_prior(tempo=np.linspace(-1, 1, PIECES), arousal=np.linspace(-1, 1, PIECES), valence=0.0)
-    seen = {"valence": 0.0, "arousal": 0.0, "tempo": 0.25}
-    assert prior.tempo_that_follows(seen, {}) == prior.tempo_that_follows(seen, {"arousal": 0.0}) == pytest.approx(0.25)
-    assert prior.tempo_that_follows(seen, {"arousal": 0.5}) == pytest.approx(0.75)
-
-
 RANKS = {name: np.linspace(-1, 1, 101).tolist() for name in DIALS[:3]}
 UNKNOWN = 3**-0.5
 
@@ -85,6 +78,19 @@ def test_where_the_eye_knows_no_feeling_its_tempo_counts_alone(feeling_prior):
     sure, unsure = (told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN, UNKNOWN, sd)) for sd in (0.1, 0.5))
     assert sure == pytest.approx(unsure) and sure == pytest.approx(-0.61, abs=0.02)  # a normal rank of -0.5
     assert told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN,) * 3) == pytest.approx(-0.5)
+    moved = feeling_prior.told(np.array([0.3, 0.4, -0.5]), np.ones(3), RANKS, {"arousal": 0.9})
+    assert moved["tempo"] == pytest.approx(-0.5 + 0.6 * 0.5)
+
+
+def test_a_tempo_follows_only_what_a_person_moved(feeling_prior):
+    read = (np.array([0.1, -0.6, 0.4]), np.array([0.4, 0.45, 0.55]), RANKS)
+    seen = feeling_prior.told(*read)
+    for given in ({}, {"arousal": seen["arousal"]}, {"mode": 0.9, "tempo": -1.0}):
+        assert feeling_prior.told(*read, given) == seen
+    excited = feeling_prior.told(*read, {"arousal": 0.6})
+    assert excited["tempo"] > seen["tempo"] + 0.5
+    # As if the picture had been that exciting itself.
+    assert excited == feeling_prior.told(np.array([0.1, 0.6, 0.4]), *read[1:])
 
 
 def test_feelings_are_told_as_they_were_read(feeling_prior):
