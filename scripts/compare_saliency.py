@@ -2,12 +2,14 @@
 
     python scripts/compare_saliency.py --data DATA
 
-DATA holds affect/.  For held-out rated pictures, one a theme, each method maps which parts raise valence and arousal.
-Then the eighth of the parts that a map puts highest is hidden, and the dial read again: a good map makes it fall far.
+DATA holds affect/ and covers/.  For held-out rated pictures, one a theme, each method maps which parts raise valence
+and arousal.  Then the eighth of the parts that a map puts highest is hidden, and the dial read again: a good map makes
+it fall far.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,10 @@ def one_a_theme(data: Path, count: int) -> list[LabelledPicture]:
     return [chosen[i] for i in sorted(np.random.default_rng(0).permutation(len(chosen))[:count])]
 
 
-def maps_of(model: ImageMusic, gradients: Gradients, pixels: NDArray[np.float32], rng: np.random.Generator) -> Any:
-    """Map each dial of feeling (dial, method) -> cells (N, N)."""
+def maps_of(
+    model: ImageMusic, gradients: Gradients, pixels: NDArray[np.float32], rng: np.random.Generator
+) -> Iterator[tuple[int, dict[str, Cells]]]:
+    """Yield the number of each dial of feeling with its cells (N, N) by method."""
     hidden = occlude(lambda one: model.reader.read(one)[1], pixels, grid=GRID)
     for dial in range(len(FELT)):
         yield (

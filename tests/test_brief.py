@@ -1,5 +1,7 @@
 """What a picture and a person settle before a note is written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,9 +21,11 @@ def model(tiny_checkpoint):
     return ImageMusic.from_pretrained(tiny_checkpoint)
 
 
-@pytest.fixture(scope="module")
-def reading(model):
-    return model.look(PICTURE)
+@pytest.fixture(scope="module", params=["sure", "blind"])
+def reading(model, request):
+    """What is seen of a picture, by an encoder that knows something of the dials, and by one that knows nothing."""
+    sds = {"sure": (0.49, 0.51, 0.57), "blind": (0.6, 0.6, 0.6)}
+    return replace(model.look(PICTURE), dial_sd=np.array(sds[request.param], np.float32))
 
 
 def settled(model, reading, **options):

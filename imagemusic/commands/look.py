@@ -79,7 +79,7 @@ def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | N
     image = load_image(picture)
     for name, cells in find_causes(model, picture, size).items():
         path = base.with_name(f"{base.name}-{name}.png")
-        title = f"{name} {look.seen[name].value:+.2f}: what hiding a part would take from the prediction"
+        title = f"{name}, read as {look.seen[name].predicted:+.2f}: what hiding a part would take from that"
         write_png(draw_saliency(image, cells, title, ends_of(name)), path)
         table["files"].append(str(path))
         table["seen"][name] |= {

@@ -110,8 +110,8 @@ class Prior:
         Valence and arousal are `spread`.  Of the tempo the prediction knows little, and music that feels like the
         picture has one too: each of the three counts for as much as it tells of the tempo of music.  The sum is spread
         over -1..1 again, as if the three went together in pictures as they do in music, and normal.  So a tempo moves
-        with the feelings that a person has `given`, which take the place of the picture's.  Where the predictions tell
-        nothing at all, it moves with those as in music.
+        with the feelings that a person has `given`, which take the place of the picture's.  Where a prediction tells
+        nothing, it moves with what was given instead as in music.
         """
         seen = self.spread(mean, pictures)
         result = seen | {name: value for name, value in (given or {}).items() if name in FELT}
@@ -121,9 +121,8 @@ class Prior:
         if size:
             told = float(weights @ [result[name] for name in SEEN])
             result["tempo"] = math.erf(told / (size * math.sqrt(2)))
-        else:
-            moved = self._tempo_slopes @ [result[name] - seen[name] for name in FELT]
-            result["tempo"] = float(np.clip(seen["tempo"] + moved, -1, 1))
+        moved = np.array([result[name] - seen[name] for name in FELT]) * (explained[: len(FELT)] == 0)
+        result["tempo"] = float(np.clip(result["tempo"] + self._tempo_slopes @ moved, -1, 1))
         return result
 
     def draw(

@@ -10,7 +10,7 @@ are soon plain from its notes, and a decoder that hears them learns to listen to
 
 A picture that was paired by dials shares nothing else with the music.  The first numbers of its embedding are those
 dials; the rest, its content, would only let the decoder know training pictures by heart.  So as a rule the rest is
-that of any other picture (`other_content`).
+that of any other picture (`other_content`); never for a piece that has a picture of its own.
 """
 
 from typing import TYPE_CHECKING

@@ -4,6 +4,7 @@ Every look at a picture keeps a row of its own, to tell what the mean of them is
 about twice as fast as torch.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -43,9 +44,10 @@ def cache_features(
     """Compute what `graph` makes of every view of the pictures, (looks, F) = `shape`, unless `path` holds it already.
 
     Raises:
-        DataError: `path` holds the features of other pictures.
+        DataError: `path` holds the features of other pictures, or what another graph sees.
     """
     whole = (len(pictures), len(views), *shape)
+    made_by = path.with_name(path.name + ".graph")
     if not path.exists():
         chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
         temporary = path.with_name(path.name + ".tmp")
@@ -58,11 +60,18 @@ def cache_features(
                 print(f"\rfeatures of {done} of {len(rows)} pictures", end="", flush=True)
         print()
         rows.flush()
+        made_by.write_text(_digest(graph))
         temporary.replace(path)
     cached: Features = np.load(path, mmap_mode="r")
     if cached.shape != whole:
         raise DataError(f"{path}: holds features {cached.shape}, need {whole}; remove it to compute them again")
+    if not made_by.exists() or made_by.read_text() != _digest(graph):
+        raise DataError(f"{path}: made by another encoder than {graph}; remove it to compute it again")
     return cached
+
+
+def _digest(graph: Path) -> str:
+    return hashlib.sha256(graph.read_bytes()).hexdigest() + "\n"
 
 
 def _features(pictures: Sequence[LabelledPicture], views: Sequence[str], graph: Path, size: int) -> Features:

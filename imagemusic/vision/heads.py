@@ -44,7 +44,7 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """Features to zero mean and unit variance, every source counting the same."""
+    """Features to zero mean and unit variance, every source counting the same; connotations to a larger one."""
 
     centre: Singles  # (F,)
     spread: Singles  # (F,)

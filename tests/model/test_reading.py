@@ -80,6 +80,8 @@ def test_where_the_eye_knows_no_feeling_its_tempo_counts_alone(feeling_prior):
     assert told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN,) * 3) == pytest.approx(-0.5)
     moved = feeling_prior.told(np.array([0.3, 0.4, -0.5]), np.ones(3), RANKS, {"arousal": 0.9})
     assert moved["tempo"] == pytest.approx(-0.5 + 0.6 * 0.5)
+    blind_to_arousal = (np.zeros(3), np.array([0.5, 0.6, 0.55]), RANKS)
+    assert feeling_prior.told(*blind_to_arousal, {"arousal": 0.5})["tempo"] == pytest.approx(0.3)
 
 
 def test_a_tempo_follows_only_what_a_person_moved(feeling_prior):

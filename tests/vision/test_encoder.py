@@ -1,5 +1,7 @@
 """Pixels to an embedding and dials."""
 
+import csv
+
 import onnx
 import onnxruntime
 import pytest
@@ -250,3 +252,12 @@ def test_the_graphs_of_several_looks_equal_the_encoder(tmp_path):
 def test_weights_in_the_graph_have_the_names_of_the_state_dict(encoder, graph_path):
     names = {tensor.name for tensor in onnx.load(graph_path).graph.initializer}
     assert {name for name in encoder.state_dict() if not name.endswith("num_batches_tracked")} <= names
+
+
+def test_the_ratings_are_of_the_classes_in_the_classifier_s_order():
+    from torchvision.models import MobileNet_V2_Weights
+
+    with open("data/connotations.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == MobileNet_V2_Weights.DEFAULT.meta["categories"]
+    assert all(-1 <= float(row[dial]) <= 1 for row in rows for dial in ("valence", "arousal"))

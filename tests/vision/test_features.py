@@ -36,9 +36,12 @@ def test_rows_are_the_looks_of_each_view_and_are_computed_once(pictures, tmp_pat
     with torch.no_grad():
         wanted = encoder.look(torch.from_numpy(edited)[None])[0].numpy()
     np.testing.assert_allclose(rows[1, 1], wanted, atol=5e-3)
-    graph.unlink()
-    again = cache_features(pictures, ("original", "half_size"), graph, path, size=64, shape=shape, workers=1)
-    np.testing.assert_array_equal(again, rows)
+    how = {"size": 64, "shape": shape, "workers": 1}
+    np.save(path, np.zeros(rows.shape, np.float16))  # computed again, it would not be this
+    assert not cache_features(pictures, ("original", "half_size"), graph, path, **how).any()
+    graph.write_bytes(graph.read_bytes() + b"\0")
+    with pytest.raises(DataError, match="made by another encoder than .*looks.onnx; remove it to compute it again"):
+        cache_features(pictures, ("original", "half_size"), graph, path, **how)
 
 
 def test_the_file_of_other_pictures_is_refused(pictures, tmp_path):

@@ -6,7 +6,16 @@ import torch
 
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
-from imagemusic.vision.heads import Gram, HeadOptions, Scaled, content_directions, group_folds, out_of_fold, set_heads
+from imagemusic.vision.heads import (
+    CONNOTATION_WEIGHT,
+    Gram,
+    HeadOptions,
+    Scaled,
+    content_directions,
+    group_folds,
+    out_of_fold,
+    set_heads,
+)
 
 
 @pytest.fixture
@@ -19,6 +28,12 @@ def test_every_source_counts_the_same_in_the_scale():
     scaled = Scaled.of(features, np.array(["many", "many", "many", "one"]))
     assert scaled.centre.tolist() == [1]
     np.testing.assert_allclose(scaled(features)[:, 0], [-1, -1, -1, 1], atol=2e-3)
+
+
+def test_connotations_count_for_more_in_the_scale():
+    features = np.array([[0.0, 3.0, 1.0], [2.0, 1.0, 3.0]])
+    plain, louder = (Scaled.of(features, np.array(["a", "a"]), count)(features) for count in (0, 2))
+    np.testing.assert_allclose(louder / plain, [[1, CONNOTATION_WEIGHT, CONNOTATION_WEIGHT]] * 2, rtol=1e-5)
 
 
 def test_a_group_lies_in_one_fold_and_folds_are_alike():

@@ -2,7 +2,8 @@
 
     auxiliary    its outputs are to tell the dials that it was told: the mean squared error of a linear guess
     contrast     its notes are to tell whose condition was given: of a window's own and another row's, the own one shall
-                 make the notes likelier (InfoNCE with one negative: van den Oord et al. 2018, arXiv:1807.03748)
+                 make the notes likelier (InfoNCE with one negative: van den Oord et al. 2018, arXiv:1807.03748); a
+                 state that was carried from the window before is the same under both
 """
 
 from typing import Any
@@ -30,16 +31,19 @@ class TellingDecoder(NoteDecoder):
         self.outputs, after = super().core(steps, state)
         return self.outputs, after
 
-    def guess_error(self, condition: Tensor, layout: ConditionLayout) -> Tensor:
-        """Mean squared error of the guesses after the last pass; condition (B, S, C) holds the dials that were told."""
+    def guess_error(self, condition: Tensor, counts: Tensor, layout: ConditionLayout) -> Tensor:
+        """Mean squared error of the guesses after the last pass.
+
+        condition (B, S, C) holds the dials that were told; counts (B, T) is 0 for rows that are not there.
+        """
         assert self.outputs is not None
         first, count = layout.embedding_size + 1, len(DIALS)
         told = condition[..., first : first + count] / DIAL_SCALE
         given = condition[..., first + count : first + 2 * count]
-        guesses = self.to_dials(self.outputs).float()
-        by_stretch = guesses.unflatten(1, (condition.shape[1], -1))  # (B, S, rows, D)
-        error = (by_stretch - told[:, :, None]).square().mean(dim=2)
-        return (error * given).sum() / given.sum().clamp(min=1)
+        guesses = self.to_dials(self.outputs).float().unflatten(1, (condition.shape[1], -1))  # (B, S, rows, D)
+        counted = counts.unflatten(1, (condition.shape[1], -1))[..., None] * given[:, :, None]
+        error = (guesses - told[:, :, None]).square() * counted
+        return error.sum() / counted.sum().clamp(min=1)
 
 
 def window_nats(net: NoteDecoder, heads: Tensor, target: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:

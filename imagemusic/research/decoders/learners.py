@@ -82,9 +82,11 @@ class NoteLearner:
         loss = torch.stack(list(nats.values())).sum() / weights["gap"].sum()
         if self.aim == AUXILIARY:
             assert isinstance(self.net, TellingDecoder)
-            loss = loss + self.net.guess_error(condition, self.bench.layout)
+            loss = loss + self.net.guess_error(condition, weights["gap"], self.bench.layout)
         elif self.aim == CONTRAST:
-            wrong, _ = self.net(before, others_conditions(condition), state)
+            other = others_conditions(condition)
+            begun = _carried(self.net.initial_state(other[:, 0]), carried, torch.from_numpy(batch.fresh))
+            wrong, _ = self.net(before, other, DecoderState(*begun))
             costs = (window_nats(self.net, one, target, weights) for one in (heads, wrong))
             loss = loss + contrast(*costs)
         notes = int(((target["part"] < codec.SLOTS) & (weights["gap"] > 0)).sum())

@@ -39,10 +39,13 @@ def test_guesses_count_for_the_dials_that_were_told_and_in_their_stretch():
     net.to_dials.bias.fill_(0.5)
     net.outputs = torch.zeros(1, 8, net.config.hidden_size)
     layout = tiny.layout()
-    assert net.guess_error(told(layout, 2, mode=[0.5, 0.5]), layout) == pytest.approx(0)
-    assert net.guess_error(told(layout, 2, mode=[0.5, -0.5]), layout) == pytest.approx(0.5)
-    assert net.guess_error(told(layout, 2, mode=[0.5, -0.5], tempo=[0.5, 0.5]), layout) == pytest.approx(0.25)
-    assert net.guess_error(told(layout, 2), layout) == 0
+    all_rows, first_six = torch.ones(1, 8), torch.tensor([[1.0] * 6 + [0.0] * 2])
+    assert net.guess_error(told(layout, 2, mode=[0.5, 0.5]), all_rows, layout) == pytest.approx(0)
+    assert net.guess_error(told(layout, 2, mode=[0.5, -0.5]), all_rows, layout) == pytest.approx(1 / 2)
+    assert net.guess_error(told(layout, 2, mode=[0.5, -0.5]), first_six, layout) == pytest.approx(1 / 3)
+    both = told(layout, 2, mode=[0.5, -0.5], tempo=[0.5, 0.5])
+    assert net.guess_error(both, all_rows, layout) == pytest.approx(1 / 4)
+    assert net.guess_error(told(layout, 2), all_rows, layout) == 0
 
 
 def test_nats_of_windows_add_up_to_the_loss(bench):
@@ -79,3 +82,17 @@ def test_an_aim_adds_to_the_loss_and_reaches_what_hears_the_condition(aim, bench
         losses.append(loss.item())
     assert losses[0] > losses[1] + 0.01
     assert not torch.equal(with_aim.net.condition.weight.grad, without.net.condition.weight.grad)
+
+
+def test_the_other_s_condition_also_sets_the_first_state(bench, monkeypatch):
+    """Told to the first state alone, another's condition must cost other nats than the own one."""
+    variant = replace(variants.VARIANTS["initial"], aim="contrast")
+    learner = make_learner(bench, variant, parameters=80_000, seed=0)
+    learner.net.eval()
+    seen = []
+    monkeypatch.setattr(
+        "imagemusic.research.decoders.learners.contrast", lambda own, other: seen.append((own, other)) or own.sum() * 0
+    )
+    learner.loss(0, [])
+    own, other = seen[0]
+    assert not torch.allclose(own, other)
