@@ -23,6 +23,13 @@ SUMMED = ("valence", "arousal")
 UNTOLD = "guessed"
 
 
+def asked_for(
+    checkpoint: Checkpoint, prior: Prior, reading: PictureReading, given: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Say what a picture asks of the music: valence, arousal and tempo; see `Prior.told`."""
+    return prior.told(reading.dial_mean, reading.dial_sd, checkpoint.config["pictures"], given)
+
+
 def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, options: ComposeOptions) -> dict[str, Dial]:
     """Settle every dial and the ensemble of a piece.
 
@@ -34,14 +41,12 @@ def settle(checkpoint: Checkpoint, prior: Prior, reading: PictureReading, option
         tempo = checkpoint.scale.signed("tempo", options.tempo_bpm)
         assert tempo is not None
         given["tempo"] = tempo
-    read, tables = (reading.dial_mean, reading.dial_sd), checkpoint.config["pictures"]
-    pictured = prior.told(*read, tables)
-    seen_tempo, pictured["tempo"] = pictured["tempo"], prior.told(*read, tables, given)["tempo"]
+    pictured = asked_for(checkpoint, prior, reading, given)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
     drawn = prior.draw(pictured, rng, given=given, ensemble=options.playing)
     dials = {name: Dial(value, "implied") for name, value in drawn.items()}
     dials |= {name: Dial(value, "picture") for name, value in pictured.items()}
-    if pictured["tempo"] != seen_tempo:
+    if pictured["tempo"] != asked_for(checkpoint, prior, reading)["tempo"]:
         dials["tempo"] = Dial(pictured["tempo"], "implied")
     dials |= {name: Dial(value, "you") for name, value in given.items()}
     if "loudness" not in dials and (loudness := prior.loudness_at(float(dials["arousal"].value))) is not None:
@@ -90,9 +95,8 @@ def picture_condition(
 
     Unless `sure`, those three are said to be guesses, with how far the music may lie from them, each as it was read.
     """
-    tables = checkpoint.config["pictures"]
-    read = reading.dial_mean
-    pictured = prior.told(read, reading.dial_sd, tables) if sure else prior.spread(read, tables)
+    as_read = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
+    pictured = asked_for(checkpoint, prior, reading) if sure else as_read
     unsure = dict(zip(SEEN, reading.dial_sd.tolist(), strict=True))
     deviations = {name: float(np.hypot(unsure[name], checkpoint.scale.within.get(name, 0.0))) for name in SEEN}
     return checkpoint.layout.vector(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import settle
+from imagemusic.brief import asked_for, settle
 from imagemusic.composition import ComposeOptions
 from imagemusic.model.reading import KNOWING_NOTHING, SEEN
 from imagemusic.pipeline import ImageMusic, Picture
@@ -74,7 +74,7 @@ def look_closely(model: ImageMusic, picture: Picture, size: int | None = None) -
         ImageError: it cannot be read.
     """
     reading = model.look(picture, size)
-    values = model.prior.told(reading.dial_mean, reading.dial_sd, model.checkpoint.config["pictures"])
+    values = asked_for(model.checkpoint, model.prior, reading)
     predictions = zip(SEEN, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
     drawn = [settle(model.checkpoint, model.prior, reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
     implied: dict[str, list[float]] = {}

@@ -34,6 +34,7 @@ HIDDEN = GRID * GRID // 8  # cells
 METHODS = ("occlusion", "integrated_gradients", "grad_cam", "chance")
 
 Cells = NDArray[np.float64]
+Table = dict[str, dict[str, list[float]]]  # dial -> method -> a number a picture
 
 
 def one_a_theme(data: Path, count: int) -> list[LabelledPicture]:
@@ -62,6 +63,33 @@ def maps_of(
         )
 
 
+def measure(model: ImageMusic, pictures: list[LabelledPicture]) -> tuple[Table, Table]:
+    """By dial and method, a number a picture: how far the dial falls, and how the map agrees with occlusion."""
+    gradients, rng = Gradients(encoder_of(model.checkpoint)), np.random.default_rng(0)
+    falls: Table = {name: {method: [] for method in METHODS} for name in FELT}
+    agree: Table = {name: {method: [] for method in METHODS[1:]} for name in FELT}
+    for picture in tqdm(pictures, desc="pictures", unit="picture"):
+        pixels = load_pixels(picture.path, model.reader.size)
+        before = model.reader.read(pixels)[1]
+        for dial, maps in maps_of(model, gradients, pixels, rng):
+            for method, cells in maps.items():
+                after = model.reader.read(hide(pixels, cells, HIDDEN))[1]
+                falls[FELT[dial]][method].append(float(before[dial] - after[dial]))
+            for method, values in agree[FELT[dial]].items():
+                values.append(spearman(maps["occlusion"].ravel(), maps[method].ravel()))
+    return falls, agree
+
+
+def means(measured: Table, groups: list[str]) -> dict[str, Any]:
+    """Average numbers of pictures (P,), with intervals over their groups."""
+
+    def mean(values: list[float]) -> dict[str, Any]:
+        table = np.array(values)
+        return bootstrap(lambda rows: float(table[rows].mean()), groups).to_json()
+
+    return {name: {method: mean(values) for method, values in found.items()} for name, found in measured.items()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds affect/ and covers/")
@@ -72,38 +100,18 @@ def main() -> int:
     try:
         pictures = one_a_theme(arguments.data, arguments.pictures)
         model = ImageMusic.from_pretrained()
-        gradients = Gradients(encoder_of(model.checkpoint))
-        rng = np.random.default_rng(0)
-        falls: dict[str, dict[str, list[float]]] = {name: {one: [] for one in METHODS} for name in FELT}
-        agree: dict[str, dict[str, list[float]]] = {name: {one: [] for one in METHODS[1:]} for name in FELT}
-        for picture in tqdm(pictures, desc="pictures", unit="picture"):
-            pixels = load_pixels(picture.path, model.reader.size)
-            before = model.reader.read(pixels)[1]
-            for dial, maps in maps_of(model, gradients, pixels, rng):
-                name = FELT[dial]
-                for method, cells in maps.items():
-                    after = model.reader.read(hide(pixels, cells, HIDDEN))[1]
-                    falls[name][method].append(float(before[dial] - after[dial]))
-                    if method != "occlusion":
-                        agree[name][method].append(spearman(maps["occlusion"].ravel(), cells.ravel()))
-        groups = [picture.group for picture in pictures]
-
-        def mean(values: list[float]) -> dict[str, Any]:
-            table = np.array(values)
-            return bootstrap(lambda rows: float(table[rows].mean()), groups).to_json()
-
-        figures = {
-            "pictures": len(pictures),
-            "cells_hidden": f"{HIDDEN} of {GRID * GRID}",
-            "fall": {name: {one: mean(all_) for one, all_ in found.items()} for name, found in falls.items()},
-            "rank_correlation_with_occlusion": {
-                name: {one: mean(all_) for one, all_ in found.items()} for name, found in agree.items()
-            },
-            "checkpoint": model.checkpoint.id,
-        }
+        falls, agree = measure(model, pictures)
     except ImageMusicError as error:
         print(f"compare_saliency: error: {error}", file=sys.stderr)
         return 1
+    groups = [picture.group for picture in pictures]
+    figures = {
+        "pictures": len(pictures),
+        "cells_hidden": f"{HIDDEN} of {GRID * GRID}",
+        "fall": means(falls, groups),
+        "rank_correlation_with_occlusion": means(agree, groups),
+        "checkpoint": model.checkpoint.id,
+    }
     write_result(arguments.out, figures, data=("OASIS", "BASS"), seed=0)
     for name, found in falls.items():
         print(name, {method: round(float(np.mean(values)), 3) for method, values in found.items()})

@@ -16,7 +16,6 @@ import csv
 import json
 import os
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,8 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
-from imagemusic.steering.intervals import bootstrap, spearman
 from imagemusic.training.results import write_result
-from imagemusic.vision.accuracy import compare, coverage, steadiness
+from imagemusic.vision.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
 from imagemusic.vision.encoder import DIALS, EncoderConfig, ImageEncoder
 from imagemusic.vision.export import export_looks, export_onnx
 from imagemusic.vision.features import cache_features
@@ -176,10 +174,6 @@ def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: C
     return result
 
 
-def _rank_correlation(told: Floats, truth: Floats, rows: NDArray[np.int64]) -> float:
-    return spearman(told[rows], truth[rows])
-
-
 def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Columns) -> dict[str, dict[str, Any]]:
     """Correlate what the things seen connote, the last two of (P, L, F), with people's ratings: nothing is fitted."""
     alone = looks.mean(axis=1)[:, -CONFIG.connotations :]
@@ -187,10 +181,14 @@ def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Colum
     for source, name in MEASURED[:-1]:
         column = DIALS.index(name)
         for title, chosen in {"learned": table["split"] != "test", "held_out": table["split"] == "test"}.items():
-            rows = chosen & (table["source"] == source)
+            rows = np.flatnonzero(chosen & (table["source"] == source))
             told, truth = alone[rows, column].astype(np.float64), dials[rows, column]
-            found = bootstrap(partial(_rank_correlation, told, truth), table["group"][rows].tolist())
-            result.setdefault(title, {})[f"{source}_{name}"] = found.to_json()
+
+            def correlation(some: NDArray[np.int64], told: Floats = told, truth: Floats = truth) -> float:
+                return spearman(told[some], truth[some])
+
+            values = (correlation(np.arange(len(rows))), *bootstrap_interval(correlation, table["group"][rows]))
+            result.setdefault(title, {})[f"{source}_{name}"] = [round(value, 3) for value in values]
     return result
 
 
@@ -274,7 +272,7 @@ def main() -> None:
             source: {split: int(((table["source"] == source) & (table["split"] == split)).sum()) for split in SPLITS}
             for source in np.unique(table["source"]).tolist()
         },
-        "intervals": "value, then 95 % bounds from 2000 bootstrap draws of whole groups; of connotations 1000",
+        "intervals": "value, then 95 % bounds from 2000 bootstrap draws of whole groups",
         "sets": {
             "every_group_unseen": "all pictures; those learned are judged by folds that left their group out",
             "held_out": "the frozen test split, by the encoder that ships",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import picture_condition
+from imagemusic.brief import asked_for, picture_condition
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.model.reading import SEEN
 from imagemusic.music import codec
@@ -189,8 +189,7 @@ def ceiling(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[s
     For dials of picture and music that are jointly normal with canonical correlations r, a swapped picture costs the
     sum of r^2 / (1 - r^2) nats a piece, however many notes that has.  None where too few pieces know all three.
     """
-    tables = model.checkpoint.config["pictures"]
-    pictured = [model.prior.told(p.reading.dial_mean, p.reading.dial_sd, tables) for p in music.pairs]
+    pictured = [asked_for(model.checkpoint, model.prior, pair.reading) for pair in music.pairs]
     told = np.array([[dials[name] for name in SEEN] for dials in pictured])
     own = model.checkpoint.scale.table(np.array([as_row(piece.cues) for piece in music.prepared.pieces]))
     own = own[:, [DIALS.index(name) for name in SEEN]]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.brief import asked_for
 from imagemusic.composition import ComposeOptions
 from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS
@@ -53,17 +54,14 @@ class Ear:
 
 def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.float64]:
     """Say what each picture suggests of a dial (P,): as seen, or what music with like seen dials has on average."""
-    seen = np.array([[_seen(model, pair)[name] for name in SEEN] for pair in pairs])
+    asked = [asked_for(model.checkpoint, model.prior, pair.reading) for pair in pairs]
+    seen = np.array([[dials[name] for name in SEEN] for dials in asked])
     if dial in SEEN:
         return seen[:, SEEN.index(dial)]
     known = model.prior.dials[:, [DIALS.index(name) for name in (*SEEN, dial)]]
     known = known[~np.isnan(known).any(axis=1)]
     slopes = np.linalg.lstsq(np.column_stack([known[:, :3], np.ones(len(known))]), known[:, 3], rcond=None)[0]
     return seen @ slopes[:3] + slopes[3]
-
-
-def _seen(model: ImageMusic, pair: Pair) -> dict[str, float]:
-    return model.prior.told(pair.reading.dial_mean, pair.reading.dial_sd, model.checkpoint.config["pictures"])
 
 
 def dose_jobs(

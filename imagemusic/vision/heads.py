@@ -19,7 +19,7 @@ from imagemusic.errors import ConfigError, DataError
 from imagemusic.vision.encoder import DIALS, SMALLEST_SD, ImageEncoder
 
 # A ridge holds that every feature tells as little as any other.  The connotations are two among three thousand and
-# made to tell mood; by folds over themes any weight from 9 to 25 serves.
+# made to tell mood.
 CONNOTATION_WEIGHT = 15.0
 
 Floats = NDArray[np.float64]

@@ -6,8 +6,6 @@
                  state that was carried from the window before is the same under both
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,12 +46,11 @@ class TellingDecoder(NoteDecoder):
 
 def window_nats(net: NoteDecoder, heads: Tensor, target: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
     """Nats of every window (B,)."""
-    total: Any = 0
-    for name, score in net.logits(heads, target).items():
-        nats = functional.cross_entropy(score.float().flatten(0, 1), target[name].flatten(), reduction="none")
-        total = total + (nats.view_as(target[name]) * weights[name]).sum(dim=1)
-    windows: Tensor = total
-    return windows
+    nats = [
+        functional.cross_entropy(score.float().transpose(1, 2), target[name], reduction="none") * weights[name]
+        for name, score in net.logits(heads, target).items()
+    ]
+    return torch.stack(nats).sum(dim=(0, 2))
 
 
 def contrast(own: Tensor, other: Tensor) -> Tensor:
