@@ -1,10 +1,10 @@
 """imagemusic: a picture goes in, music comes out.
 
-    from imagemusic import ComposeOptions, ImageMusic
+from imagemusic import ComposeOptions, ImageMusic
 
-    piece = ImageMusic.from_pretrained().compose("cover.jpg", ComposeOptions(seconds=60))
-    piece.score.save("cover.mid")
-    piece.render().save("cover.wav")
+piece = ImageMusic.from_pretrained().compose("cover.jpg", ComposeOptions(seconds=60))
+piece.score.save("cover.mid")
+piece.render().save("cover.wav")
 """
 
 import os

@@ -1,7 +1,7 @@
 """Pieces as numbers, and how near sets of them lie to real music, with intervals.
 
-    scores ──► Sample: shares of music/distributions.py, worn windows, dials asked for and heard ─┐
-    our pieces, and the groups of the real ones, drawn again 1,000 times ──► Drawn ───────────────┴─► figures
+scores ──► Sample: shares of music/distributions.py, worn windows, dials asked for and heard ─┐
+our pieces, and the groups of the real ones, drawn again 1,000 times ──► Drawn ───────────────┴─► figures
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Measure bits per note of a checkpoint on the held-out music, beside the unigram and the Markov baseline.
 
-    python scripts/measure_bits.py --prepared runs/prepared --out docs/results/bits_per_note.json
+python scripts/measure_bits.py --prepared runs/prepared --out docs/results/bits_per_note.json
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Prepare the open corpora for training: grid, events, context and dials, memory-mapped.
 
-    python scripts/prepare_corpora.py --corpora CORPORA --out runs/prepared
+python scripts/prepare_corpora.py --corpora CORPORA --out runs/prepared
 """
 
 import argparse

@@ -29,8 +29,7 @@ MAY_IMPORT = {
     "steering": BASE
     | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "composition", "brief", "planning"}
     | {"pipeline"},
-    "research": BASE
-    | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "steering"},
+    "research": BASE | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "steering"},
     "terminal": BASE,
 }
 FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "listening", "web"}

@@ -1,7 +1,7 @@
 """The graphs of a checkpoint, read as they should be: they point into the weights beside them, and may be stale.
 
-    DIR/step.onnx       made again from the shape of the decoder
-    DIR/encoder.onnx    its references made again, for where the weights lie
+DIR/step.onnx       made again from the shape of the decoder
+DIR/encoder.onnx    its references made again, for where the weights lie
 """
 
 import os

@@ -1,8 +1,8 @@
 """A piece in the making: what it is made from, its own chance, and what leans on the decoder's scores.
 
-    feedback (feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
-    recurrence (music/form.py) the onset and the pitches that say an earlier phrase again
-    repetition guard           pitches that a part has worn out
+feedback (feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
+recurrence (music/form.py) the onset and the pitches that say an earlier phrase again
+repetition guard           pitches that a part has worn out
 """
 
 from collections.abc import Sequence

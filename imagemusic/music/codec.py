@@ -131,9 +131,7 @@ def decode(events: Events) -> Score:
     outside = (rows < 0) | (rows >= SIZES)
     if outside.any():
         row, column = np.argwhere(outside)[0]
-        raise CodecError(
-            f"event {row}: {FIELDS[column]} must be in 0..{SIZES[column] - 1}, got {rows[row, column]}"
-        )
+        raise CodecError(f"event {row}: {FIELDS[column]} must be in 0..{SIZES[column] - 1}, got {rows[row, column]}")
     if (ends := np.flatnonzero(rows[:, PART] == END)).size:
         rows = rows[: ends[0]]
     parts = rows[:, PART]

@@ -31,9 +31,7 @@ EDGES: dict[str, NDArray[np.floating]] = {
     "onset_gap": BEATS,
     "notes_at_once": np.arange(0, 12) + 0.5,
     "instrument": np.arange(0, DRUM_FAMILY) + 0.5,
-    **dict(
-        zip(BAR_FIGURES, (np.linspace(1, 3.5, 26), np.arange(1, 20) / 2, np.arange(1, 24) / 4, BEATS), strict=True)
-    ),
+    **dict(zip(BAR_FIGURES, (np.linspace(1, 3.5, 26), np.arange(1, 20) / 2, np.arange(1, 24) / 4, BEATS), strict=True)),
     **{f"similarity_{lag}": np.arange(1, 20) / 20 for lag in LAGS},
     "top_pitch_share": np.arange(1, 20) / 20,
 }

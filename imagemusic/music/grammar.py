@@ -32,6 +32,7 @@ from imagemusic.music.limits import Mask, Plan, Stage
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
 
+
 def _one(size: int, *values: int) -> Mask:
     mask = np.zeros(size, bool)
     mask[list(values)] = True

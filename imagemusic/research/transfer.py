@@ -1,7 +1,7 @@
 """Fine-tuning on real pairs: may a decoder, or the encoder with it, learn what an unseen cover says of its music?
 
-    groups of albums ──> fold ──> trained on | watched, to stop in time | tested
-    step ──> windows of pieces, what their covers tell, some of it hidden ──> gradient ──> the layers of a variant
+groups of albums ──> fold ──> trained on | watched, to stop in time | tested
+step ──> windows of pieces, what their covers tell, some of it hidden ──> gradient ──> the layers of a variant
 """
 
 import unicodedata

@@ -136,9 +136,7 @@ class BatchSource:
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
-        givens = Givens(
-            self.prepared, self.pieces, self.pictures, self.layout, options, (self.seed, number, 1), shift
-        )
+        givens = Givens(self.prepared, self.pieces, self.pictures, self.layout, options, (self.seed, number, 1), shift)
         return _Epoch(
             piece, window, shift, givens,
             rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,

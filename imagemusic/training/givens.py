@@ -101,9 +101,7 @@ class Givens:
         return packed.reshape(*rows.shape, -1)
 
 
-def _guesses(
-    whole: NDArray[np.float64], rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _guesses(whole: NDArray[np.float64], rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Guess dials (P, 9) with some correlation with the truth, and say how far off that leaves one."""
     correlation = rng.uniform(0.1, 0.95, whole.shape)
     left = np.sqrt(1 - correlation**2) * SPREAD

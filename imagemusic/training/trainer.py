@@ -1,9 +1,9 @@
 """Training: a TOML file in, a run directory out, stopped and resumed at any step.
 
-    RUN/config.toml        what was asked for
-    RUN/last.ckpt          weights, optimizer, step and carried states: where to go on from
-    RUN/metrics.csv        loss and accuracy by step, in total and for each field; TensorBoard files beside it
-    RUN/curves.png         the same, drawn
+RUN/config.toml        what was asked for
+RUN/last.ckpt          weights, optimizer, step and carried states: where to go on from
+RUN/metrics.csv        loss and accuracy by step, in total and for each field; TensorBoard files beside it
+RUN/curves.png         the same, drawn
 """
 
 import json

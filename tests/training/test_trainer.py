@@ -164,17 +164,13 @@ def test_data_that_are_missing_are_refused(files, tmp_path):
 
 
 def test_a_corpus_without_pieces_is_refused(files, tmp_path):
-    config = tiny.write_config(
-        tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrans"]', **files
-    )
+    config = tiny.write_config(tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrans"]', **files)
     with pytest.raises(DataError, match="no piece to train on"):
         train(config)
 
 
 def test_a_corpus_that_nobody_knows_is_refused(files, tmp_path):
-    config = tiny.write_config(
-        tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrams"]', **files
-    )
+    config = tiny.write_config(tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrams"]', **files)
     with pytest.raises(ConfigError, match="unknown corpus 'simutrams'; choose from"):
         train(config)
 

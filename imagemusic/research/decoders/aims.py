@@ -1,9 +1,9 @@
 """What a decoder may learn beside the next note, so that the condition matters more.
 
-    auxiliary    its outputs are to tell the dials that it was told: the mean squared error of a linear guess
-    contrast     its notes are to tell whose condition was given: of a window's own and another row's, the own one shall
-                 make the notes likelier (InfoNCE with one negative: van den Oord et al. 2018, arXiv:1807.03748); a
-                 state that was carried from the window before is the same under both
+auxiliary    its outputs are to tell the dials that it was told: the mean squared error of a linear guess
+contrast     its notes are to tell whose condition was given: of a window's own and another row's, the own one shall
+             make the notes likelier (InfoNCE with one negative: van den Oord et al. 2018, arXiv:1807.03748); a
+             state that was carried from the window before is the same under both
 """
 
 import torch

@@ -1,7 +1,7 @@
 """A variant of the bench, ready to be trained and scored: what note events and tokens have in common.
 
-    loss(step, state)    the loss of the next batch, the state to carry on, and how many notes were seen
-    nats(pieces)         what each piece costs
+loss(step, state)    the loss of the next batch, the state to carry on, and how many notes were seen
+nats(pieces)         what each piece costs
 """
 
 from collections.abc import Sequence
@@ -124,9 +124,7 @@ class TokenLearner:
         batch = self.source.batch()
         state = TokenState(*_carried(self.net.initial_state(len(batch.fresh)), carried, batch.fresh))
         scores, after = self.net(batch.before, state)
-        loss = functional.cross_entropy(
-            scores.float().flatten(0, 1), batch.target.flatten(), ignore_index=IGNORED
-        )
+        loss = functional.cross_entropy(scores.float().flatten(0, 1), batch.target.flatten(), ignore_index=IGNORED)
         return loss, [part.detach().float() for part in after], batch.notes
 
     def nats(self, pieces: Sequence[PreparedPiece]) -> dict[str, float]:

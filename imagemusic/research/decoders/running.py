@@ -1,7 +1,7 @@
 """One run of the bench: train a variant on so many notes, validate on the way, score it on the test pieces.
 
-    RUNS/NAME-SEED/last.pt      weights, optimizer, step and carried states: where to go on from
-    RUNS/NAME-SEED/result.json  what came of it
+RUNS/NAME-SEED/last.pt      weights, optimizer, step and carried states: where to go on from
+RUNS/NAME-SEED/result.json  what came of it
 """
 
 import json

@@ -1,6 +1,6 @@
 """A plain LSTM over tokens, what it learns from and how it is scored: bits per note of a piece spelled in tokens.
 
-    pieces in random order ──> B streams, each reads one piece after the other, W tokens a step
+pieces in random order ──> B streams, each reads one piece after the other, W tokens a step
 """
 
 from collections.abc import Callable, Iterator, Sequence

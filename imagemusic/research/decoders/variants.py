@@ -1,8 +1,8 @@
 """The table of what is compared, and nets of about the same number of parameters.
 
-    decoders    other cores, heads, inputs and tokens; none is ever told a condition
-    conditions  ways to tell the plain LSTM a condition; `none` has the same net and is never told one
-    settings    ways to train the LSTM of the first table
+decoders    other cores, heads, inputs and tokens; none is ever told a condition
+conditions  ways to tell the plain LSTM a condition; `none` has the same net and is never told one
+settings    ways to train the LSTM of the first table
 """
 
 from bisect import bisect_left

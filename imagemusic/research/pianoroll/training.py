@@ -1,7 +1,7 @@
 """Training on one piano-roll set, and its test.
 
-    RUN/last.pt      weights, their average, the best average for each head, optimizer and update: where to go on from
-    RUN/result.json  nats a frame of the test rolls, under the weights that were best on validation rolls
+RUN/last.pt      weights, their average, the best average for each head, optimizer and update: where to go on from
+RUN/result.json  nats a frame of the test rolls, under the weights that were best on validation rolls
 """
 
 import json

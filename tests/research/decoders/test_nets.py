@@ -102,9 +102,9 @@ def test_independent_heads_are_not_told_of_each_other(bench):
     net = make(nets.IndependentHeads)
     before, target, _ = columns(bench)
     heads, _ = net(before, condition(net), net.initial_state(condition(net)))
-    other = target | {name: (target[name] + 1) % 16 for name in (*FIELDS, "place", "program")} | {
-        "part": target["part"]
-    }
+    other = (
+        target | {name: (target[name] + 1) % 16 for name in (*FIELDS, "place", "program")} | {"part": target["part"]}
+    )
     for name, scores in net.logits(heads, target).items():
         assert torch.equal(net.logits(heads, other)[name], scores)
 

@@ -158,5 +158,3 @@ def test_a_table_of_some_runs_names_the_others(bench, tmp_path):
     )
     table = markdown(figures)
     assert "| `remi` |" in table and "`add`, swapped" in table and "Not run: " in table
-
-
