@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
+from imagemusic.events.codec import CodecConfig
+from imagemusic.events.context import VOCABULARY
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.engines import DEFAULT
 from imagemusic.model.graph_files import ENCODER, STEP, WEIGHTS
 from imagemusic.model.stepping import Stepper
-from imagemusic.music.codec import CodecConfig
-from imagemusic.music.context import VOCABULARY
 from imagemusic.music.dials import DialScale
 
 FORMAT_VERSION = 2

@@ -3,20 +3,20 @@
     key, range          ──► pitches that may be played          instruments ──► programs, each of them heard
     meter, tempo, bars  ──► ticks and seconds                   polyphony   ──► notes that may sound at once
 
-Everything here is kept while composing, by the masks of music/grammar.py; drums have no key, range or polyphony.
+Everything here is kept while composing, by the masks of events/grammar.py; drums have no key, range or polyphony.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imagemusic.errors import ConfigError
+from imagemusic.events.codec import DRUMS, meter_index
+from imagemusic.events.context import bar_ticks
+from imagemusic.events.quantize import PITCHED_SLOTS, TICKS_PER_BEAT
+from imagemusic.events.voices import COMPASS, SIMPLE_METERS
 from imagemusic.model.sampling import SamplingOptions, check, check_whole
-from imagemusic.music.canonical import PITCHED_SLOTS, TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, meter_index
-from imagemusic.music.context import bar_ticks
 from imagemusic.music.ensembles import ensemble_for
 from imagemusic.music.instruments import find_program, instrument_name
-from imagemusic.music.limits import COMPASS, SIMPLE_METERS
 from imagemusic.music.score import Key, Meter
 from imagemusic.music.theory import Scale, parse_meter, parse_range, parse_scale, pitch_name
 

@@ -22,10 +22,10 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOT, SLOTS, VELOCITY, VELOCITY_STEP
+from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOT, SLOTS, VELOCITY, VELOCITY_STEP
+from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.running_cues import Heard
 from imagemusic.music.dials import DialScale
-from imagemusic.music.heard import Heard
 
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 2.0  # dials that are told: further than any that was trained on, and the decoder still follows

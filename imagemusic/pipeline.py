@@ -21,12 +21,12 @@ from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.errors import CodecError
+from imagemusic.events import codec
+from imagemusic.events.grammar import Plan, Writer
 from imagemusic.model.engines import DEFAULT
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.model.stepping import Stepper
 from imagemusic.model.writing import Job, write_pieces
-from imagemusic.music import codec
-from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
 from imagemusic.planning import plan_piece

@@ -1,10 +1,10 @@
 """What was asked for and what the dials say -> the plan that a writer is held to: tempo, length, who plays."""
 
 from imagemusic.composition import ComposeOptions
-from imagemusic.music.canonical import TICKS_PER_BEAT, nearest_tempo
-from imagemusic.music.context import COMMON_BAR, bar_ticks
+from imagemusic.events.context import COMMON_BAR, bar_ticks
+from imagemusic.events.grammar import Plan
+from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
 from imagemusic.music.ensembles import SCORINGS, scoring_for
-from imagemusic.music.grammar import Plan
 
 FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
 TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars

@@ -25,8 +25,8 @@ from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.composition import ComposeOptions
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.model.fields import FIELDS
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.restore import decoder_of
 from imagemusic.training.results import write_result

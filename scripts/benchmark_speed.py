@@ -30,15 +30,15 @@ from timing import seconds_each
 from imagemusic.brief import composing_condition, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import ConfigError
+from imagemusic.events.codec import SLOTS
+from imagemusic.events.grammar import Writer
+from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.model.engines import DEFAULT, Engine, make_engine
-from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.model.graph import BLOCK, step_graph
 from imagemusic.model.graph_files import STEP, WEIGHTS
 from imagemusic.model.sampling import SamplingOptions
 from imagemusic.model.stepping import Stepper
 from imagemusic.model.writing import SEATS, write_piece
-from imagemusic.music.codec import SLOTS
-from imagemusic.music.grammar import Writer
 from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece
 

@@ -22,10 +22,10 @@ from PIL import Image
 from imagemusic.composition import ComposeOptions
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
+from imagemusic.events import codec, context
+from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.model.engines import ENGINES
-from imagemusic.model.fields import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.model.stepping import Stepper
-from imagemusic.music import codec, context
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.batches import window_columns
 from imagemusic.training.results import write_result

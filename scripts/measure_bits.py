@@ -14,8 +14,8 @@ from tqdm import tqdm
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
-from imagemusic.model.fields import FIELDS
-from imagemusic.music import codec
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.baselines import Baseline, Columns, with_previous
 from imagemusic.training.evaluation import bits_per_note, piece_nats
 from imagemusic.training.restore import decoder_of

@@ -24,7 +24,8 @@ from tqdm import tqdm
 from imagemusic.composition import ComposeOptions, Composition, PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
-from imagemusic.music import codec, metrics
+from imagemusic.events import codec
+from imagemusic.music import metrics
 from imagemusic.music.distributions import LAGS, Shares, alike_weights, bar_similarities, distances, share_table
 from imagemusic.music.score import Score
 from imagemusic.pipeline import ImageMusic

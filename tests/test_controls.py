@@ -6,9 +6,9 @@ import pytest
 from imagemusic.composition import ComposeOptions
 from imagemusic.controls import ExactOptions
 from imagemusic.errors import ConfigError
-from imagemusic.music.codec import DRUMS, METERS
+from imagemusic.events.codec import DRUMS, METERS
+from imagemusic.events.voices import COMPASS, SIMPLE_METERS
 from imagemusic.music.dials import DIALS
-from imagemusic.music.limits import COMPASS, SIMPLE_METERS
 from imagemusic.music.score import Key
 
 STRANGE = ("hot", 1.5, True, -1, pytest.param(10**400, id="10**400"), [], {}, {1: 2}, object(), np.int64(7))

@@ -1,8 +1,8 @@
 import pytest
 
 from imagemusic.composition import ComposeOptions
-from imagemusic.music.canonical import nearest_tempo
-from imagemusic.music.codec import DRUMS, METERS
+from imagemusic.events.codec import DRUMS, METERS
+from imagemusic.events.quantize import nearest_tempo
 from imagemusic.music.ensembles import SCORINGS
 from imagemusic.planning import FREE_TEMPO_BPM, plan_length, plan_piece
 

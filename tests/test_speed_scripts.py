@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from imagemusic.data.dataset import PreparedSet
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.engines import DEFAULT
-from imagemusic.model.fields import FIELDS
 from imagemusic.training.evaluation import bits_per_note, piece_nats
 from tests import tiny
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from imagemusic.data.heldout import read_heldout
-from imagemusic.music import codec, context
+from imagemusic.events import codec, context
+from imagemusic.events.grammar import Plan, Writer
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 EMBEDDING_SIZE = 4

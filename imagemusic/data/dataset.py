@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from imagemusic.data.corpus import CORPORA, Piece, list_pieces, read_piece
 from imagemusic.data.heldout import split_of
 from imagemusic.errors import DataError
-from imagemusic.music import codec
-from imagemusic.music.canonical import UNKNOWN_VELOCITY, canonicalise
-from imagemusic.music.context import CONTEXT, context
+from imagemusic.events import codec
+from imagemusic.events.context import CONTEXT, context
+from imagemusic.events.quantize import UNKNOWN_VELOCITY, canonicalise
 from imagemusic.music.dials import CUES, DIALS, Cues, DialScale, as_row, measure, measure_spans
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY

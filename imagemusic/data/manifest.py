@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from imagemusic.errors import DataError, DependencyError
-from imagemusic.music.codec import CodecConfig
+from imagemusic.events.codec import CodecConfig
 
 MANIFEST = "manifest.parquet"
 FORMAT, FORMAT_VERSION = "imagemusic manifest", 1

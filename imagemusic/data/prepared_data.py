@@ -17,7 +17,7 @@ from imagemusic.data.dataset import ROW, PreparedPiece, PreparedSet, fit_scale
 from imagemusic.data.manifest import Manifest
 from imagemusic.data.notes import BlockArray
 from imagemusic.errors import DataError
-from imagemusic.music.codec import CodecConfig
+from imagemusic.events.codec import CodecConfig
 from imagemusic.music.dials import CUES, DialScale
 
 MOST_FOR_SCALE = 20_000  # training pieces that say how cues become dials

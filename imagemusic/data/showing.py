@@ -18,7 +18,7 @@ from imagemusic.data.journal import write_whole
 from imagemusic.data.manifest import Manifest
 from imagemusic.data.prepared_data import open_own_set
 from imagemusic.errors import ConfigError, ImageError, OutputError
-from imagemusic.music import codec
+from imagemusic.events import codec
 from imagemusic.music.score import DURATION, ONSET, PITCH, Score
 from imagemusic.vision.similarity import thumbnail
 

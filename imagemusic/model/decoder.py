@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
+from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
 from imagemusic.model.residual import ResidualLSTM
 
 

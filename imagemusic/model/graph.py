@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model import onnx_format
-from imagemusic.model.fields import FIELDS
 from imagemusic.model.onnx_format import Stored
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError
-from imagemusic.model.fields import FIELDS
+from imagemusic.events.vocabulary import FIELDS
 
 SAMPLERS = ("nucleus", "typical")
 TRIES = 4  # draws that may be refused before the kept values are listed

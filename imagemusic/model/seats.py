@@ -1,7 +1,7 @@
 """A piece in the making: what it is made from, its own chance, and what leans on the decoder's scores.
 
 feedback (feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
-recurrence (music/form.py) the onset and the pitches that say an earlier phrase again
+recurrence (events/repetition.py) the onset and the pitches that say an earlier phrase again
 repetition guard           pitches that a part has worn out
 """
 
@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.engines import Array
-from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, Scores
 from imagemusic.model.stepping import DURATION, GAP, PITCH, VELOCITY
 
@@ -21,7 +21,7 @@ EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 
 
 class EventWriter(Protocol):
-    """What writing needs of a grammar; see music/grammar.py."""
+    """What writing needs of a grammar; see events/grammar.py."""
 
     finished: bool
     events: list[tuple[int, int, int, int, int]]

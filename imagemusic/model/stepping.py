@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
 from imagemusic.model.engines import Array, State, Weights, make_engine
-from imagemusic.model.fields import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
 from imagemusic.model.graph import StepShape
 
 GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns

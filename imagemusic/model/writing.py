@@ -17,8 +17,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.engines import Array, State
-from imagemusic.model.fields import FIELDS
 from imagemusic.model.sampling import SamplingOptions, Scores, draw, draw_one, guide
 from imagemusic.model.seats import EventWriter, Job, Seat
 from imagemusic.model.stepping import GAP, PART, PITCH, EventHeads, Reminder, Stepper

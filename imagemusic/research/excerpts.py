@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from imagemusic.data.dataset import PreparedSet, prepare_piece
 from imagemusic.data.sources.own import own_piece
 from imagemusic.errors import DataError
-from imagemusic.music import codec
-from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.context import NO_PROGRAM
+from imagemusic.events import codec
+from imagemusic.events.context import NO_PROGRAM
+from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.music.dials import Cues, DialScale, as_row, key_correlations
 from imagemusic.music.midi import read_midi
 from imagemusic.training.batches import window_columns

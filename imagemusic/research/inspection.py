@@ -11,8 +11,8 @@ from torch import Tensor
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.errors import ConfigError
+from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.music import codec
 from imagemusic.research.excerpts import TARGETS, Excerpt, columns, label
 from imagemusic.research.memory import by_note, divergences, gradients
 from imagemusic.research.probes import Probe, Steps, probe_classes, probe_numbers, split

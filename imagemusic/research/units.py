@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music import codec
+from imagemusic.events import codec
 from imagemusic.music.score import DURATION, ONSET, Score
 from imagemusic.research.excerpts import Excerpt
 from imagemusic.research.probes import Steps

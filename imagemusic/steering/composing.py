@@ -17,10 +17,10 @@ import numpy as np
 from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import CodecError
+from imagemusic.events import codec
+from imagemusic.events.grammar import Plan, Writer
 from imagemusic.model.writing import Job as Writing
 from imagemusic.model.writing import write_pieces
-from imagemusic.music import codec
-from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Score, Tempo
 from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece

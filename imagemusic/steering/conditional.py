@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from imagemusic.brief import asked_for, picture_condition
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.events import codec
 from imagemusic.model.reading import SEEN
-from imagemusic.music import codec
 from imagemusic.music.dials import DIALS, as_row
 from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Report

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
-from imagemusic.music import codec
+from imagemusic.events import codec
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, PITCH, Score
 from imagemusic.steering.intervals import mean_of, plain

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.model.fields import FIELDS
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.batches import field_weights
 
 Columns = dict[str, NDArray[np.int64]]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError, DataError
+from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.music import codec, context
 from imagemusic.training.givens import Givens
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")

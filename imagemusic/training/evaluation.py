@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.model.fields import FIELDS
-from imagemusic.music import codec
 from imagemusic.training.batches import HEADER, field_weights, window_columns
 
 Totals = dict[str, float]

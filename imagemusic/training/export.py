@@ -15,9 +15,9 @@ from imagemusic.checkpoint import write_checkpoint
 from imagemusic.data.dataset import PreparedSet
 from imagemusic.data.pairing import SHARED_DIALS
 from imagemusic.errors import DataError
+from imagemusic.events.codec import CodecConfig
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig, NoteDecoder
-from imagemusic.music.codec import CodecConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 

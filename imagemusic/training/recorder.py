@@ -9,8 +9,8 @@ import numpy as np
 from lightning.pytorch.callbacks import Callback
 
 from imagemusic.data.dataset import PreparedSet
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.model.fields import FIELDS
 from imagemusic.training.curves import draw_curves
 from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats
 from imagemusic.training.settings import TrainOptions

@@ -6,9 +6,9 @@ from typing import Any
 
 from imagemusic.config import from_table, read_toml
 from imagemusic.errors import ConfigError
+from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
-from imagemusic.music import codec, context
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions

@@ -28,9 +28,9 @@ from imagemusic.data.corpus import CORPORA
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderState, NoteDecoder
-from imagemusic.model.fields import FIELDS
 from imagemusic.training.batches import BatchSource
 from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values

@@ -6,9 +6,9 @@ import pytest
 from imagemusic.data.dataset import FORMAT_VERSION, ROW, STRETCH, PreparedSet, prepare, prepare_piece, stretches_of
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError
-from imagemusic.music.canonical import UNKNOWN_VELOCITY
-from imagemusic.music.codec import FIELDS, decode, encode
-from imagemusic.music.context import CONTEXT, context
+from imagemusic.events.codec import FIELDS, decode, encode
+from imagemusic.events.context import CONTEXT, context
+from imagemusic.events.quantize import UNKNOWN_VELOCITY
 from imagemusic.music.dials import CUES, DIALS
 from imagemusic.music.score import Score, Track
 from tests import tiny

@@ -10,7 +10,7 @@ from imagemusic.data.prepared_data import open_own_set
 from imagemusic.data.showing import ShowOptions, draw_roll, write_page
 from imagemusic.data.statistics import draw_statistics, measure_set, spell_statistics
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.music.codec import decode, encode
+from imagemusic.events.codec import decode, encode
 from imagemusic.music.score import Note, Score, Tempo, Track
 from tests import tiny
 from tests.gathered import gather

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from imagemusic.events.vocabulary import FIELDS, INTERVALS, NO_INTERVAL
 from imagemusic.model.decoder import bits_of, interval_of
-from imagemusic.model.fields import FIELDS, INTERVALS, NO_INTERVAL
 from imagemusic.training.batches import BEFORE, TARGET, field_weights
 from tests import tiny
 

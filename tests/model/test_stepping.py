@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from imagemusic.events.codec import encode
+from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.model.engines import ENGINES
-from imagemusic.model.fields import FIELDS, INPUTS
 from imagemusic.model.stepping import GAP, PART, times
-from imagemusic.music.codec import encode
 from imagemusic.training.batches import window_columns
 from tests import tiny
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from imagemusic.events.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMPO, decode, meter_index
+from imagemusic.events.context import context
+from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.quantize import nearest_tempo
 from imagemusic.model import writing
 from imagemusic.model.engines import ENGINES
 from imagemusic.model.sampling import RepetitionGuard, SamplingOptions
 from imagemusic.model.seats import Seat
 from imagemusic.model.writing import Job, _Table, write_piece, write_pieces
-from imagemusic.music.canonical import nearest_tempo
-from imagemusic.music.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMPO, decode, meter_index
-from imagemusic.music.context import context
 from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import SCORINGS
-from imagemusic.music.grammar import Plan, Writer
 from imagemusic.music.score import Meter
 from tests import tiny
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError, ScoreError
-from imagemusic.music import codec
+from imagemusic.events import codec
 from imagemusic.music.dials import DIALS, DialScale
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.excerpts import FAMILIES, TARGETS, choose_prepared, chord_roots, columns, label, read_files

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from imagemusic.events import codec
 from imagemusic.model.conditioning import EMBEDDING_SCALE
-from imagemusic.music import codec
 from imagemusic.steering.conditional import (
     Music,
     Scorer,

@@ -3,14 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from imagemusic.model.fields import FIELDS
-from imagemusic.music import codec
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.baselines import CONTEXTS, Baseline, with_previous
 from tests import tiny
 
 
 def columns_of(*scores):
-    from imagemusic.music.context import CONTEXT, context
+    from imagemusic.events.context import CONTEXT, context
 
     made = []
     for score in scores:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from imagemusic.data.dataset import ROW
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.model.fields import FIELDS, INPUTS
-from imagemusic.music import codec, context
+from imagemusic.events import codec, context
+from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.music.dials import DIALS
 from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
 from imagemusic.training.givens import Givens, _guesses

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from imagemusic.model.fields import FIELDS
-from imagemusic.music.codec import decode
+from imagemusic.events.codec import decode
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.batches import window_columns
 from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats, to_tensors
 from tests import tiny

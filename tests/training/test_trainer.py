@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.model.fields import FIELDS
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.settings import DecoderOptions, decoder_config, layout_for, read_config
 from imagemusic.training.trainer import train
 from tests import tiny

@@ -15,8 +15,8 @@ import numpy as np
 
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
+from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.music import codec, context
 from imagemusic.music.dials import CUES
 from imagemusic.research.decoders.tokens import RemiTokens
 from imagemusic.training.batches import BatchOptions

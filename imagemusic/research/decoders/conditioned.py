@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagemusic.data.dataset import STRETCH, PreparedPiece, stretches_of
+from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.music import codec
 from imagemusic.music.dials import DIALS
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.steering.intervals import Statistic, bootstrap

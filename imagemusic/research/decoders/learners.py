@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagemusic.data.dataset import PreparedPiece
+from imagemusic.events import codec
 from imagemusic.model.decoder import DecoderState, NoteDecoder
-from imagemusic.music import codec
 from imagemusic.research.decoders.aims import (
     AUXILIARY,
     CONTRAST,

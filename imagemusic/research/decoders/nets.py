@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import DecoderState, NoteDecoder
-from imagemusic.model.fields import FIELDS
 
 HEADS = 4  # of attention
 SPAN = 256  # events before it that one of a Transformer sees

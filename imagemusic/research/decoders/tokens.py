@@ -21,8 +21,8 @@ from miditok import REMI, TokenizerConfig
 from numpy.typing import NDArray
 
 from imagemusic.errors import CodecError
-from imagemusic.music import codec
-from imagemusic.music.canonical import DRUM_TICKS, PITCHED_SLOTS, ROLES, TEMPO_BPM, TICKS_PER_BEAT, UNKNOWN_VELOCITY
+from imagemusic.events import codec
+from imagemusic.events.quantize import DRUM_TICKS, PITCHED_SLOTS, ROLES, TEMPO_BPM, TICKS_PER_BEAT, UNKNOWN_VELOCITY
 from imagemusic.music.score import DURATION, ONSET, PITCH, Meter, Score, Tempo, Track
 
 Tokens = NDArray[np.int64]  # (N,)

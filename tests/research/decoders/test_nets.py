@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import DecoderState
-from imagemusic.model.fields import FIELDS
 from imagemusic.research.decoders import nets
 from imagemusic.research.decoders.conditions import ConcatenatedCondition, FiLMCondition
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width, parameters_of

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import CodecError
-from imagemusic.music import codec
+from imagemusic.events import codec
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.decoders.tokens import RemiTokens
 from tests import tiny

@@ -1,7 +1,7 @@
 import pytest
 
-from imagemusic.music.context import Running
-from imagemusic.music.form import Form
+from imagemusic.events.context import Running
+from imagemusic.events.repetition import Form
 
 BAR = 96
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imagemusic.music import codec, context
-from imagemusic.music.canonical import DRUM_TICKS, ROLES, TICKS_PER_BEAT
-from imagemusic.music.codec import (
+from imagemusic.events import codec, context
+from imagemusic.events.codec import (
     DRUMS,
     END,
     MAX_DURATION,
@@ -26,9 +25,10 @@ from imagemusic.music.codec import (
     START,
     TEMPO,
 )
-from imagemusic.music.ending import can_close, close, closing_tick
-from imagemusic.music.form import Form
-from imagemusic.music.limits import Mask, Plan, Stage
+from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
+from imagemusic.events.repetition import Form
+from imagemusic.events.voices import Mask, Plan, Stage
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.music.test_codec import scores
 
-from imagemusic.music import codec
-from imagemusic.music.codec import METER, SLOT, TEMPO, encode
-from imagemusic.music.context import (
+from imagemusic.events import codec
+from imagemusic.events.codec import METER, SLOT, TEMPO, encode
+from imagemusic.events.context import (
     BAR,
     CHROMA,
     CONTEXT_SIZES,
@@ -22,7 +23,6 @@ from imagemusic.music.context import (
     remaining_of,
 )
 from imagemusic.music.score import Meter, Note, Score, Track
-from tests.music.test_codec import scores
 
 C, E, G = 60, 64, 67
 

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagemusic.errors import CodecError
-from imagemusic.music import codec
-from imagemusic.music.canonical import canonicalise, nearest_tempo
-from imagemusic.music.codec import END, HOLD, METER, REST, SLOT, TEMPO, canonical, decode, encode, losses, meter_index
+from imagemusic.events import codec
+from imagemusic.events.codec import END, HOLD, METER, REST, SLOT, TEMPO, canonical, decode, encode, losses, meter_index
+from imagemusic.events.quantize import canonicalise, nearest_tempo
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 C, E, G = 60, 64, 67

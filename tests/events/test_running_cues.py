@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS
+from imagemusic.events.codec import DRUMS
+from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.running_cues import Heard
 from imagemusic.music.dials import measure
-from imagemusic.music.heard import Heard
 from imagemusic.music.score import Note, Score, Track
 
 tunes = st.lists(

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music import codec, context
-from imagemusic.music.canonical import DRUM_TICKS, TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
+from imagemusic.events import codec, context
+from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
+from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
 from imagemusic.music.ensembles import Scoring
 
 Mask = NDArray[np.bool_]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CodecError
-from imagemusic.music.canonical import (
+from imagemusic.events.quantize import (
     DRUM_TICKS,
     ROLES,
     TEMPO_BPM,

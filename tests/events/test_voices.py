@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagemusic.music import codec
-from imagemusic.music.canonical import nearest_tempo
-from imagemusic.music.codec import DRUMS, METER, METERS, REST, SLOT, decode
+from imagemusic.events import codec
+from imagemusic.events.codec import DRUMS, METER, METERS, REST, SLOT, decode
+from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.quantize import nearest_tempo
 from imagemusic.music.ensembles import scoring_for
-from imagemusic.music.grammar import Plan, Writer
 
 C4, E4, G4 = 60, 64, 67
 WHIMS = {

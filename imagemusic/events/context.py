@@ -11,8 +11,7 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.codec import (
+from imagemusic.events.codec import (
     DRUMS,
     DURATION,
     FIELDS,
@@ -28,6 +27,7 @@ from imagemusic.music.codec import (
     VELOCITY,
     Events,
 )
+from imagemusic.events.quantize import TICKS_PER_BEAT
 
 # Columns of a context row, each known before the field of the event that it helps to choose.
 PLACE, BAR, CHROMA, PROGRAM, LAST_PITCH, LAST_DURATION, LAST_VELOCITY = range(7)

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from imagemusic.music import codec
-from imagemusic.music.canonical import ROLES, nearest_tempo
-from imagemusic.music.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, decode, encode, meter_index
-from imagemusic.music.context import context
+from imagemusic.events import codec
+from imagemusic.events.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, decode, encode, meter_index
+from imagemusic.events.context import context
+from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.quantize import ROLES, nearest_tempo
+from imagemusic.events.voices import MOST_AT_ONCE, SIMPLE_METERS
 from imagemusic.music.ensembles import SCORINGS, ensemble_of
-from imagemusic.music.grammar import Plan, Writer
-from imagemusic.music.limits import MOST_AT_ONCE, SIMPLE_METERS
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.tiny import written
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.music.canonical import (
+from imagemusic.events.quantize import (
     TEMPO_BPM,
     UNKNOWN_VELOCITY,
     canonicalise,

@@ -5,11 +5,11 @@ A last chord that stops a little early would leave a decoder that feels the end 
 
 from collections.abc import Sequence
 
-from imagemusic.music import codec
-from imagemusic.music.canonical import TICKS_PER_BEAT
-from imagemusic.music.codec import DRUMS, MAX_DURATION, SLOTS
-from imagemusic.music.context import Running
-from imagemusic.music.limits import Stage
+from imagemusic.events import codec
+from imagemusic.events.codec import DRUMS, MAX_DURATION, SLOTS
+from imagemusic.events.context import Running
+from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.voices import Stage
 
 Event = tuple[int, int, int, int, int]
 

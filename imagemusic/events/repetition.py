@@ -8,7 +8,7 @@ its first, where the phrase before answers none), and by the pitches that the sa
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection
 
-from imagemusic.music.context import Running
+from imagemusic.events.context import Running
 
 PHRASE = 4  # bars
 NONE = [(-1, -1)]  # a part and pitch below all others
