@@ -24,9 +24,9 @@ from imagemusic.pipeline import ImageMusic
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
 from imagemusic.steering.intervals import bootstrap, spearman
+from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 from imagemusic.training.results import write_result
 from imagemusic.vision.image import load_pixels
-from imagemusic.vision.labels import LabelledPicture, read_pictures
 from imagemusic.vision.saliency import occlude
 
 GRID = 8

@@ -25,7 +25,7 @@ from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DIALS, DialScale, as_row, measure
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.steering.intervals import signed_ranks
-from imagemusic.vision.labels import LabelledPicture, read_pictures
+from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 
 OUT = Path("data/heldout_pairs.csv")
 COLUMNS = ("image", "midi", "album", "genre")

@@ -23,8 +23,8 @@ from imagemusic.steering.intervals import signed_ranks
 from imagemusic.steering.pairs import Pair, PairList
 from imagemusic.steering.proof import Extras, evaluate
 from imagemusic.steering.settings import SteeringOptions
+from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 from imagemusic.vision.image import IMAGE_SUFFIXES
-from imagemusic.vision.labels import LabelledPicture, read_pictures
 
 PAIRS = Path("data/heldout_pairs.csv")
 EXAMPLES = Path("data/examples")

@@ -23,8 +23,8 @@ from imagemusic.steering.measures import measured
 from imagemusic.steering.pairs import Pair
 from imagemusic.steering.response import dose_jobs, response
 from imagemusic.steering.settings import SteeringOptions
+from imagemusic.training.encoder.labels import read_pictures
 from imagemusic.training.results import write_result
-from imagemusic.vision.labels import read_pictures
 
 DIALS = ("mode", "articulation", "polyphony")  # those that scores lean on
 VARIANTS: dict[str, dict[str, float]] = {

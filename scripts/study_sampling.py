@@ -30,8 +30,8 @@ from imagemusic.errors import ImageMusicError
 from imagemusic.model.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
 from imagemusic.pipeline import ImageMusic
+from imagemusic.training.encoder.labels import read_pictures
 from imagemusic.training.results import write_result
-from imagemusic.vision.labels import read_pictures
 
 FIRST = "as it ships"  # what the others are held against
 BASE: dict[str, Any] = asdict(SamplingOptions())

@@ -26,15 +26,15 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
+from imagemusic.training.encoder.export import export_looks, export_onnx
+from imagemusic.training.encoder.features import cache_features
+from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
+from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
+from imagemusic.training.encoder.net import DIALS, EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.weights import load_encoder, save_encoder
 from imagemusic.training.results import write_result
-from imagemusic.vision.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
-from imagemusic.vision.encoder import DIALS, EncoderConfig, ImageEncoder
-from imagemusic.vision.export import export_looks, export_onnx
-from imagemusic.vision.features import cache_features
-from imagemusic.vision.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
-from imagemusic.vision.labels import SPLITS, LabelledPicture, Ranks, read_pictures
-from imagemusic.vision.views import NULL_EDITS
-from imagemusic.vision.weights import load_encoder, save_encoder
+from imagemusic.vision.null_edits import NULL_EDITS
 
 # The mean, deviation and padding are those of the weights that training starts from; two sizes, each mirrored too.
 CONFIG = EncoderConfig(

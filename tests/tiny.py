@@ -134,9 +134,9 @@ def write_encoder(folder: Path, size=64) -> Path:
     """Write an untrained SqueezeNet as scripts/train_encoder.py writes a trained one."""
     from dataclasses import asdict
 
-    from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
-    from imagemusic.vision.export import export_onnx
-    from imagemusic.vision.weights import save_encoder
+    from imagemusic.training.encoder.export import export_onnx
+    from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
+    from imagemusic.training.encoder.weights import save_encoder
 
     folder.mkdir()
     encoder = ImageEncoder(EncoderConfig(name="squeezenet1_1", size=size, embedding_size=EMBEDDING_SIZE)).eval()

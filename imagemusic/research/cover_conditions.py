@@ -13,8 +13,8 @@ from imagemusic.checkpoint import WEIGHTS, Checkpoint
 from imagemusic.config import from_table
 from imagemusic.model.conditioning import DIAL_SCALE, EMBEDDING_SCALE
 from imagemusic.model.reading import SEEN
-from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
-from imagemusic.vision.weights import load_encoder
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.weights import load_encoder
 
 
 def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:

@@ -17,9 +17,9 @@ from captum.attr import IntegratedGradients, LayerGradCam
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from imagemusic.vision.encoder import ImageEncoder
+from imagemusic.training.encoder.net import ImageEncoder
+from imagemusic.training.encoder.weights import load_encoder
 from imagemusic.vision.saliency import patch_strips
-from imagemusic.vision.weights import load_encoder
 
 STEPS = 32  # of the way from the mean colour to the picture
 

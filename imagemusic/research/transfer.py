@@ -21,8 +21,8 @@ from imagemusic.research.cover_conditions import CoverConditions
 from imagemusic.steering.conditional import Music, Scorer, cut
 from imagemusic.steering.pairs import Pair
 from imagemusic.training.batches import window_columns
+from imagemusic.training.encoder.heads import group_folds
 from imagemusic.training.evaluation import to_tensors
-from imagemusic.vision.heads import group_folds
 
 READERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")  # what reads the condition
 

@@ -22,7 +22,7 @@ from imagemusic.steering.measures import Measured, table
 from imagemusic.steering.pairs import Pair, distinct_pictures, drawn
 from imagemusic.steering.settings import SteeringOptions
 from imagemusic.vision.image import load_image
-from imagemusic.vision.views import NULL_EDITS
+from imagemusic.vision.null_edits import NULL_EDITS
 
 COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is exact, so it would prove nothing
 WITHOUT_TEMPO = tuple(name for name in COMPARED if name not in SUMMED)  # those weigh onsets a second, so tempo too

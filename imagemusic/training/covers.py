@@ -18,7 +18,7 @@ from imagemusic.data.prepared_data import OwnSet
 from imagemusic.errors import DataError
 from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.vision.image import load_image, load_pixels
-from imagemusic.vision.views import COVER_VIEWS
+from imagemusic.vision.null_edits import COVER_VIEWS
 
 PICTURES = "pictures.npz"
 SAVED_EVERY = 500  # covers

@@ -49,7 +49,7 @@ def test_matching_is_by_rank_each_used_once():
 
 def test_a_picture_is_ranked_among_those_of_its_source():
     freeze = script("freeze_pairs")
-    from imagemusic.vision.labels import LabelledPicture
+    from imagemusic.training.encoder.labels import LabelledPicture
 
     def picture(source, name, valence):
         return LabelledPicture(

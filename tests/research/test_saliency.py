@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imagemusic.research.saliency import Gradients, hide
-from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.vision.saliency import occlude
 
 GRID = 4

@@ -8,7 +8,7 @@ import pytest
 from imagemusic.data.heldout import read_heldout
 from imagemusic.data.piece import make_piece
 from imagemusic.errors import DataError
-from imagemusic.vision.labels import LabelledPicture
+from imagemusic.training.encoder.labels import LabelledPicture
 from tests import tiny
 from tests.steering.conftest import write_picture
 

@@ -45,7 +45,7 @@ def test_an_exported_checkpoint_composes_with_a_real_encoder(exported):
 def test_the_encoder_sees_the_same_on_both_engines(exported, encoder_folder):
     from safetensors.torch import load_file
 
-    from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
+    from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
     from imagemusic.vision.image import load_pixels
 
     table = json.loads((encoder_folder / "encoder.json").read_text())["encoder"]

@@ -18,7 +18,7 @@ from imagemusic.training.covers import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph
 from imagemusic.vision.image import load_pixels
-from imagemusic.vision.views import COVER_VIEWS
+from imagemusic.vision.null_edits import COVER_VIEWS
 from tests import tiny
 from tests.gathered import gather, picture
 

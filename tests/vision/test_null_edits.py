@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imagemusic.vision.image import load_pixels
-from imagemusic.vision.views import NULL_EDITS, crop, recompress, shrink
+from imagemusic.vision.null_edits import NULL_EDITS, crop, recompress, shrink
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import safetensors.torch
 import torch
 
 from imagemusic.errors import CheckpointError, ConfigError
-from imagemusic.vision.encoder import CLASSES, DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder
-from imagemusic.vision.export import OUTPUTS, export_looks, export_onnx
-from imagemusic.vision.weights import load_encoder, save_encoder
+from imagemusic.training.encoder.export import OUTPUTS, export_looks, export_onnx
+from imagemusic.training.encoder.net import CLASSES, DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.weights import load_encoder, save_encoder
 
 
 def small(name="squeezenet1_1", **settings):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision import models
 
 from imagemusic.errors import CheckpointError
-from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 
 
 def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tensor]) -> ImageEncoder:

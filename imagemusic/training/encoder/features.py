@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imagemusic.errors import DataError
+from imagemusic.training.encoder.labels import LabelledPicture
 from imagemusic.vision.image import load_image, load_pixels
-from imagemusic.vision.labels import LabelledPicture
-from imagemusic.vision.views import NULL_EDITS
+from imagemusic.vision.null_edits import NULL_EDITS
 
 CHUNK = 16  # pictures that a worker takes at a time
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
-from imagemusic.vision.heads import (
+from imagemusic.training.encoder.heads import (
     CONNOTATION_WEIGHT,
     Gram,
     HeadOptions,
@@ -16,6 +15,7 @@ from imagemusic.vision.heads import (
     out_of_fold,
     set_heads,
 )
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 
 
 @pytest.fixture

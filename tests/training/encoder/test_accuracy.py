@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.vision.accuracy import bootstrap_interval, compare, coverage, pearson, spearman, steadiness
+from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, pearson, spearman, steadiness
 
 
 def test_correlations_by_hand():

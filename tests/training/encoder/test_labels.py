@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError
-from imagemusic.vision.labels import LabelledPicture, Ranks, read_pictures
+from imagemusic.training.encoder.labels import LabelledPicture, Ranks, read_pictures
 
 ROOT = Path(__file__).parents[2]
 

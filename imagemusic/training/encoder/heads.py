@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.vision.encoder import DIALS, SMALLEST_SD, ImageEncoder
+from imagemusic.training.encoder.net import DIALS, SMALLEST_SD, ImageEncoder
 
 # A ridge holds that every feature tells as little as any other.  The connotations are two among three thousand and
 # made to tell mood.

@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from imagemusic.vision.encoder import ImageEncoder
+from imagemusic.training.encoder.net import ImageEncoder
 
 OUTPUTS = ("embedding", "dial_mean", "dial_sd")
 

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from imagemusic.errors import DataError
-from imagemusic.vision.encoder import EncoderConfig, ImageEncoder
-from imagemusic.vision.export import export_looks
-from imagemusic.vision.features import VIEWS, cache_features
+from imagemusic.training.encoder.export import export_looks
+from imagemusic.training.encoder.features import VIEWS, cache_features
+from imagemusic.training.encoder.labels import LabelledPicture
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.vision.image import load_pixels
-from imagemusic.vision.labels import LabelledPicture
 
 
 @pytest.fixture
