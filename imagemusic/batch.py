@@ -22,7 +22,7 @@ from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_nam
 from imagemusic.audio.waveform import AUDIO_FORMATS
 from imagemusic.composition import ComposeOptions, Composition, PictureReading
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
-from imagemusic.model.writing import SEATS
+from imagemusic.generation.generate import SEATS
 from imagemusic.music.score import Score
 from imagemusic.pipeline import ImageMusic, Progress
 from imagemusic.vision.image import IMAGE_SUFFIXES

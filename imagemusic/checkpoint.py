@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.events.context import VOCABULARY
+from imagemusic.generation.backends import DEFAULT
+from imagemusic.generation.graph_files import ENCODER, STEP, WEIGHTS
+from imagemusic.generation.stepper import Stepper
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.engines import DEFAULT
-from imagemusic.model.graph_files import ENCODER, STEP, WEIGHTS
-from imagemusic.model.stepping import Stepper
 from imagemusic.music.dials import DialScale
 
 FORMAT_VERSION = 2
@@ -170,7 +170,7 @@ def write_checkpoint(
     """
     from safetensors.numpy import save_file
 
-    from imagemusic.model.graph import StepShape, point_into, repointed, step_graph
+    from imagemusic.generation.step_graph import StepShape, point_into, repointed, step_graph
 
     waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     waiting.mkdir(parents=True)

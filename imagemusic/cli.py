@@ -101,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run_replay(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import make_folder
     from imagemusic.composition import engine_choice, load_record
-    from imagemusic.model.engines import DEFAULT
+    from imagemusic.generation.backends import DEFAULT
     from imagemusic.pipeline import ImageMusic
 
     recorded = load_record(arguments.record)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imagemusic.controls import ExactOptions
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.model.sampling import check, check_names, check_whole
+from imagemusic.generation.sampling import check, check_names, check_whole
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
@@ -91,7 +91,7 @@ def parse_dials(settings: Iterable[str]) -> dict[str, float]:
 
 
 def engine_choice(recorded: str) -> str:
-    """Find the engine (model/engines.py) that a record names, like "onnxruntime 1.31.1 int8"; else the name itself."""
+    """Find the engine (generation/backends.py) that a record names, like "onnxruntime 1.31.1 int8"; else the name itself."""
     match recorded.split():
         case ["onnxruntime", _, "int8"]:
             return "int8"

@@ -14,7 +14,7 @@ from imagemusic.events.codec import DRUMS, meter_index
 from imagemusic.events.context import bar_ticks
 from imagemusic.events.quantize import PITCHED_SLOTS, TICKS_PER_BEAT
 from imagemusic.events.voices import COMPASS, SIMPLE_METERS
-from imagemusic.model.sampling import SamplingOptions, check, check_whole
+from imagemusic.generation.sampling import SamplingOptions, check, check_whole
 from imagemusic.music.ensembles import ensemble_for
 from imagemusic.music.instruments import find_program, instrument_name
 from imagemusic.music.score import Key, Meter

@@ -23,10 +23,10 @@ from imagemusic.composition import ComposeOptions, Composition, Dial, PictureRea
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Plan, Writer
-from imagemusic.model.engines import DEFAULT
+from imagemusic.generation.backends import DEFAULT
+from imagemusic.generation.generate import Job, write_pieces
+from imagemusic.generation.stepper import Stepper
 from imagemusic.model.reading import PictureReader, Prior
-from imagemusic.model.stepping import Stepper
-from imagemusic.model.writing import Job, write_pieces
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
 from imagemusic.planning import plan_piece

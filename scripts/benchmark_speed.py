@@ -33,12 +33,12 @@ from imagemusic.errors import ConfigError
 from imagemusic.events.codec import SLOTS
 from imagemusic.events.grammar import Writer
 from imagemusic.events.vocabulary import FIELDS, INPUTS
-from imagemusic.model.engines import DEFAULT, Engine, make_engine
-from imagemusic.model.graph import BLOCK, step_graph
-from imagemusic.model.graph_files import STEP, WEIGHTS
-from imagemusic.model.sampling import SamplingOptions
-from imagemusic.model.stepping import Stepper
-from imagemusic.model.writing import SEATS, write_piece
+from imagemusic.generation.backends import DEFAULT, Engine, make_engine
+from imagemusic.generation.generate import SEATS, write_piece
+from imagemusic.generation.graph_files import STEP, WEIGHTS
+from imagemusic.generation.sampling import SamplingOptions
+from imagemusic.generation.step_graph import BLOCK, step_graph
+from imagemusic.generation.stepper import Stepper
 from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece
 

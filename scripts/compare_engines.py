@@ -24,8 +24,8 @@ from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
-from imagemusic.model.engines import ENGINES
-from imagemusic.model.stepping import Stepper
+from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.stepper import Stepper
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.batches import window_columns
 from imagemusic.training.results import write_result

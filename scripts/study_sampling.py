@@ -27,7 +27,7 @@ from tqdm import tqdm
 from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
-from imagemusic.model.sampling import SamplingOptions
+from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
 from imagemusic.pipeline import ImageMusic
 from imagemusic.training.encoder.labels import read_pictures

@@ -11,7 +11,7 @@ from imagemusic.commands import compose
 from imagemusic.commands.options import comma_list
 from imagemusic.composition import ComposeOptions
 from imagemusic.errors import ConfigError
-from imagemusic.model.engines import DEFAULT, ENGINES
+from imagemusic.generation.backends import DEFAULT, ENGINES
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Note, Score, Track

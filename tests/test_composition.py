@@ -14,7 +14,7 @@ from imagemusic.composition import (
     parse_dials,
 )
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.model.engines import ENGINES
+from imagemusic.generation.backends import ENGINES
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 

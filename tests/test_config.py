@@ -4,7 +4,7 @@ import pytest
 
 from imagemusic.config import from_table, read_toml
 from imagemusic.errors import ConfigError
-from imagemusic.model.sampling import SamplingOptions
+from imagemusic.generation.sampling import SamplingOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from imagemusic.composition import ComposeOptions, load_record
 from imagemusic.errors import ConfigError, ImageError
-from imagemusic.model.engines import ENGINES
+from imagemusic.generation.backends import ENGINES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Key, Meter
 from imagemusic.pipeline import ImageMusic

@@ -10,7 +10,7 @@ import pytest
 
 from imagemusic.data.dataset import PreparedSet
 from imagemusic.events.vocabulary import FIELDS
-from imagemusic.model.engines import DEFAULT
+from imagemusic.generation.backends import DEFAULT
 from imagemusic.training.evaluation import bits_per_note, piece_nats
 from tests import tiny
 

@@ -80,7 +80,7 @@ def write_step(module, folder: Path) -> Path:
     """Write step.onnx, and the weights that it points to, into a folder."""
     from safetensors.numpy import save_file
 
-    from imagemusic.model.graph import StepShape, step_graph
+    from imagemusic.generation.step_graph import StepShape, step_graph
 
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
     save_file(half, folder / "model.safetensors")
@@ -91,7 +91,7 @@ def write_step(module, folder: Path) -> Path:
 
 def stepper(module, engine, folder: Path):
     """A stepper of the decoder on an engine, its files in `folder`."""
-    from imagemusic.model.stepping import Stepper
+    from imagemusic.generation.stepper import Stepper
 
     write_step(module, folder)
     return Stepper(engine, folder, weights_of(module), asdict(module.config))

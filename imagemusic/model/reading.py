@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError
+from imagemusic.generation.graph_files import ENCODER, sound_encoder
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.graph_files import ENCODER, sound_encoder
 
 FELT = ("valence", "arousal")
 SEEN = (*FELT, "tempo")  # the dials that an encoder predicts

@@ -5,7 +5,7 @@
     output       = stream L normed
 
 That the first layer's input is not normed lets the tables of inputs be multiplied by its weights beforehand
-(stepping.py).  The gains, one for each unit, are learned.
+(generation/stepper.py).  The gains, one for each unit, are learned.
 """
 
 import torch

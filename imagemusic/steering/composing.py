@@ -19,8 +19,8 @@ from imagemusic.composition import ComposeOptions, PictureReading
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Plan, Writer
-from imagemusic.model.writing import Job as Writing
-from imagemusic.model.writing import write_pieces
+from imagemusic.generation.generate import Job as Writing
+from imagemusic.generation.generate import write_pieces
 from imagemusic.music.score import Score, Tempo
 from imagemusic.pipeline import ImageMusic
 from imagemusic.planning import plan_piece

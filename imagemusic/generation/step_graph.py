@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events.vocabulary import FIELDS
-from imagemusic.model import onnx_format
-from imagemusic.model.onnx_format import Stored
+from imagemusic.graphs import onnx_format
+from imagemusic.graphs.onnx_format import Stored
 
 if TYPE_CHECKING:
     import onnx

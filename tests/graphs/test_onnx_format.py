@@ -3,8 +3,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from imagemusic.model import onnx_format
-from imagemusic.model.onnx_format import Stored
+from imagemusic.graphs import onnx_format
+from imagemusic.graphs.onnx_format import Stored
 
 
 def test_a_node_reads_as_the_onnx_package_would_make_it():

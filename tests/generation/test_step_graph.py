@@ -6,8 +6,9 @@ from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
 from imagemusic.errors import CheckpointError, ImageMusicWarning
-from imagemusic.model.engines import OnnxEngine
-from imagemusic.model.graph import (
+from imagemusic.generation.backends import OnnxEngine
+from imagemusic.generation.graph_files import ENCODER, WEIGHTS, sound_encoder
+from imagemusic.generation.step_graph import (
     BLOCK,
     IR_VERSION,
     OPSET,
@@ -18,7 +19,6 @@ from imagemusic.model.graph import (
     quantize,
     step_graph,
 )
-from imagemusic.model.graph_files import ENCODER, WEIGHTS, sound_encoder
 from imagemusic.model.reading import PictureReader
 from tests import tiny
 

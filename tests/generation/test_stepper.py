@@ -4,8 +4,8 @@ import torch
 
 from imagemusic.events.codec import encode
 from imagemusic.events.vocabulary import FIELDS, INPUTS
-from imagemusic.model.engines import ENGINES
-from imagemusic.model.stepping import GAP, PART, times
+from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.stepper import GAP, PART, times
 from imagemusic.training.batches import window_columns
 from tests import tiny
 
@@ -143,7 +143,7 @@ def test_rows_are_multiplied_each_by_itself():
 def test_a_weight_that_is_missing_is_named(decoder, tmp_path):
     from dataclasses import asdict
 
-    from imagemusic.model.stepping import Stepper
+    from imagemusic.generation.stepper import Stepper
 
     weights = tiny.weights_of(decoder)
     del weights["to_input.bias"]

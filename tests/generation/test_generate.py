@@ -9,11 +9,11 @@ from imagemusic.events.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMP
 from imagemusic.events.context import context
 from imagemusic.events.grammar import Plan, Writer
 from imagemusic.events.quantize import nearest_tempo
-from imagemusic.model import writing
-from imagemusic.model.engines import ENGINES
-from imagemusic.model.sampling import RepetitionGuard, SamplingOptions
-from imagemusic.model.seats import Seat
-from imagemusic.model.writing import Job, _Table, write_piece, write_pieces
+from imagemusic.generation import generate
+from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.generate import Job, _Table, write_piece, write_pieces
+from imagemusic.generation.sampling import RepetitionGuard, SamplingOptions
+from imagemusic.generation.slots import Seat
 from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import SCORINGS
 from imagemusic.music.score import Meter

@@ -2,7 +2,7 @@
 
     jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
 
-For every field of every event: mix the guided and the null row's scores, lean on some of them (seats.py), mask what the
+For every field of every event: mix the guided and the null row's scores, lean on some of them (generation/slots.py), mask what the
 grammar forbids, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
 (feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events.vocabulary import FIELDS
-from imagemusic.model.engines import Array, State
-from imagemusic.model.sampling import SamplingOptions, Scores, draw, draw_one, guide
-from imagemusic.model.seats import EventWriter, Job, Seat
-from imagemusic.model.stepping import GAP, PART, PITCH, EventHeads, Reminder, Stepper
+from imagemusic.generation.backends import Array, State
+from imagemusic.generation.sampling import SamplingOptions, Scores, draw, draw_one, guide
+from imagemusic.generation.slots import EventWriter, Job, Seat
+from imagemusic.generation.stepper import GAP, PART, PITCH, EventHeads, Reminder, Stepper
 
 SEATS = 64  # pieces in the making at once
 FEW = 8  # pieces that a second table must have, to pay

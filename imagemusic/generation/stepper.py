@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
-from imagemusic.model.engines import Array, State, Weights, make_engine
-from imagemusic.model.graph import StepShape
+from imagemusic.generation.backends import Array, State, Weights, make_engine
+from imagemusic.generation.step_graph import StepShape
 
 GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
 HALF = CHROMA // 2  # bits of a set whose sums are tabled together

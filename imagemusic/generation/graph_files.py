@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from imagemusic.errors import CheckpointError, ImageMusicWarning
-from imagemusic.model.graph import StepShape, repointed, step_graph
+from imagemusic.generation.step_graph import StepShape, repointed, step_graph
 
 STEP, ENCODER = "step.onnx", "encoder.onnx"
 WEIGHTS = "model.safetensors"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import ConfigError
-from imagemusic.model import sampling
-from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, draw_one, guide
+from imagemusic.generation import sampling
+from imagemusic.generation.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, draw_one, guide
 
 
 def drawn(scores, allowed=None, *, temperature=1.0, top_p=1.0, typical=False, count=20_000, seed=0):

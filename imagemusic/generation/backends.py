@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
-from imagemusic.model.graph import StepShape, int8_step_graph
-from imagemusic.model.graph_files import sound_step
+from imagemusic.generation.graph_files import sound_step
+from imagemusic.generation.step_graph import StepShape, int8_step_graph
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
-from imagemusic.model import engines
-from imagemusic.model.engines import ENGINES, FullGroups, OnnxEngine, RowsApart, keeps_rows_apart, make_engine
-from imagemusic.model.graph import StepShape
+from imagemusic.generation import backends
+from imagemusic.generation.backends import ENGINES, FullGroups, OnnxEngine, RowsApart, keeps_rows_apart, make_engine
+from imagemusic.generation.step_graph import StepShape
 from tests import tiny
 
 SHAPE = StepShape(layers=2, hidden_size=16, heads_size=40)
@@ -71,7 +71,7 @@ def test_a_row_is_the_same_to_the_bit_whatever_is_beside_it(name, count, folder,
 
 def test_an_engine_whose_rows_mingle_runs_them_one_at_a_time(folder, weights, monkeypatch):
     assert not keeps_rows_apart(Mingling(), SHAPE)
-    monkeypatch.setitem(engines._MAKERS, "torch", lambda *_: Mingling())
+    monkeypatch.setitem(backends._MAKERS, "torch", lambda *_: Mingling())
     engine = make_engine("torch", folder, weights, SHAPE)
     assert isinstance(engine, RowsApart)
     assert keeps_rows_apart(engine, SHAPE)
@@ -84,7 +84,7 @@ def test_an_engine_whose_rows_mingle_runs_them_one_at_a_time(folder, weights, mo
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_an_engine_that_takes_rows_in_pairs_gets_pairs(count, folder, weights, monkeypatch):
     assert not keeps_rows_apart(InPairs(), SHAPE)
-    monkeypatch.setitem(engines._MAKERS, "torch", lambda *_: InPairs())
+    monkeypatch.setitem(backends._MAKERS, "torch", lambda *_: InPairs())
     engine = make_engine("torch", folder, weights, SHAPE)
     assert isinstance(engine, FullGroups)
     gates, state = rows(count)

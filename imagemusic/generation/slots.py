@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events.vocabulary import FIELDS
-from imagemusic.model.engines import Array
-from imagemusic.model.sampling import DRAWS, RepetitionGuard, SamplingOptions, Scores
-from imagemusic.model.stepping import DURATION, GAP, PITCH, VELOCITY
+from imagemusic.generation.backends import Array
+from imagemusic.generation.sampling import DRAWS, RepetitionGuard, SamplingOptions, Scores
+from imagemusic.generation.stepper import DURATION, GAP, PITCH, VELOCITY
 
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 
