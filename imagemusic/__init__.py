@@ -29,9 +29,9 @@ from imagemusic.errors import (
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from imagemusic.composition import ComposeOptions, Composition, load_record
+    from imagemusic.compose.composition import ComposeOptions, Composition, load_record
+    from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.music.score import Note, Score, Track
-    from imagemusic.pipeline import ImageMusic
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from imagemusic.cli import main
+from imagemusic.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
-from imagemusic.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.pipeline import ImageMusic, Progress
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
 from imagemusic.generation.generate import SEATS
 from imagemusic.music.score import Score
-from imagemusic.pipeline import ImageMusic, Progress
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:

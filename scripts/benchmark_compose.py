@@ -24,10 +24,10 @@ from timing import seconds_each
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.restore import decoder_of
 from imagemusic.training.results import write_result
 

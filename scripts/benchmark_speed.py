@@ -27,8 +27,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 from timing import seconds_each
 
-from imagemusic.brief import composing_condition, settle
-from imagemusic.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.targets import composing_condition, settle
 from imagemusic.errors import ConfigError
 from imagemusic.events.codec import SLOTS
 from imagemusic.events.grammar import Writer
@@ -39,8 +41,6 @@ from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.generation.step_graph import BLOCK, step_graph
 from imagemusic.generation.stepper import Stepper
-from imagemusic.pipeline import ImageMusic
-from imagemusic.planning import plan_piece
 
 REPEATS = 3
 WINDOW = 100

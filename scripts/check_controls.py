@@ -19,9 +19,9 @@ import pretty_midi
 from PIL import Image
 from tqdm import tqdm
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.results import write_result
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.generation.backends import ENGINES
 from imagemusic.generation.stepper import Stepper
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.batches import window_columns
 from imagemusic.training.results import write_result
 

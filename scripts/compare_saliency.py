@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.prior import FELT
 from imagemusic.errors import DataError, ImageMusicError
-from imagemusic.model.reading import FELT
-from imagemusic.pipeline import ImageMusic
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
 from imagemusic.steering.intervals import bootstrap, spearman

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.feedback import HELD_TO
+from imagemusic.compose.feedback import HELD_TO
 from imagemusic.music import metrics
 from imagemusic.music.dials import DialScale, measure
 from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_table

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from imagemusic.cli import main as imagemusic
+from imagemusic.commands.cli import main as imagemusic
 from imagemusic.data.journal import JOURNAL, read_rows
 from imagemusic.training.results import write_result
 from tests.songs import midi_of, song_of

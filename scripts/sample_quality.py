@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imagemusic.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec
 from imagemusic.music import metrics
 from imagemusic.music.distributions import LAGS, Shares, alike_weights, bar_similarities, distances, share_table
 from imagemusic.music.score import Score
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.copying import copying
 from imagemusic.steering.intervals import mean_of
 from imagemusic.steering.measures import first_seconds

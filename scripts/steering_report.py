@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpus import list_pieces, read_piece
 from imagemusic.data.heldout import split_of
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.intervals import signed_ranks
 from imagemusic.steering.pairs import Pair, PairList
 from imagemusic.steering.proof import Extras, evaluate

@@ -14,10 +14,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from imagemusic import feedback
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose import feedback
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import compose_unmasked
 from imagemusic.steering.measures import measured
 from imagemusic.steering.pairs import Pair

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from sample_quality import held_out_pieces, held_out_scores
 from tqdm import tqdm
 
-from imagemusic.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.encoder.labels import read_pictures
 from imagemusic.training.results import write_result
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.composition import PictureReading
+from imagemusic.compose.composition import PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.research.cover_conditions import CoverConditions, encoder_of

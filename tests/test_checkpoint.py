@@ -6,8 +6,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from imagemusic.checkpoint import BUNDLED, FORMAT_VERSION, REQUIRED, WEIGHTS, open_checkpoint, resolve
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import CheckpointError, ImageMusicError, ImageMusicWarning
-from imagemusic.pipeline import ImageMusic
 
 
 @pytest.fixture

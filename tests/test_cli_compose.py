@@ -6,7 +6,8 @@ import sys
 import pytest
 from PIL import Image
 
-from imagemusic import batch, cli
+from imagemusic import batch
+from imagemusic.commands import cli
 from imagemusic.music.midi import read_midi
 
 needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")

@@ -1,6 +1,6 @@
 import pytest
 
-from imagemusic.cli import main
+from imagemusic.commands.cli import main
 from tests.gathered import gather
 
 

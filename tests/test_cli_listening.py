@@ -5,7 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from imagemusic import batch, cli
+from imagemusic import batch
+from imagemusic.commands import cli
 
 needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
 

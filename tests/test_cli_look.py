@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from imagemusic import cli
+from imagemusic.commands import cli
 
 
 @pytest.fixture

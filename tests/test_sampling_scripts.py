@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
 from imagemusic.music.dials import DialScale, measure
 from imagemusic.music.distributions import FIGURES, mean_shares, share_table
 from imagemusic.music.score import Note, Score, Track
@@ -98,7 +98,7 @@ def test_figures_of_pieces_and_their_distances(quality):
 
 
 def test_pieces_of_one_picture_differ_and_come_in_order(quality, tiny_checkpoint):
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.pipeline import ImageMusic
 
     model = ImageMusic.from_pretrained(tiny_checkpoint)
     readings = [model.look(Path("data/examples") / name) for name in ("dusk_sea.jpg", "meadow.jpg")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from imagemusic.commands import Commands
 from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.commands.terminal import notice, print_error, progress_bar
 from imagemusic.errors import ConfigError
-from imagemusic.terminal import notice, print_error, progress_bar
 
 EXAMPLES = """
   imagemusic compose cover.jpg --out music
@@ -74,8 +74,8 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
 
 def run_compose(arguments: argparse.Namespace) -> int:
     from imagemusic import batch
-    from imagemusic.composition import ComposeOptions, parse_dials
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.composition import ComposeOptions, parse_dials
+    from imagemusic.compose.pipeline import ImageMusic
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}

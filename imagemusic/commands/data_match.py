@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.commands import Commands
+from imagemusic.commands.terminal import notice, progress_bar
 from imagemusic.data.release_sources import RELEASE_SOURCES, SourceOptions, make_source
 from imagemusic.errors import DependencyError
-from imagemusic.terminal import notice, progress_bar
 
 MATCH_EXAMPLES = """
   imagemusic data match midi/ --out dataset --contact me@example.org

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
+from imagemusic.commands.terminal import progress_bar, spell_out
 from imagemusic.errors import ConfigError
-from imagemusic.terminal import progress_bar, spell_out
 
 BUILD_EXAMPLES = """
   imagemusic data build dataset

@@ -8,8 +8,8 @@ from pathlib import Path
 from imagemusic.commands import Commands, adder
 from imagemusic.commands.listening import register_listening
 from imagemusic.commands.options import add_checkpoint
+from imagemusic.commands.terminal import notice
 from imagemusic.errors import DependencyError
-from imagemusic.terminal import notice
 
 EXAMPLES = """
   imagemusic evaluate steering --pairs pairs.csv --out report
@@ -64,7 +64,7 @@ def register(commands: Commands) -> None:
 
 
 def run_steering(arguments: argparse.Namespace) -> int:
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.steering.goals import NOT_MEASURED
     from imagemusic.steering.pairs import read_folder, read_pairs
     from imagemusic.steering.settings import SteeringOptions

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
+from imagemusic.commands.terminal import progress_bar
 from imagemusic.errors import DependencyError
-from imagemusic.terminal import progress_bar
 
 EXAMPLES = """
   imagemusic inspect --prepared prepared --out layers

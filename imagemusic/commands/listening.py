@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagemusic.commands import Commands
 from imagemusic.commands.options import add_checkpoint
-from imagemusic.terminal import print_error, progress_bar
+from imagemusic.commands.terminal import print_error, progress_bar
 
 if TYPE_CHECKING:
     from imagemusic.listening.scoring import Result
@@ -48,8 +48,8 @@ def register_listening(commands: Commands) -> None:
 
 def run_listening(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import find_pictures
+    from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.listening.kit import KitOptions, make_kit
-    from imagemusic.pipeline import ImageMusic
 
     options = KitOptions(
         trials=arguments.trials, seconds=arguments.seconds, seed=arguments.seed, format=arguments.format

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from imagemusic.commands import Commands
 from imagemusic.commands.options import add_checkpoint
-from imagemusic.terminal import notice, print_error
+from imagemusic.commands.terminal import notice, print_error
 
 if TYPE_CHECKING:
-    from imagemusic.looking import Look
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.explain import Look
+    from imagemusic.compose.pipeline import ImageMusic
 
 EXAMPLES = """
   imagemusic look cover.jpg
@@ -39,9 +39,9 @@ def register(commands: Commands) -> None:
 
 def run_look(arguments: argparse.Namespace) -> int:
     from imagemusic import batch
-    from imagemusic.composition import ComposeOptions
+    from imagemusic.compose.composition import ComposeOptions
+    from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.errors import ImageMusicError
-    from imagemusic.pipeline import ImageMusic
 
     size = ComposeOptions(size=arguments.size).size  # checked
     pictures, failures = batch.find_pictures(arguments.pictures)
@@ -65,7 +65,7 @@ def run_look(arguments: argparse.Namespace) -> int:
 def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | None) -> dict[str, Any]:
     """See a picture, draw what it says into files that begin with `base`, and tell everything as plain values."""
     from imagemusic.batch import write_png
-    from imagemusic.looking import describe, ends_of, find_causes, how_sure, look_closely
+    from imagemusic.compose.explain import describe, ends_of, find_causes, how_sure, look_closely
     from imagemusic.vision.image import load_image
     from imagemusic.vision.palette import draw_palette
     from imagemusic.vision.saliency import draw_saliency, name_part

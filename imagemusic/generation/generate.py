@@ -4,7 +4,7 @@
 
 For every field of every event: mix the guided and the null row's scores, lean on some of them (generation/slots.py), mask what the
 grammar forbids, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
-(feedback.py).  A piece is the same to the bit whatever is written beside it.
+(compose/feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """A piece in the making: what it is made from, its own chance, and what leans on the decoder's scores.
 
-feedback (feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
+feedback (compose/feedback.py)     pitches for the mode, lengths for the articulation, notes together for the polyphony
 recurrence (events/repetition.py) the onset and the pitches that say an earlier phrase again
 repetition guard           pitches that a part has worn out
 """
@@ -42,7 +42,7 @@ class EventWriter(Protocol):
 
 
 class Feedback(Protocol):
-    """What writing needs of feedback; see feedback.py."""
+    """What writing needs of feedback; see compose/feedback.py."""
 
     @property
     def pitch_nats(self) -> NDArray[np.float64] | None: ...

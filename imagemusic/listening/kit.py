@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from imagemusic import __version__
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.listening.page import page_html
 from imagemusic.listening.readme import readme
-from imagemusic.pipeline import ImageMusic
 from imagemusic.vision.image import load_image, picture_hash
 
 KEY_FORMAT, VERSION = "imagemusic listening key", 1

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.brief import composing_condition, feedback_for, settle
-from imagemusic.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.targets import composing_condition, feedback_for, settle
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Plan, Writer
 from imagemusic.generation.generate import Job as Writing
 from imagemusic.generation.generate import write_pieces
 from imagemusic.music.score import Score, Tempo
-from imagemusic.pipeline import ImageMusic
-from imagemusic.planning import plan_piece
 from imagemusic.steering.measures import Measured, measured
 
 COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import asked_for, picture_condition
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.prior import SEEN
+from imagemusic.compose.targets import asked_for, picture_condition
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.events import codec
-from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS, as_row
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Report
 from imagemusic.steering.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.steering.pairs import RATED, Pair, drawn, prepare_pairs

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
 from imagemusic.audio.waveform import Waveform
-from imagemusic.composition import ComposeOptions, Composition
-from imagemusic.pipeline import ImageMusic
+from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.steering.settings import SteeringOptions
 from imagemusic.vision.image import load_image
 

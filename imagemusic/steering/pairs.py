@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.composition import PictureReading
+from imagemusic.compose.composition import PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.data.piece import Piece
 from imagemusic.data.sources.own import own_piece

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.dataset import PreparedSet
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, OutputError
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import COMPOSING, Composer, Job, Report, compose_jobs
 from imagemusic.steering.conditional import conditional_gap
 from imagemusic.steering.copying import copying

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.brief import picture_condition
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.targets import picture_condition
 from imagemusic.music import metrics
 from imagemusic.music.dials import DIALS, DialScale
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Composer, Job
 from imagemusic.steering.conditional import Music, Scorer
 from imagemusic.steering.intervals import plain, ratio_of, wilson

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import asked_for
-from imagemusic.composition import ComposeOptions
-from imagemusic.model.reading import SEEN
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.prior import SEEN
+from imagemusic.compose.targets import asked_for
 from imagemusic.music.dials import DIALS
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Composer, Job
 from imagemusic.steering.intervals import bootstrap, partial_spearman, plain, spearman
 from imagemusic.steering.judge import FELT, Judge

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import SUMMED
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.targets import SUMMED
 from imagemusic.music.dials import DIALS
-from imagemusic.pipeline import ImageMusic
 from imagemusic.steering.composing import Composer, Job
 from imagemusic.steering.intervals import bootstrap, mean_of, plain
 from imagemusic.steering.measures import Measured, table

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve, write_checkpoint
+from imagemusic.compose.prior import SEEN
 from imagemusic.data.dataset import PreparedPiece
 from imagemusic.data.prepared_data import OwnSet, open_own_set
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
-from imagemusic.model.reading import SEEN
 from imagemusic.music.dials import DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions

@@ -13,13 +13,13 @@ from typing import Any
 
 import gradio as gr
 
-from imagemusic.brief import settle
-from imagemusic.composition import ComposeOptions, Dial, parse_dials
+from imagemusic.compose.composition import ComposeOptions, Dial, parse_dials
+from imagemusic.compose.explain import ends_of
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.targets import settle
 from imagemusic.errors import ImageMusicError
-from imagemusic.looking import ends_of
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.pipeline import ImageMusic
 
 FROM_PICTURE = "from the picture"
 

@@ -17,9 +17,9 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
-from imagemusic.composition import ComposeOptions, Composition
+from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageMusicError
-from imagemusic.pipeline import ImageMusic
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options

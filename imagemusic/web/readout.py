@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from html import escape
 
-from imagemusic.composition import Dial
-from imagemusic.looking import ends_of
+from imagemusic.compose.composition import Dial
+from imagemusic.compose.explain import ends_of
 
 HEADINGS = {
     ("picture",): "What it saw",

@@ -2,7 +2,7 @@ import functools
 
 import pytest
 
-from imagemusic import cli
+from imagemusic.commands import cli
 from imagemusic.data.download import Patience
 from tests.datasets import SONGS, put
 from tests.songs import midi_of

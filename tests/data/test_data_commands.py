@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from imagemusic import cli
+from imagemusic.commands import cli
 from tests.datasets import SONGS, SPOTIFY, lines_of, put, rows_of
 from tests.songs import Song, midi_of, picture_of
 

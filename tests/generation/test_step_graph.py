@@ -5,6 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
+from imagemusic.compose.prior import PictureReader
 from imagemusic.errors import CheckpointError, ImageMusicWarning
 from imagemusic.generation.backends import OnnxEngine
 from imagemusic.generation.graph_files import ENCODER, WEIGHTS, sound_encoder
@@ -19,7 +20,6 @@ from imagemusic.generation.step_graph import (
     quantize,
     step_graph,
 )
-from imagemusic.model.reading import PictureReader
 from tests import tiny
 
 UNIT = StepShape(layers=1, hidden_size=1, heads_size=5)

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from imagemusic import batch
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.listening.kit import KitOptions, key_path, make_kit, plan_trials
-from imagemusic.pipeline import ImageMusic
 
 needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
 

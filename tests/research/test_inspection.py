@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from imagemusic import cli
+from imagemusic.commands import cli
 from imagemusic.errors import ConfigError
 from imagemusic.research.inspection import InspectOptions
 from tests import tiny

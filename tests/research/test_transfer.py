@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from imagemusic.brief import picture_condition
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.composition import PictureReading
+from imagemusic.compose.composition import PictureReading
+from imagemusic.compose.prior import Prior
+from imagemusic.compose.targets import picture_condition
 from imagemusic.data.sources.own import own_piece
 from imagemusic.errors import ConfigError
-from imagemusic.model.reading import Prior
 from imagemusic.music.score import Note, Score, Track
 from imagemusic.research.cover_conditions import CoverConditions, encoder_of
 from imagemusic.research.transfer import (

@@ -37,6 +37,6 @@ def write_pairs(folder, count=10, **changes):
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_checkpoint):
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.pipeline import ImageMusic
 
     return ImageMusic.from_pretrained(tiny_checkpoint)

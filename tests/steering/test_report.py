@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagemusic import cli
+from imagemusic.commands import cli
 from imagemusic.errors import CheckpointError, ConfigError, DataError, ImageError
 from imagemusic.steering import composing, proof
 from imagemusic.steering.composing import Composer, Job
@@ -131,7 +131,7 @@ def test_one_picture_cannot_be_swapped(tiny_model, tmp_path):
 
 
 def test_worker_processes_measure_what_one_process_measures(tiny_model, tmp_path, monkeypatch):
-    from imagemusic.composition import ComposeOptions
+    from imagemusic.compose.composition import ComposeOptions
 
     monkeypatch.setattr(composing, "CHUNK", 2)
     reading = tiny_model.look(write_picture(tmp_path / "one.png", (9, 99, 9)))

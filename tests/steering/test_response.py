@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
 from imagemusic.steering.measures import Measured
 from imagemusic.steering.pairs import read_pairs
 from imagemusic.steering.response import Ear, dose_jobs, dose_response, implied, picture_response, response

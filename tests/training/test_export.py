@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.config import from_table
 from imagemusic.errors import DataError
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.restore import blend, decoder_of
 from tests import tiny

@@ -7,13 +7,13 @@ import pytest
 
 from imagemusic.checkpoint import open_checkpoint
 from imagemusic.commands.train import DATA_OPTIONS
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.prior import PictureReader
 from imagemusic.data.building import build
 from imagemusic.data.pairing import NO_PICTURE
 from imagemusic.data.prepared_data import open_own_set
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.model.reading import PictureReader
-from imagemusic.pipeline import ImageMusic
 from imagemusic.training.covers import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
-from imagemusic.composition import ComposeOptions, Dial, PictureReading
-from imagemusic.feedback import Feedback
-from imagemusic.model.reading import SEEN, Prior
+from imagemusic.compose.composition import ComposeOptions, Dial, PictureReading
+from imagemusic.compose.feedback import Feedback
+from imagemusic.compose.prior import SEEN, Prior
 
 # Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
 SUMMED = ("valence", "arousal")

@@ -3,8 +3,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from imagemusic.composition import ComposeOptions
-from imagemusic.controls import ExactOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.constraints import ExactOptions
 from imagemusic.errors import ConfigError
 from imagemusic.events.codec import DRUMS, METERS
 from imagemusic.events.voices import COMPASS, SIMPLE_METERS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.composition import (
+from imagemusic.compose.composition import (
     ComposeOptions,
     Composition,
     Dial,

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagemusic.composition import ComposeOptions, load_record
+from imagemusic.compose.composition import ComposeOptions, load_record
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageError
 from imagemusic.generation.backends import ENGINES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Key, Meter
-from imagemusic.pipeline import ImageMusic
 
 SHORT = ComposeOptions(seconds=8, seed=5)
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imagemusic.brief import UNTOLD, composing_condition, feedback_for, picture_condition, settle
-from imagemusic.composition import ComposeOptions, Dial
-from imagemusic.model.reading import SEEN
+from imagemusic.compose.composition import ComposeOptions, Dial
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.prior import SEEN
+from imagemusic.compose.targets import UNTOLD, composing_condition, feedback_for, picture_condition, settle
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
-from imagemusic.pipeline import ImageMusic
 
 PICTURE = "data/examples/meadow.jpg"
 

@@ -5,11 +5,11 @@ import sys
 import pytest
 from PIL import Image
 
-from imagemusic import batch, cli
+from imagemusic import batch
 from imagemusic.audio.synthesis import SYNTHESIZERS
-from imagemusic.commands import compose
+from imagemusic.commands import cli, compose
 from imagemusic.commands.options import comma_list
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
 from imagemusic.errors import ConfigError
 from imagemusic.generation.backends import DEFAULT, ENGINES
 from imagemusic.music.dials import DIALS
@@ -38,7 +38,7 @@ def midi(tmp_path):
 
 def test_help_loads_nothing_heavy():
     heavy = {"numpy", "torch", "gradio", "onnxruntime", "PIL", "tqdm", "symusic"}
-    code = f"import sys, imagemusic.cli as c; c.build_parser().format_help(); print({heavy!r} & sys.modules.keys())"
+    code = f"import sys, imagemusic.commands.cli as c; c.build_parser().format_help(); print({heavy!r} & sys.modules.keys())"
     assert run_python(code).stdout.strip() == "set()"
 
 
@@ -179,9 +179,7 @@ def test_render_says_what_is_wrong_with_a_file(tmp_path, capsys):
 
 
 def test_training_without_torch_says_what_to_install():
-    code = (
-        "import sys; sys.modules['torch'] = None; from imagemusic.cli import main; sys.exit(main(['train', 'x.toml']))"
-    )
+    code = "import sys; sys.modules['torch'] = None; from imagemusic.commands.cli import main; sys.exit(main(['train', 'x.toml']))"
     finished = run_python(code)
     assert finished.returncode == 1
     assert finished.stderr.startswith("imagemusic: error: training needs torch; run: pip install")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from imagemusic.compose.feedback import FURTHEST, LEAN_EVERY, MOST_MODE_NATS, MOST_TOGETHER_NATS, Feedback
 from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.feedback import FURTHEST, LEAN_EVERY, MOST_MODE_NATS, MOST_TOGETHER_NATS, Feedback
 from imagemusic.music.dials import CUES, DialScale
 
 SCALE = DialScale.fit(

@@ -1,10 +1,10 @@
 import pytest
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.plan import FREE_TEMPO_BPM, plan_length, plan_piece
 from imagemusic.events.codec import DRUMS, METERS
 from imagemusic.events.quantize import nearest_tempo
 from imagemusic.music.ensembles import SCORINGS
-from imagemusic.planning import FREE_TEMPO_BPM, plan_length, plan_piece
 
 WALTZ = METERS.index((3, 4)) + 1
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.controls import ExactOptions
+from imagemusic.compose.constraints import ExactOptions
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.generation.sampling import check, check_names, check_whole
 from imagemusic.music.dials import DIALS
@@ -117,7 +117,7 @@ class Dial:
     """One number that shaped the music."""
 
     value: float | str  # -1..1, or the name of an ensemble
-    source: str  # "picture", "implied", "guessed" (see brief.py) or "you"
+    source: str  # "picture", "implied", "guessed" (see compose/targets.py) or "you"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

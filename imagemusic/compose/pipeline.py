@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from imagemusic import __version__
-from imagemusic.brief import composing_condition, feedback_for, settle
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.composition import ComposeOptions, Composition, Dial, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, Dial, PictureReading
+from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.prior import PictureReader, Prior
+from imagemusic.compose.targets import composing_condition, feedback_for, settle
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Plan, Writer
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import Job, write_pieces
 from imagemusic.generation.stepper import Stepper
-from imagemusic.model.reading import PictureReader, Prior
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
-from imagemusic.planning import plan_piece
 from imagemusic.vision.image import load_pixels, picture_hash
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagemusic.compose.explain import describe, find_causes, how_sure, look_closely
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageError
-from imagemusic.looking import describe, find_causes, how_sure, look_closely
-from imagemusic.pipeline import ImageMusic
 
 NAVY = Image.new("RGB", (20, 20), (0, 0, 102))
 

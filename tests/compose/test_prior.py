@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from imagemusic.compose.prior import Prior
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.reading import Prior
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 

@@ -19,8 +19,8 @@ from typing import NoReturn
 from imagemusic import __version__
 from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.commands.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 from imagemusic.errors import ConfigError, ImageMusicError
-from imagemusic.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (
@@ -100,9 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_replay(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import make_folder
-    from imagemusic.composition import engine_choice, load_record
+    from imagemusic.compose.composition import engine_choice, load_record
+    from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.generation.backends import DEFAULT
-    from imagemusic.pipeline import ImageMusic
 
     recorded = load_record(arguments.record)
     folder = make_folder(arguments.out or arguments.record.parent)
@@ -149,7 +149,7 @@ def run_render(arguments: argparse.Namespace) -> int:
 
 
 def run_info(arguments: argparse.Namespace) -> int:
-    from imagemusic.pipeline import ImageMusic
+    from imagemusic.compose.pipeline import ImageMusic
 
     print("\n".join(spell_out(ImageMusic.from_pretrained(arguments.checkpoint).describe())))
     return 0

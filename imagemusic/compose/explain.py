@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.brief import asked_for, settle
-from imagemusic.composition import ComposeOptions
-from imagemusic.model.reading import KNOWING_NOTHING, SEEN
-from imagemusic.pipeline import ImageMusic, Picture
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic, Picture
+from imagemusic.compose.prior import KNOWING_NOTHING, SEEN
+from imagemusic.compose.targets import asked_for, settle
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.palette import Colour, dominant_colours
 from imagemusic.vision.saliency import occlude

@@ -1,6 +1,6 @@
 """What was asked for and what the dials say -> the plan that a writer is held to: tempo, length, who plays."""
 
-from imagemusic.composition import ComposeOptions
+from imagemusic.compose.composition import ComposeOptions
 from imagemusic.events.context import COMMON_BAR, bar_ticks
 from imagemusic.events.grammar import Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
