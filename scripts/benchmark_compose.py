@@ -28,8 +28,8 @@ from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
+from imagemusic.reports.results import write_result
 from imagemusic.training.restore import decoder_of
-from imagemusic.training.results import write_result
 
 REPEATS = 5
 GATHERED = {  # file of another script -> its figures, and what they are called here

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.reports.results import how_made, write_result
 from imagemusic.research.pianoroll.data import FILES, read_rolls
 from imagemusic.research.pianoroll.model import RollConfig
 from imagemusic.research.pianoroll.training import HEADS, Recipe, train
-from imagemusic.training.results import how_made, write_result
 
 PARTS = {"copies": "without_copies", "transposition": "without_transposition"}
 

@@ -222,7 +222,7 @@ def main() -> int:
     }
     print(json.dumps(figures, indent=1))
     if arguments.out:
-        from imagemusic.training.results import write_result
+        from imagemusic.reports.results import write_result
 
         write_result(arguments.out, figures | headlines, seed=0)
     print(json.dumps(headlines))

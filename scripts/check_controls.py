@@ -22,7 +22,7 @@ from tqdm import tqdm
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

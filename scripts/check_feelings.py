@@ -25,11 +25,11 @@ from imagemusic.data.corpus import list_pieces, read_piece
 from imagemusic.data.dataset import prepare_piece
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError, ScoreError
+from imagemusic.evaluation.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
 from imagemusic.music.dials import DialScale
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, Score
-from imagemusic.steering.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 
 FELT = ("valence", "arousal")
 QUADRANTS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}  # valence, arousal

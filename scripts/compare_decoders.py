@@ -26,12 +26,12 @@ from tqdm import tqdm
 
 from imagemusic.data.dataset import PreparedPiece
 from imagemusic.errors import ImageMusicError, OutputError
+from imagemusic.reports.results import write_result
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.running import RunOptions, run_variant
 from imagemusic.research.decoders.speed import notes_per_second
 from imagemusic.research.decoders.tables import REFERENCE, markdown, tabulate
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width
-from imagemusic.training.results import write_result
 from imagemusic.training.settings import read_config
 
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")  # on a page

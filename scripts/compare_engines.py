@@ -27,8 +27,8 @@ from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.generation.backends import ENGINES
 from imagemusic.generation.stepper import Stepper
+from imagemusic.reports.results import write_result
 from imagemusic.training.batches import window_columns
-from imagemusic.training.results import write_result
 
 SECONDS = 8.0  # of a piece
 SHIPS_BELOW = 0.005  # share by which bits per note may rise

@@ -22,9 +22,9 @@ from imagemusic.data.corpus import TRAINABLE, list_pieces, read_piece
 from imagemusic.data.heldout import split_of
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.evaluation.intervals import signed_ranks
 from imagemusic.music.dials import DIALS, DialScale, as_row, measure
 from imagemusic.music.ensembles import ensemble_of
-from imagemusic.steering.intervals import signed_ranks
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 
 OUT = Path("data/heldout_pairs.csv")

@@ -16,10 +16,10 @@ from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec
 from imagemusic.events.vocabulary import FIELDS
+from imagemusic.reports.results import write_result
 from imagemusic.training.baselines import Baseline, Columns, with_previous
 from imagemusic.training.evaluation import bits_per_note, piece_nats
 from imagemusic.training.restore import decoder_of
-from imagemusic.training.results import write_result
 
 
 def columns_of(prepared: PreparedSet, pieces: list[PreparedPiece]) -> Columns:

@@ -24,7 +24,7 @@ from typing import Any
 
 from imagemusic.commands.cli import main as imagemusic
 from imagemusic.data.journal import JOURNAL, read_rows
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 from tests.songs import midi_of, song_of
 
 SEED = 20261121

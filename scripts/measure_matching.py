@@ -29,7 +29,7 @@ from tqdm import tqdm
 from imagemusic.data.matching import REVIEW_THRESHOLD, THRESHOLD, rank, score
 from imagemusic.data.names import parse_name
 from imagemusic.data.releases import Release
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 
 TRIES = 4000  # before another misnaming is taken
 GRID = [round(0.5 + 0.01 * step, 2) for step in range(50)]

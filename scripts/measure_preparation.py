@@ -36,7 +36,7 @@ from imagemusic.data.manifest import Manifest
 from imagemusic.data.statistics import measure_set
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Meter, Score, Tempo, Track
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 
 BARS, BAR_TICKS = 24, 96
 FILES_AN_ARTIST = 10

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from imagemusic.data.corpus import TRAINABLE
 from imagemusic.data.dataset import prepare
 from imagemusic.errors import ImageMusicError
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 
 
 def main() -> int:

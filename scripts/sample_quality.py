@@ -25,14 +25,14 @@ from imagemusic.compose.composition import ComposeOptions, Composition, PictureR
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
+from imagemusic.evaluation.intervals import mean_of
+from imagemusic.evaluation.steering.copying import copying
+from imagemusic.evaluation.steering.measures import first_seconds
 from imagemusic.events import codec
 from imagemusic.music import metrics
 from imagemusic.music.distributions import LAGS, Shares, alike_weights, bar_similarities, distances, share_table
 from imagemusic.music.score import Score
-from imagemusic.steering.copying import copying
-from imagemusic.steering.intervals import mean_of
-from imagemusic.steering.measures import first_seconds
-from imagemusic.training.results import write_result
+from imagemusic.reports.results import write_result
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 Table = dict[str, Shares]

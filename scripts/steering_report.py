@@ -19,10 +19,10 @@ from imagemusic.data.corpus import list_pieces, read_piece
 from imagemusic.data.heldout import split_of
 from imagemusic.data.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
-from imagemusic.steering.intervals import signed_ranks
-from imagemusic.steering.pairs import Pair, PairList
-from imagemusic.steering.proof import Extras, evaluate
-from imagemusic.steering.settings import SteeringOptions
+from imagemusic.evaluation.intervals import signed_ranks
+from imagemusic.evaluation.steering.pairs import Pair, PairList
+from imagemusic.evaluation.steering.run import Extras, evaluate
+from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 

@@ -18,13 +18,13 @@ from imagemusic.compose import feedback
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
-from imagemusic.steering.composing import compose_unmasked
-from imagemusic.steering.measures import measured
-from imagemusic.steering.pairs import Pair
-from imagemusic.steering.response import dose_jobs, response
-from imagemusic.steering.settings import SteeringOptions
+from imagemusic.evaluation.steering.composing import compose_unmasked
+from imagemusic.evaluation.steering.measures import measured
+from imagemusic.evaluation.steering.pairs import Pair
+from imagemusic.evaluation.steering.response import dose_jobs, response
+from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.labels import read_pictures
-from imagemusic.training.results import write_result
 
 DIALS = ("mode", "articulation", "polyphony")  # those that scores lean on
 VARIANTS: dict[str, dict[str, float]] = {

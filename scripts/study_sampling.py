@@ -30,8 +30,8 @@ from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
+from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.labels import read_pictures
-from imagemusic.training.results import write_result
 
 FIRST = "as it ships"  # what the others are held against
 BASE: dict[str, Any] = asdict(SamplingOptions())

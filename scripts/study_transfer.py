@@ -24,6 +24,9 @@ from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.compose.composition import PictureReading
 from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
+from imagemusic.evaluation.steering.conditional import Music, cut
+from imagemusic.evaluation.steering.pairs import PairList, prepare_pairs, read_pairs
+from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import CoverConditions, encoder_of
 from imagemusic.research.transfer import (
     VARIANTS,
@@ -34,11 +37,8 @@ from imagemusic.research.transfer import (
     tune,
 )
 from imagemusic.research.transfer_table import Arrays, joined, measure_fold, table_of
-from imagemusic.steering.conditional import Music, cut
-from imagemusic.steering.pairs import PairList, prepare_pairs, read_pairs
 from imagemusic.training.evaluation import banded_nats
 from imagemusic.training.restore import decoder_of
-from imagemusic.training.results import write_result
 from imagemusic.vision.image import load_pixels, picture_hash
 
 SHUFFLED = "_shuffled"

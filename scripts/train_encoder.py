@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
 from imagemusic.training.encoder.export import export_looks, export_onnx
 from imagemusic.training.encoder.features import cache_features
@@ -33,7 +34,6 @@ from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content
 from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
 from imagemusic.training.encoder.net import DIALS, EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder, save_encoder
-from imagemusic.training.results import write_result
 from imagemusic.vision.null_edits import NULL_EDITS
 
 # The mean, deviation and padding are those of the weights that training starts from; two sizes, each mirrored too.

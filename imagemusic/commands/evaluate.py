@@ -65,9 +65,9 @@ def register(commands: Commands) -> None:
 
 def run_steering(arguments: argparse.Namespace) -> int:
     from imagemusic.compose.pipeline import ImageMusic
-    from imagemusic.steering.goals import NOT_MEASURED
-    from imagemusic.steering.pairs import read_folder, read_pairs
-    from imagemusic.steering.settings import SteeringOptions
+    from imagemusic.evaluation.steering.goals import NOT_MEASURED
+    from imagemusic.evaluation.steering.pairs import read_folder, read_pairs
+    from imagemusic.evaluation.steering.settings import SteeringOptions
 
     workers = arguments.workers if arguments.workers is not None else min(2, os.cpu_count() or 1)
     if arguments.quick:
@@ -75,7 +75,7 @@ def run_steering(arguments: argparse.Namespace) -> int:
     else:
         options = SteeringOptions(seeds=arguments.seeds, workers=workers)
     try:
-        from imagemusic.steering.proof import Extras, evaluate
+        from imagemusic.evaluation.steering.run import Extras, evaluate
 
         if not arguments.pictures:
             import imagemusic.training.evaluation  # noqa: F401  (scoring music needs torch; pictures alone do not)

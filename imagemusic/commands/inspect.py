@@ -28,9 +28,9 @@ def register(commands: Commands) -> None:
 
 def run_inspect(arguments: argparse.Namespace) -> int:
     try:
-        from imagemusic.research.excerpts import choose_prepared, read_files
-        from imagemusic.research.inspection import InspectOptions, inspect
-        from imagemusic.research.report import write_report
+        from imagemusic.research.inspection.excerpts import choose_prepared, read_files
+        from imagemusic.research.inspection.report import write_report
+        from imagemusic.research.inspection.run import InspectOptions, inspect
     except ModuleNotFoundError as error:
         raise DependencyError(f"inspecting needs {error.name}; run: pip install 'imagemusic[train]'") from error
     from imagemusic.batch import make_folder

@@ -10,7 +10,7 @@ from imagemusic.commands.options import add_checkpoint
 from imagemusic.commands.terminal import print_error, progress_bar
 
 if TYPE_CHECKING:
-    from imagemusic.listening.scoring import Result
+    from imagemusic.evaluation.listening.scoring import Result
 
 KIT_EXAMPLES = """
   imagemusic evaluate listening --pictures covers/ --out kit
@@ -49,7 +49,7 @@ def register_listening(commands: Commands) -> None:
 def run_listening(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import find_pictures
     from imagemusic.compose.pipeline import ImageMusic
-    from imagemusic.listening.kit import KitOptions, make_kit
+    from imagemusic.evaluation.listening.kit import KitOptions, make_kit
 
     options = KitOptions(
         trials=arguments.trials, seconds=arguments.seconds, seed=arguments.seed, format=arguments.format
@@ -68,7 +68,7 @@ def run_listening(arguments: argparse.Namespace) -> int:
 
 
 def run_score(arguments: argparse.Namespace) -> int:
-    from imagemusic.listening.scoring import score
+    from imagemusic.evaluation.listening.scoring import score
 
     result = score(arguments.key, arguments.answers)
     print(json.dumps(result.to_json()) if arguments.json else "\n".join(spell_out(result)))
@@ -77,7 +77,7 @@ def run_score(arguments: argparse.Namespace) -> int:
 
 def spell_out(result: "Result") -> list[str]:
     """Write what came of a kit as lines for people."""
-    from imagemusic.listening.scoring import CAVEAT, LEAST_LISTENERS
+    from imagemusic.evaluation.listening.scoring import CAVEAT, LEAST_LISTENERS
 
     width = max(map(len, (*result.listeners, "all answers")))
     lines = []

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from imagemusic.data.dataset import PreparedPiece
 from imagemusic.errors import ConfigError
+from imagemusic.evaluation.steering.conditional import Music, Scorer, cut
+from imagemusic.evaluation.steering.pairs import Pair
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.cover_conditions import CoverConditions
-from imagemusic.steering.conditional import Music, Scorer, cut
-from imagemusic.steering.pairs import Pair
 from imagemusic.training.batches import window_columns
 from imagemusic.training.encoder.heads import group_folds
 from imagemusic.training.evaluation import to_tensors

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imagemusic.evaluation.intervals import ratio_of
+from imagemusic.evaluation.steering.conditional import Music, derangement, gap_table
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.cover_conditions import CoverConditions
 from imagemusic.research.transfer import Rows, Split, scorer_for
-from imagemusic.steering.conditional import Music, derangement, gap_table
-from imagemusic.steering.intervals import ratio_of
 
 DRAWS = 3  # of wrong covers
 TRAINED_PAIRS = 20  # of those trained on, scored beside the tested ones: was anything learned at all?

@@ -20,7 +20,7 @@ from imagemusic.data.pairing import Pictures
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.training.givens import Givens
+from imagemusic.training.condition_sampler import Givens
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
@@ -41,7 +41,7 @@ class BatchOptions:
     corpus_weights: Mapping[str, float] = field(default_factory=dict)  # times a corpus is read in an epoch; default 1
     transpose: int = 5  # semitones up or down at most
     drop_condition: float = 0.1  # everything hidden: the null condition of guidance
-    rough: float = 0.1  # share of pieces that are told the dials of the whole; see givens.py
+    rough: float = 0.1  # share of pieces that are told the dials of the whole; see training/condition_sampler.py
     guessed: float = 0.2  # share of pieces that are told what a picture would tell
     drop_embedding: float = 0.25
     drop_ensemble: float = 0.3
@@ -50,7 +50,9 @@ class BatchOptions:
     header_weight: float = 1.0  # how much a row of the header counts: there are few, and they choose who plays
     hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
     contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
-    other_content: float = 0.0  # of the pictures paired by dials, those that lend their dials alone; see givens.py
+    other_content: float = (
+        0.0  # of the pictures paired by dials, those that lend their dials alone; see training/condition_sampler.py
+    )
     pairing_temperature: float = 0.25
 
     def __post_init__(self) -> None:

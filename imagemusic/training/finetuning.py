@@ -26,7 +26,7 @@ from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
-from imagemusic.training.covers import embed_covers, own_pictures
+from imagemusic.training.cover_embeddings import embed_covers, own_pictures
 from imagemusic.training.curves import last_values
 from imagemusic.training.export import read_decoder
 from imagemusic.training.own_card import own_card

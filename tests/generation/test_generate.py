@@ -86,7 +86,7 @@ def test_any_part_of_a_batch_in_any_order_gives_the_same_pieces(onnx_stepper, de
 
 def test_more_pieces_than_seats_are_all_written(onnx_stepper, decoder, monkeypatch):
     together = written(onnx_stepper, mixed(decoder, 20))
-    monkeypatch.setattr(writing, "SEATS", 6)
+    monkeypatch.setattr(generate, "SEATS", 6)
     assert written(onnx_stepper, mixed(decoder, 20)) == together
 
 

@@ -5,7 +5,7 @@ pytest.importorskip("torch")
 
 from imagemusic.data.dataset import prepare_piece
 from imagemusic.data.sources.own import own_piece
-from imagemusic.research.excerpts import Excerpt
+from imagemusic.research.inspection.excerpts import Excerpt
 from tests import tiny
 
 LENGTH = 48
@@ -26,7 +26,7 @@ def excerpts():
 @pytest.fixture
 def steps_of():
     """Put the last third of the pieces aside; every step counts."""
-    from imagemusic.research.probes import Steps
+    from imagemusic.research.inspection.probes import Steps
 
     def make(pieces, length):
         counts = np.ones((pieces, length), bool)

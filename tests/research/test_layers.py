@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from imagemusic.music.score import ONSET
-from imagemusic.research.excerpts import columns
-from imagemusic.research.memory import by_note, divergences, gradients
-from imagemusic.research.tracing import feed_of, run_layer, trace
-from imagemusic.research.units import excited_most, most_telling, passage
+from imagemusic.research.inspection.excerpts import columns
+from imagemusic.research.inspection.memory import by_note, divergences, gradients
+from imagemusic.research.inspection.tracing import feed_of, run_layer, trace
+from imagemusic.research.inspection.units import excited_most, most_telling, passage
 from imagemusic.training.evaluation import to_tensors
 from tests import tiny
 

@@ -14,6 +14,8 @@ from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import picture_condition
 from imagemusic.data.sources.own import own_piece
 from imagemusic.errors import ConfigError
+from imagemusic.evaluation.steering.conditional import Music
+from imagemusic.evaluation.steering.pairs import Pair, prepare_pairs
 from imagemusic.music.score import Note, Score, Track
 from imagemusic.research.cover_conditions import CoverConditions, encoder_of
 from imagemusic.research.transfer import (
@@ -26,8 +28,6 @@ from imagemusic.research.transfer import (
     tune,
 )
 from imagemusic.research.transfer_table import joined, measure_fold, table_of
-from imagemusic.steering.conditional import Music
-from imagemusic.steering.pairs import Pair, prepare_pairs
 from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.restore import decoder_of
 from tests import tiny

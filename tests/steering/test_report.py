@@ -10,13 +10,13 @@ import pytest
 
 from imagemusic.commands import cli
 from imagemusic.errors import CheckpointError, ConfigError, DataError, ImageError
-from imagemusic.steering import composing, proof
-from imagemusic.steering.composing import Composer, Job
-from imagemusic.steering.goals import goals
-from imagemusic.steering.intervals import TOO_FEW
-from imagemusic.steering.pairs import PairList, read_folder, read_pairs
-from imagemusic.steering.proof import Extras, evaluate, read_controls
-from imagemusic.steering.settings import SteeringOptions
+from imagemusic.evaluation.intervals import TOO_FEW
+from imagemusic.evaluation.steering import composing, run
+from imagemusic.evaluation.steering.composing import Composer, Job
+from imagemusic.evaluation.steering.goals import goals
+from imagemusic.evaluation.steering.pairs import PairList, read_folder, read_pairs
+from imagemusic.evaluation.steering.run import Extras, evaluate, read_controls
+from imagemusic.evaluation.steering.settings import SteeringOptions
 from tests import tiny
 from tests.steering.conftest import write_pairs, write_picture
 
@@ -208,7 +208,7 @@ def test_the_command_line_says_what_was_too_little_for_an_interval(pairs_file, t
         found_for("another picture", value=None, low=6.0, high=None),
         found_for("bits a note less", value=None, low=None, high=None, verdict=TOO_FEW),
     ]
-    monkeypatch.setattr("imagemusic.steering.proof.evaluate", lambda *words: {"goals": rows})
+    monkeypatch.setattr("imagemusic.evaluation.steering.run.evaluate", lambda *words: {"goals": rows})
     command = ["evaluate", "steering", "--pairs", str(pairs_file), "--checkpoint", str(tiny_checkpoint)]
     assert cli.main([*command, "--out", "report", "--skip-bad"]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == [
@@ -276,7 +276,7 @@ def test_pieces_are_searched_for_copies_from_all_of_the_list(tiny_model, pairs_f
     monkeypatch.setattr(proof, "compose_jobs", lambda model, jobs: asked.append([j.reading.hash for j in jobs]) or [])
     pairs = read_pairs(pairs_file, tiny_model.look).pairs
     for _ in range(2):
-        proof._scores(tiny_model, pairs, SteeringOptions(copied_pieces=3))
+        run._scores(tiny_model, pairs, SteeringOptions(copied_pieces=3))
     assert asked[0] == asked[1] != [pair.reading.hash for pair in pairs[:3]]
     assert len(asked[0]) == 3
 

@@ -12,7 +12,7 @@ from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.music.dials import DIALS
 from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
-from imagemusic.training.givens import Givens, _guesses
+from imagemusic.training.condition_sampler import Givens, _guesses
 from tests import tiny
 
 

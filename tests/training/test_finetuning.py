@@ -14,7 +14,7 @@ from imagemusic.data.building import build
 from imagemusic.data.pairing import NO_PICTURE
 from imagemusic.data.prepared_data import open_own_set
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.training.covers import PICTURES, embed_covers, own_pictures
+from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph
 from imagemusic.vision.image import load_pixels
@@ -58,7 +58,7 @@ def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained
 
 def test_a_cover_is_looked_at_once(dataset, trained, tiny_checkpoint, monkeypatch):
     own, base = open_own_set(dataset), open_checkpoint(tiny_checkpoint)
-    monkeypatch.setattr("imagemusic.training.covers.load_image", None)
+    monkeypatch.setattr("imagemusic.training.cover_embeddings.load_image", None)
     assert embed_covers(own, base) == dataset / PICTURES
 
 

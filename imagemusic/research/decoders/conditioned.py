@@ -1,6 +1,6 @@
 """What the right dials save: nats of held-out pieces told their own dials, none, or those of another piece.
 
-Dials are those of every stretch of 16 rows, as in training (`training/givens.py`): all that can be heard one by one,
+Dials are those of every stretch of 16 rows, as in training (`training/condition_sampler.py`): all that can be heard one by one,
 without picture and ensemble.
 """
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagemusic.data.dataset import STRETCH, PreparedPiece, stretches_of
+from imagemusic.evaluation.intervals import Statistic, bootstrap
 from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.music.dials import DIALS
 from imagemusic.research.decoders.bench import Bench
-from imagemusic.steering.intervals import Statistic, bootstrap
 from imagemusic.training.evaluation import banded_nats, note_bands
 
 BANDS = (16, 64, 256, 1 << 30)

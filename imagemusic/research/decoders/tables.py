@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from imagemusic.data.dataset import PreparedPiece
+from imagemusic.evaluation.intervals import bootstrap
 from imagemusic.research.decoders.bench import Bench, has_drums
 from imagemusic.research.decoders.running import RunOptions, bits
 from imagemusic.research.decoders.variants import VARIANTS
-from imagemusic.steering.intervals import bootstrap
 
 # What the others of a group are compared with.
 REFERENCE = {"decoders": "lstm", "conditions": "none", "settings": "lstm"}

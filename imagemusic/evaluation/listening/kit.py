@@ -1,0 +1,196 @@
+"""Pictures to a blind listening test: pieces to hear, two pictures each, one of which the piece was made from.
+
+    pictures ──► trials: the right picture, another one ──► pieces, composed and played
+                                                            ├─ KIT/          index.html, sounds, pictures: to listeners
+                                                            └─ KIT-key.json  which picture is right: to nobody
+
+What listeners get tells nothing: names are hashes with a secret that is in the key alone, order and sides are drawn
+from that secret, every file has the same date, and pictures lose their metadata.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagemusic import __version__
+from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.errors import ConfigError, DataError, OutputError
+from imagemusic.evaluation.listening.instructions import readme
+from imagemusic.evaluation.listening.test_page import page_html
+from imagemusic.vision.image import load_image, picture_hash
+
+KEY_FORMAT, VERSION = "imagemusic listening key", 1
+TRIALS = (1, 200)
+SOUNDS = ("mp3", "ogg")
+SIDES = ("left", "right")
+PICTURE_PIXELS = 640
+
+Say = Callable[[float, str], None]  # share done in 0..1, what is being done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitOptions:
+    """What a kit holds."""
+
+    trials: int = 24
+    seconds: float = 20.0
+    seed: int = 0  # decides the pieces, and which pictures stand side by side
+    format: str = "mp3"
+
+    def __post_init__(self) -> None:
+        if not TRIALS[0] <= self.trials <= TRIALS[1]:
+            raise ConfigError(f"trials must be in {TRIALS[0]}..{TRIALS[1]}, got {self.trials}")
+        if self.format not in SOUNDS:
+            raise ConfigError(f"unknown sound format {self.format!r}; choose from {', '.join(SOUNDS)}")
+        ComposeOptions(seconds=self.seconds, seed=self.seed)  # checks both
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One question: numbers of pictures, and which piece for the right one is played."""
+
+    right: int
+    other: int
+    variation: int
+
+
+def plan_trials(pictures: int, trials: int, rng: np.random.Generator) -> list[Trial]:
+    """Choose which pictures to ask about: pairs drawn afresh in rounds, in each of which a picture is seen once.
+
+    Which of a pair is right is left to chance, so that no answer follows from another.  Later rounds play other pieces.
+    """
+    planned: list[Trial] = []
+    variation = 0
+    while len(planned) < trials:
+        variation += 1
+        order = rng.permutation(pictures).tolist()
+        pairs = zip(order[::2], order[1::2], strict=False)  # of an odd number, one is left out
+        planned += [Trial(right, other, variation) for right, other in pairs]
+    return planned[:trials]
+
+
+def key_path(out: Path) -> Path:
+    """Where the key of a kit lies: beside its folder, not inside."""
+    out = out.resolve()
+    return out.with_name(f"{out.name}-key.json")
+
+
+def make_kit(
+    model: ImageMusic,
+    pictures: Sequence[Path],
+    out: Path,
+    options: KitOptions,
+    *,
+    say: Say = lambda done, message: None,
+    secret: bytes | None = None,
+) -> Path:
+    """Write a kit and its key; return the key's path.  Both appear whole or not at all.
+
+    Args:
+        pictures: those that are alike count once.
+        secret: what hides the answers; drawn unless given.
+
+    Raises:
+        DataError: fewer than two different pictures.
+        ImageError: one cannot be read.
+        OutputError: there is something at `out` already, or it cannot be written.
+    """
+    key = key_path(out)
+    for path in (out, key):
+        if path.exists():
+            raise OutputError(f"{path}: exists already; a kit and its key are never written over, choose another name")
+    different = list({picture_hash(path): path for path in pictures}.items())
+    if len(different) < 2:
+        raise DataError(f"a listening kit needs two different pictures or more, got {len(different)}")
+    secret = secret or secrets.token_bytes(16)
+    trials = plan_trials(len(different), options.trials, np.random.default_rng(options.seed))
+    hidden = np.random.default_rng(list(secret))
+    partial = out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        (partial / "pictures").mkdir(parents=True)
+        (partial / "sounds").mkdir()
+        rows: list[dict[str, Any]] = []
+        for number, trial in enumerate(trials):
+            say(number / len(trials), f"trial {number + 1} of {len(trials)}")
+            side = SIDES[hidden.integers(2)]
+            rows.append(_write_trial(model, different, trial, side, partial, options, _namer(secret, number)))
+        order = hidden.permutation(len(rows)).tolist()
+        kit = _name(secret, "kit")
+        _write_page(partial, kit, [rows[index] for index in order], options)
+        _same_date(partial)
+        table = {
+            "format": KEY_FORMAT, "version": VERSION, "kit": kit, "secret": secret.hex(), "options": asdict(options),
+            "imagemusic": __version__, "checkpoint_id": model.checkpoint.id, "engine": model.stepper.engine.name,
+            "trials": [rows[index] for index in order],
+        }  # fmt: skip
+        waiting = partial.with_suffix(".key")
+        waiting.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(waiting, key)
+        try:
+            os.replace(partial, out.resolve())
+        except OSError:
+            key.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return key
+
+
+def _write_trial(
+    model: ImageMusic,
+    pictures: Sequence[tuple[str, Path]],
+    trial: Trial,
+    side: str,
+    folder: Path,
+    options: KitOptions,
+    name: Callable[[str], str],
+) -> dict[str, Any]:
+    """Compose, play and write what one trial needs; return its row of the key."""
+    compose = ComposeOptions(seconds=options.seconds, seed=options.seed, variation=trial.variation)
+    piece = model.compose(pictures[trial.right][1], compose)
+    sound = f"sounds/{name('sound')}.{options.format}"
+    piece.render().save(folder / sound)
+    row: dict[str, Any] = {"trial": name("trial"), "correct": side, "sound": sound, "variation": trial.variation}
+    for place in SIDES:
+        found, path = pictures[trial.right if place == side else trial.other]
+        shown = f"pictures/{name(place)}.jpg"
+        image = load_image(path, at_least=PICTURE_PIXELS)
+        image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
+        image.info.clear()  # Pillow would write a comment on
+        image.save(folder / shown, "JPEG", quality=88)
+        row[place] = {"file": shown, "picture": path.name, "hash": found}
+    return row
+
+
+def _write_page(folder: Path, kit: str, rows: Sequence[dict[str, Any]], options: KitOptions) -> None:
+    trials = [
+        {"trial": row["trial"], "sound": row["sound"], **{side: row[side]["file"] for side in SIDES}} for row in rows
+    ]
+    (folder / "index.html").write_text(page_html(kit, trials), encoding="utf-8")
+    (folder / "README.md").write_text(readme(len(rows), options.seconds), encoding="utf-8")
+
+
+def _name(secret: bytes, *what: object) -> str:
+    return hashlib.sha256(secret + repr(what).encode()).hexdigest()[:16]
+
+
+def _namer(secret: bytes, number: int) -> Callable[[str], str]:
+    return lambda what: _name(secret, number, what)
+
+
+def _same_date(folder: Path) -> None:
+    """Give all files one date: the order in which they were made tells which picture is right."""
+    date = (folder / "index.html").stat().st_mtime
+    for path in folder.rglob("*"):
+        os.utime(path, (date, date))

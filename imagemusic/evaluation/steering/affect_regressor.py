@@ -1,0 +1,185 @@
+"""A judge of how music feels that has no part in making it: ridges on people's labels of EMOPIA and VGMIDI.
+
+    folder with label.csv (EMOPIA: four quadrants) ───────────────┐
+    folder with vgmidi_labelled.csv (VGMIDI: valence, arousal) ───┴─> figures in seconds and pitches ──> two ridges
+
+Both corpora only measure: nothing that ships is trained or tuned on them, and the figures are not those of the dials'
+own formula, except where any judge must hear the same thing: how many notes a second, how high, how loud.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.errors import DataError, ScoreError
+from imagemusic.evaluation.intervals import mean_of
+from imagemusic.music.metrics import pitched_notes
+from imagemusic.music.midi import read_midi
+from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
+
+FELT = ("valence", "arousal")
+PULL = 0.05  # of the weights to zero, times the number of clips: chosen beforehand, tuned on nothing
+LARGEST = 3.0  # deviations; what lies further out is no stranger than that
+FOLDS = 5
+FELT_FIGURES = 12 + 9  # pitch classes above the tonic, and nine more
+
+
+def describe(score: Score) -> list[float]:
+    """Describe a score in seconds and pitches (21,); NaN throughout where it has fewer than four pitched notes."""
+    notes = pitched_notes(score)
+    if len(notes) < 4:
+        return [float("nan")] * FELT_FIGURES
+    notes = notes[np.argsort(notes[:, ONSET], kind="stable")]
+    start = score.seconds_at(notes[:, ONSET])
+    length = score.seconds_at(notes[:, ONSET] + notes[:, DURATION]) - start
+    span = max(float((start + length).max() - start[0]), 1.0)
+    waits = np.diff(start)
+    waits = np.log2(waits[waits > 0.03]) if (waits > 0.03).any() else np.zeros(1)
+    pitch = notes[:, PITCH].astype(np.float64)
+    together = _together(start, pitch)
+    profile = np.bincount(notes[:, PITCH] % 12, weights=length, minlength=12)
+    # The tonic is taken to be the pitch class from which the scale steps of major and minor hold the most.
+    shared = np.array([np.roll(profile, -tonic)[[0, 0, 2, 5, 7, 7]].sum() for tonic in range(12)])
+    above = np.roll(profile, -int(shared.argmax())) / max(profile.sum(), 1e-9)
+    return [
+        *above.tolist(), float(np.log2(len(notes) / span)), float(waits.mean()), float(waits.std()),
+        float(np.log2(np.maximum(length, 0.03)).mean()), float(pitch.mean()), float(pitch.std()),
+        float(notes[:, VELOCITY].mean()), float(notes[:, VELOCITY].std()), together,
+    ]  # fmt: skip
+
+
+def _together(start: NDArray[np.float64], pitch: NDArray[np.float64]) -> float:
+    """Share of harsh intervals (1, 2, 6, 10, 11 semitones) among those between neighbours of a chord."""
+    close = np.diff(start) < 0.03
+    steps = np.abs(np.diff(pitch))[close].astype(int) % 12
+    return float(np.isin(steps, (1, 2, 6, 10, 11)).mean()) if len(steps) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A labelled clip."""
+
+    corpus: str
+    song: str  # clips of one song are never on both sides of a fold
+    figures: tuple[float, ...]
+    labels: tuple[float, float]  # valence, arousal: -1 or 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """Two ridges: figures (F,) to valence and arousal."""
+
+    mean: NDArray[np.float64]  # (F,)
+    deviation: NDArray[np.float64]  # (F,)
+    weights: NDArray[np.float64]  # (1 + F, 2)
+
+    @classmethod
+    def fit(cls, clips: Sequence[Clip]) -> "Judge":
+        """Fit to labelled clips, the corpora counting alike."""
+        figures = np.array([clip.figures for clip in clips])
+        mean, deviation = figures.mean(axis=0), figures.std(axis=0) + 1e-9
+        counts = {clip.corpus: sum(other.corpus == clip.corpus for other in clips) for clip in clips}
+        weight = np.array([len(clips) / len(counts) / counts[clip.corpus] for clip in clips])
+        rows = _rows(figures, mean, deviation)
+        pull = PULL * len(clips) * np.diag([0.0, *np.ones(figures.shape[1])])
+        labels = np.array([clip.labels for clip in clips])
+        weights = np.linalg.solve(rows.T @ (weight[:, None] * rows) + pull, rows.T @ (weight[:, None] * labels))
+        return cls(mean, deviation, weights)
+
+    def rate(self, figures: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Rate pieces (N, F): valence and arousal (N, 2); NaN where a piece could not be described."""
+        return _rows(figures, self.mean, self.deviation) @ self.weights
+
+
+def _rows(figures: NDArray[np.floating], mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray:
+    scores = np.clip((figures - mean) / deviation, -LARGEST, LARGEST)
+    return np.column_stack([np.ones(len(scores)), scores])
+
+
+def read_clips(folders: Sequence[Path]) -> list[Clip]:
+    """Read labelled clips from folders of EMOPIA or VGMIDI, told by their tables.
+
+    Raises:
+        DataError: a folder holds neither table, or a table names no file that can be read.
+    """
+    clips = []
+    for folder in folders:
+        if (folder / "label.csv").is_file():
+            found = list(_read(_emopia(folder), folder, pedal=True))
+        elif (folder / "vgmidi_labelled.csv").is_file():
+            found = list(_read(_vgmidi(folder), folder, pedal=False))
+        else:
+            raise DataError(f"{folder}: neither label.csv (EMOPIA) nor vgmidi_labelled.csv (VGMIDI) is here")
+        if not found:
+            raise DataError(f"{folder}: no clip of its table can be read")
+        clips += found
+    return clips
+
+
+Row = tuple[str, Path, str, tuple[float, float]]  # corpus, file, song, labels
+
+
+def _emopia(folder: Path) -> Iterator[Row]:
+    for row in _table(folder / "label.csv", ("ID", "4Q")):
+        quadrant = int(row["4Q"])
+        labels = (1.0 if quadrant in (1, 4) else -1.0, 1.0 if quadrant in (1, 2) else -1.0)
+        yield "emopia", folder / "midis" / f"{row['ID']}.mid", row["ID"][3:].rpartition("_")[0], labels
+
+
+def _vgmidi(folder: Path) -> Iterator[Row]:
+    for row in _table(folder / "vgmidi_labelled.csv", ("midi", "game", "valence", "arousal")):
+        yield "vgmidi", folder / row["midi"], row["game"], (float(row["valence"]), float(row["arousal"]))
+
+
+def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise DataError(f"{path}: no column {missing[0]!r}")
+        return list(reader)
+
+
+def _read(rows: Iterator[Row], folder: Path, *, pedal: bool) -> Iterator[Clip]:
+    try:
+        for corpus, path, song, labels in rows:
+            try:
+                figures = describe(read_midi(path, fold_pedal=pedal))
+            except ScoreError:
+                continue  # a few of the tables' files are missing from copies
+            if np.isfinite(figures).all():
+                yield Clip(corpus, song, tuple(figures), labels)
+    except ValueError as error:
+        raise DataError(f"{folder}: a label is not a number ({error})") from error
+
+
+def check_judge(clips: Sequence[Clip], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Tell how often the judge is right about clips of songs that it was not fitted on, by corpus and label.
+
+    Beside it stands the share of the commonest label, which whoever always says that one is right about.
+    """
+    songs = sorted({clip.song for clip in clips})
+    order = np.random.default_rng(seed).permutation(len(songs))
+    fold_of = {songs[index]: place % FOLDS for place, index in enumerate(order)}
+    folds = np.array([fold_of[clip.song] for clip in clips])
+    labels = np.array([clip.labels for clip in clips])
+    figures = np.array([clip.figures for clip in clips])
+    rated = np.zeros_like(labels)
+    for fold in np.unique(folds):
+        others = [clip for clip, there in zip(clips, folds, strict=True) if there != fold]
+        rated[folds == fold] = Judge.fit(others).rate(figures[folds == fold])
+    result: dict[str, dict[str, Any]] = {}
+    for corpus in sorted({clip.corpus for clip in clips}):
+        here = [number for number, clip in enumerate(clips) if clip.corpus == corpus]
+        result[corpus] = {"clips": len(here)}
+        for column, name in enumerate(FELT):
+            truth = labels[here, column]
+            right = (np.sign(rated[here, column]) == truth).astype(np.float64)
+            commonest = np.unique(truth, return_counts=True)[1].max() / len(here)
+            result[corpus][f"{name}_right"] = mean_of(right, [clips[number].song for number in here]).to_json()
+            result[corpus][f"{name}_commonest"] = round(float(commonest), 4)
+    return result

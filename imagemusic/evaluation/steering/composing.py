@@ -1,0 +1,159 @@
+"""Many pieces composed and measured, each once: what was measured is kept in a file, so a killed run goes on.
+
+Job ──> known in pieces.jsonl? ──yes──> Measured
+               └─no─> compose, here or in worker processes ──> Measured, appended to the file
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.targets import composing_condition, feedback_for, settle
+from imagemusic.errors import CodecError
+from imagemusic.evaluation.steering.measures import Measured, measured
+from imagemusic.events import codec
+from imagemusic.events.grammar import Plan, Writer
+from imagemusic.generation.generate import Job as Writing
+from imagemusic.generation.generate import write_pieces
+from imagemusic.music.score import Score, Tempo
+
+COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
+CHUNK = 48  # pieces that a worker takes at a time, written side by side
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece to compose."""
+
+    reading: PictureReading
+    options: ComposeOptions
+    masked: bool = True  # as shipped; False: nothing says who may play, nothing holds repetition or silence back
+
+    def key(self, checkpoint_id: str) -> str:
+        """Name what the piece depends on."""
+        seen = self.reading
+        told = json.dumps([COMPOSING, checkpoint_id, seen.hash, asdict(self.options), self.masked], sort_keys=True)
+        numbers = seen.embedding.tobytes() + seen.dial_mean.tobytes() + seen.dial_sd.tobytes()
+        return hashlib.sha256(told.encode() + numbers).hexdigest()[:20]
+
+
+class Composer:
+    """Composes and measures, and remembers."""
+
+    def __init__(self, model: ImageMusic, memory: Path, *, workers: int = 1, report: Report | None = None) -> None:
+        self.model, self.memory, self.workers = model, memory, workers
+        self.report = report or (lambda message: None)
+        self._known = dict(_remembered(memory))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def measure(self, jobs: Sequence[Job], what: str) -> list[Measured]:
+        """Compose and measure each job; those that were composed before are only looked up."""
+        keys = [job.key(self.model.checkpoint.id) for job in jobs]
+        fresh = {key: job for key, job in zip(keys, jobs, strict=True) if key not in self._known}
+        done = 0
+        with self.memory.open("a", encoding="utf-8") as file:
+            for key, found in self._composed(fresh):
+                self._known[key] = found
+                file.write(json.dumps({"key": key} | found.to_json()) + "\n")
+                file.flush()
+                done += 1
+                if done % CHUNK == 0 or done == len(fresh):
+                    self.report(f"{what}: {done} of {len(fresh)} pieces")
+        return [self._known[key] for key in keys]
+
+    def _composed(self, fresh: dict[str, Job]) -> Iterator[tuple[str, Measured]]:
+        items = list(fresh.items())
+        chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+        groups = [[job for _, job in chunk] for chunk in chunks]
+        if self.workers > 1 and len(chunks) > 1 and self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=get_context("spawn"), initializer=_open,
+                initargs=(self.model.checkpoint.folder,),
+            )  # fmt: skip
+        found = self._pool.map(_measure_there, groups) if self._pool else (_measure(self.model, g) for g in groups)
+        for chunk, pieces in zip(chunks, found, strict=True):
+            yield from zip([key for key, _ in chunk], pieces, strict=True)
+
+    def __enter__(self) -> "Composer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def _remembered(memory: Path) -> Iterator[tuple[str, Measured]]:
+    """Read the pieces measured before; a line cut short by a kill is passed over."""
+    if not memory.exists():
+        return
+    for line in memory.read_text(encoding="utf-8").splitlines():
+        try:
+            table = json.loads(line)
+            yield table["key"], Measured.from_json(table)
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+_worker: list[ImageMusic] = []
+
+
+def _open(folder: Path) -> None:
+    _worker.append(ImageMusic.from_pretrained(folder))
+
+
+def _measure_there(jobs: list[Job]) -> list[Measured]:
+    return _measure(_worker[0], jobs)
+
+
+def _measure(model: ImageMusic, jobs: Sequence[Job]) -> list[Measured]:
+    return [measured(score, model.checkpoint.scale) for score in compose_jobs(model, jobs)]
+
+
+def compose_jobs(model: ImageMusic, jobs: Sequence[Job]) -> Iterator[Score]:
+    """Compose the jobs, those of each kind side by side, and give them in order."""
+    pieces = model.compose_readings([(job.reading, job.options) for job in jobs if job.masked])
+    masked = iter([piece.score for piece in pieces])
+    unmasked = iter(compose_unmasked(model, [job for job in jobs if not job.masked]))
+    for job in jobs:
+        yield next(masked if job.masked else unmasked)
+
+
+def compose_unmasked(model: ImageMusic, jobs: Sequence[Job]) -> list[Score]:
+    """Compose with the codec's own rules alone: any instruments, any silence, any repetition."""
+    writing = [_unmasked(model, job.reading, replace(job.options, repetition_guard=False)) for job in jobs]
+    write_pieces(model.stepper, [piece for piece, _ in writing])
+    scores = []
+    for _, writer in writing:
+        if not writer.finished:
+            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
+        score = codec.decode(np.array(writer.events, np.int16))
+        scores.append(replace(score, tempos=(Tempo(0, writer.plan.tempo_bpm),)))
+    return scores
+
+
+def _unmasked(model: ImageMusic, reading: PictureReading, options: ComposeOptions) -> tuple[Writing, Writer]:
+    dials = settle(model.checkpoint, model.prior, reading, options)
+    condition = composing_condition(model.checkpoint, reading, dials)
+    rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
+    bpm = model.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
+
+    def plan(meter: int | None) -> Plan:
+        planned = plan_piece(options, bpm, None, meter)
+        return replace(planned, longest_silence=planned.end)
+
+    writer = Writer(plan(None), replan=plan)
+    rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
+    feedback = feedback_for(model.checkpoint, condition, dials, options)
+    return Writing(np.stack(rows), writer, options, rng, feedback), writer

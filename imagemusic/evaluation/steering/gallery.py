@@ -1,0 +1,73 @@
+"""A few pieces to see and to hear, small enough to stand in the page itself."""
+
+import base64
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
+from imagemusic.audio.waveform import Waveform
+from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.vision.image import load_image
+
+PICTURE_PIXELS = 220
+ROLL_PIXELS = (640, 300)
+SAMPLE_RATE_HZ = 22_050  # small, and enough to judge notes by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A piece of the gallery; picture, roll and sound as data: addresses."""
+
+    name: str
+    picture: str
+    roll: str
+    sound: str  # "" where no synthesizer is installed
+    dials: dict[str, str]
+
+
+def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOptions) -> list[Shown]:
+    """Compose for the first few pictures, draw and play."""
+    shown = []
+    for path in pictures[: options.gallery]:
+        piece = model.compose(path, ComposeOptions(seconds=options.seconds))
+        picture = load_image(path, at_least=PICTURE_PIXELS)
+        picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
+        drawn, rolled = BytesIO(), BytesIO()
+        picture.save(drawn, "JPEG", quality=80)
+        roll = piece.piano_roll(width=ROLL_PIXELS[0], height=ROLL_PIXELS[1])
+        roll.quantize(32).save(rolled, "PNG", optimize=True)
+        dials = {
+            name: dial.value if isinstance(dial.value, str) else f"{dial.value:+.1f}"
+            for name, dial in piece.dials.items()
+        }
+        sound = _sound(piece) if piece.score.note_count and has_sound() else ""
+        shown.append(
+            Shown(
+                name=path.stem, picture=_address("image/jpeg", drawn.getvalue()),
+                roll=_address("image/png", rolled.getvalue()), sound=sound, dials=dials,
+            )
+        )  # fmt: skip
+    return shown
+
+
+def has_sound() -> bool:
+    """Tell whether a synthesizer is installed."""
+    return SYNTHESIZERS[engine_name()].is_installed()
+
+
+def _sound(piece: Composition) -> str:
+    wave = piece.render(sample_rate=SAMPLE_RATE_HZ)
+    mono = Waveform(wave.samples.mean(axis=0, keepdims=True), wave.sample_rate)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mp3"
+        mono.save(path)
+        return _address("audio/mpeg", path.read_bytes())
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

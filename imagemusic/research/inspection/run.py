@@ -1,0 +1,219 @@
+"""Everything that is asked of a decoder's layers, in order, as plain figures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imagemusic.checkpoint import Checkpoint
+from imagemusic.errors import ConfigError
+from imagemusic.evaluation.intervals import mean_of, plain
+from imagemusic.events import codec
+from imagemusic.model.decoder import NoteDecoder
+from imagemusic.research.inspection.excerpts import TARGETS, Excerpt, columns, label
+from imagemusic.research.inspection.memory import by_note, divergences, gradients
+from imagemusic.research.inspection.probes import Probe, Steps, probe_classes, probe_numbers, split
+from imagemusic.research.inspection.tracing import GATES, Trace, trace
+from imagemusic.research.inspection.units import Unit, excited_most, most_telling, passage
+from imagemusic.training.evaluation import to_tensors
+from imagemusic.training.restore import decoder_of
+
+Figures = dict[str, Any]
+Say = Callable[[float, str], None]
+Tables = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]  # read, events, weights: (P, T) each
+
+HALF_LIVES = {"a tenth of the units": 0.1, "half": 0.5, "nine tenths": 0.9, "all but one in a hundred": 0.99}
+NOTE_BANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+STARTS = {
+    "another start": "first state of another piece's condition, the same reminder at every step",
+    "no start": "first state of the null condition, the same reminder at every step",
+    "another condition": "another piece's condition at the start and at every step",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectOptions:
+    """How much music is read."""
+
+    pieces: int = 100
+    events: int = 256  # of each piece, at most
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pieces < 10 or not 32 <= self.events <= 4096:
+            raise ConfigError(f"pieces must be 10 or more and events in 32..4096, got {self.pieces} and {self.events}")
+        if self.seed < 0:
+            raise ConfigError(f"seed must be 0 or more, got {self.seed}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Telling:
+    """A unit with the passages that excite it."""
+
+    target: str
+    unit: Unit
+    passages: tuple[Any, ...]  # scores
+
+
+def inspect(
+    checkpoint: Checkpoint, excerpts: Sequence[Excerpt], options: InspectOptions, say: Say = lambda done, message: None
+) -> tuple[Figures, list[Telling]]:
+    """Look into every layer of a checkpoint's decoder while it reads excerpts.
+
+    Raises:
+        DataError: the excerpts are too much alike to try on some what others taught.
+    """
+    decoder = decoder_of(checkpoint)
+    before, target, weights = columns(excerpts)
+    counts = weights["gap"] > 0
+    counts[:, 0] = False  # nothing has been read yet
+    length = counts.shape[1]
+    groups = [excerpt.group for excerpt in excerpts]
+    steps = split(groups, counts, options.seed)
+    labels = {name: np.stack([label(excerpt, length)[name] for excerpt in excerpts]) for name in TARGETS}
+    dials = np.stack([excerpt.dials(checkpoint.scale) for excerpt in excerpts])
+
+    say(0.05, "reading")
+    # Nothing is given, so that whatever a layer knows it has heard.
+    silent = torch.zeros(len(excerpts), decoder.config.condition_size)
+    read = to_tensors(before)
+    traced = trace(decoder, read, silent, counts)
+    figures: Figures = {
+        "checkpoint": checkpoint.id, "pieces": len(excerpts), "events": int(counts.sum()),
+        "layers": decoder.config.layers, "hidden_size": decoder.config.hidden_size,
+    }  # fmt: skip
+    say(0.4, "probing")
+    figures["probes"] = _probe(traced, labels, dials, checkpoint.layout.dials, steps, groups)
+    say(0.7, "looking for units")
+    telling = _find_units(traced, labels, steps, excerpts)
+    figures["units"] = {one.target: _unit_figures(one.unit) for one in telling}
+    figures["gates"] = _gates(traced)
+    say(0.8, "measuring memory")
+    conditions = _conditions(checkpoint, excerpts, dials)
+    tables = (read, to_tensors(target), to_tensors(weights))
+    figures["first_state"] = _first_state(decoder, tables, conditions, target["part"], counts, groups)
+    figures["gradients"] = _gradients(decoder, tables, conditions, counts, groups)
+    return figures, telling
+
+
+def _probe(
+    traced: Trace,
+    labels: dict[str, NDArray[np.int64]],
+    dials: NDArray[np.float64],
+    names: Sequence[str],
+    steps: Steps,
+    groups: Sequence[str],
+) -> Figures:
+    """Probe the raw input and every layer for everything."""
+    found: Figures = {"classes": {}, "dials": {}}
+    layers = {"input": traced.inputs} | {f"layer {n + 1}": states for n, states in enumerate(traced.hidden)}
+    for place, features in layers.items():
+        for name, values in labels.items():
+            probe = probe_classes(features, values, steps, groups)
+            found["classes"].setdefault(name, {})[place] = _plain(probe)
+        for column, name in enumerate(names):
+            probe = probe_numbers(features, dials[:, column], steps, groups)
+            found["dials"].setdefault(name, {})[place] = _plain(probe)
+    return found
+
+
+def _plain(probe: Probe | None) -> Figures | None:
+    return None if probe is None else probe.score.to_json() | {"chance": plain(probe.chance)}
+
+
+def _find_units(
+    traced: Trace, labels: dict[str, NDArray[np.int64]], steps: Steps, excerpts: Sequence[Excerpt]
+) -> list[Telling]:
+    telling = []
+    for name, values in labels.items():
+        unit = most_telling(traced.hidden, values, steps, len(TARGETS[name]))
+        if unit is not None:
+            activation = traced.hidden[unit.layer, :, :, unit.number]
+            found = excited_most(unit.direction * activation, steps.train | steps.test)
+            telling.append(Telling(name, unit, tuple(passage(excerpts[piece], step) for piece, step in found)))
+    return telling
+
+
+def _unit_figures(unit: Unit) -> Figures:
+    means = [plain(value) for value in unit.by_class.tolist()]
+    return {"layer": unit.layer + 1, "unit": unit.number, "told": plain(unit.told), "by_class": means}
+
+
+def _gates(traced: Trace) -> Figures:
+    """Sum up the gates of each layer; a unit forgets half in log 2 / -log f events, f being its mean forget gate."""
+    found: Figures = {}
+    for layer, gates in enumerate(traced.gates):
+        half_lives = np.log(2) / -np.log(np.clip(gates[GATES.index("forget")].astype(np.float64), 1e-6, 1 - 1e-6))
+        found[f"layer {layer + 1}"] = {
+            name: {
+                "mean": plain(gates[number].mean()), "shut": plain(traced.shut[layer, number]),
+                "open": plain(traced.open[layer, number]),
+                "histogram": (np.histogram(gates[number], bins=40, range=(0, 1))[0] / gates.shape[1]).tolist(),
+            }
+            for number, name in enumerate(GATES)
+        } | {"half_life_events": {
+            words: plain(np.quantile(half_lives, share)) for words, share in HALF_LIVES.items()
+        }}  # fmt: skip
+    return found
+
+
+def _conditions(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], dials: NDArray[np.float64]) -> Tensor:
+    """Lay out what each piece would be asked for with: its own dials and ensemble, without a picture."""
+    layout = checkpoint.layout
+    rows = [
+        layout.vector(
+            None,
+            {name: None if np.isnan(value) else float(value) for name, value in zip(layout.dials, row, strict=True)},
+            excerpt.ensemble if excerpt.ensemble in layout.ensembles else None,
+        )
+        for excerpt, row in zip(excerpts, dials, strict=True)
+    ]
+    return torch.from_numpy(np.stack(rows))
+
+
+def _first_state(
+    decoder: NoteDecoder, tables: Tables, conditions: Tensor, part: NDArray[np.int64],
+    counts: NDArray[np.bool_], groups: Sequence[str],
+) -> Figures:  # fmt: skip
+    """Measure how long another start is heard, by number of note."""
+    others = conditions.roll(1, 0)
+    none = torch.zeros_like(conditions)
+    told = {
+        "another start": (others, conditions),
+        "no start": (none, conditions),
+        "another condition": (others, others),
+    }
+    found: Figures = {"what": STARTS, "notes": [], "bits": {}}
+    for name, differs in divergences(decoder, *tables, conditions, told).items():
+        gathered = by_note(differs, counts & (part < codec.SLOTS), NOTE_BANDS[-1])
+        rows = []
+        for low, high in zip(NOTE_BANDS, NOTE_BANDS[1:], strict=False):
+            band = gathered[:, low - 1 : high - 1]
+            pieces = np.flatnonzero(~np.isnan(band).all(1))
+            if len(pieces):
+                estimate = mean_of(np.nanmean(band[pieces], axis=1), [groups[piece] for piece in pieces.tolist()])
+                rows.append({"from": low, "to": high - 1} | estimate.to_json())
+        found["bits"][name] = rows
+    return found
+
+
+def _gradients(
+    decoder: NoteDecoder, tables: Tables, conditions: Tensor, counts: NDArray[np.bool_],
+    groups: Sequence[str],
+) -> Figures:  # fmt: skip
+    """Measure how much what was read before weighs in a prediction, by how long ago it was."""
+    length = counts.shape[1]
+    long = np.flatnonzero(counts[:, length - 1])  # pieces that fill the whole excerpt
+    if not len(long):
+        return {"pieces": 0, "share": []}
+    before, target, weights = ({name: column[long] for name, column in table.items()} for table in tables)
+    norms = gradients(decoder, before, target, weights, conditions[long], length - 1)
+    shares = norms / norms[:, :1]
+    distances = sorted({int(round(2**power)) for power in np.arange(0, np.log2(length - 1), 0.5)})
+    names = [groups[piece] for piece in long.tolist()]
+    rows = [{"distance": distance} | mean_of(shares[:, distance], names).to_json() for distance in distances]
+    return {"pieces": len(long), "share": rows}
