@@ -23,6 +23,7 @@ from imagemusic.errors import (
     ScoreError,
     SynthesisError,
 )
+from imagemusic.version import __version__
 
 # Before numpy: the heads are small products, for which threads wait longer than they work, and the way in which they
 # share a sum would change its last bits from machine to machine.
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from imagemusic.compose.composition import ComposeOptions, Composition, load_record
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.music.score import Note, Score, Track
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CheckpointError",
@@ -52,15 +51,16 @@ __all__ = [
     "ScoreError",
     "SynthesisError",
     "Track",
+    "__version__",
     "load_record",
 ]
 
 # Found when first asked for: numpy and onnxruntime would slow down `imagemusic --help`.
 _WHERE = {
-    "ComposeOptions": "composition",
-    "Composition": "composition",
-    "load_record": "composition",
-    "ImageMusic": "pipeline",
+    "ComposeOptions": "compose.composition",
+    "Composition": "compose.composition",
+    "load_record": "compose.composition",
+    "ImageMusic": "compose.pipeline",
     "Note": "music.score",
     "Score": "music.score",
     "Track": "music.score",

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.data.corpus import list_pieces, read_piece
-from imagemusic.data.dataset import prepare_piece
-from imagemusic.data.piece import Piece
+from imagemusic.data.corpora.catalogue import list_pieces, read_piece
+from imagemusic.data.corpora.piece import Piece
+from imagemusic.data.prepared import prepare_piece
 from imagemusic.errors import DataError, ImageMusicError, ScoreError
 from imagemusic.evaluation.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
 from imagemusic.music.dials import DialScale

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ImageMusicError, OutputError
 from imagemusic.reports.results import write_result
 from imagemusic.research.decoders.bench import Bench

@@ -21,7 +21,7 @@ from PIL import Image
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.corpus import CORPORA, Piece, list_pieces, read_piece
-from imagemusic.data.grid import bar_ticks
+from imagemusic.data.corpora.catalogue import CORPORA, Piece, list_pieces, read_piece
+from imagemusic.data.corpora.grid import bar_ticks
 from imagemusic.errors import ImageMusicError
 from imagemusic.music.score import ONSET, PITCH, Score
 

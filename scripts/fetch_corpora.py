@@ -1,4 +1,4 @@
-"""Fetch the open corpora from their public origins, as data/corpora.toml names them.
+"""Fetch the open corpora from their public origins, as imagemusic/resources/corpora.toml names them.
 
     python scripts/fetch_corpora.py --out DIR                  all of them; run again to go on after a break
     python scripts/fetch_corpora.py --out DIR --only pop909 freedoom
@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from tqdm import tqdm
 
+from imagemusic.data.corpora.registry import ORIGINS, Origin, check, convert_engraved, digest, read_origins, unpack
 from imagemusic.data.download import Patience, download
-from imagemusic.data.origins import ORIGINS, Origin, check, convert_engraved, digest, read_origins, unpack
 from imagemusic.errors import ConfigError, DataError, ImageMusicError
 
 ARCHIVES, RAW, BLOBS = "https://codeload.github.com", "https://raw.githubusercontent.com", "https://api.github.com"

@@ -1,4 +1,4 @@
-"""Fit the weights of imagemusic/data/bars.py, and measure how often they find the pickup.
+"""Fit the weights of imagemusic/data/corpora/bars.py, and measure how often they find the pickup.
 
     python scripts/fit_pickups.py --corpora DIR
 
@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.bars import CUES, FEWEST_NOTES, STEP, WEIGHTS, has_places, pickup_cues
-from imagemusic.data.corpus import list_pieces
-from imagemusic.data.grid import bar_ticks, on_grid
-from imagemusic.data.heldout import split_of
+from imagemusic.data.corpora.bars import CUES, FEWEST_NOTES, STEP, WEIGHTS, has_places, pickup_cues
+from imagemusic.data.corpora.catalogue import list_pieces
+from imagemusic.data.corpora.grid import bar_ticks, on_grid
+from imagemusic.data.corpora.held_out import split_of
 from imagemusic.errors import ImageMusicError
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import ONSET

@@ -1,4 +1,4 @@
-"""Choose the held-out pieces, once, and write data/heldout.json.
+"""Choose the held-out pieces, once, and write imagemusic/resources/heldout.json.
 
     python scripts/freeze_heldout.py --corpora DIR
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagemusic.data.corpus import CORPORA, TRAINABLE, read_corpus
-from imagemusic.data.fingerprint import Match, fingerprint, join, near_duplicates
-from imagemusic.data.heldout import HELDOUT, SPLITS, read_heldout
+from imagemusic.data.build.fingerprint import Match, fingerprint, join, near_duplicates
+from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, read_corpus
+from imagemusic.data.corpora.held_out import HELDOUT, SPLITS, read_heldout
 from imagemusic.errors import DataError, ImageMusicError
 
 SHARES = {"test": 0.08, "validation": 0.04}  # of notes; the rest trains

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.corpus import TRAINABLE, list_pieces, read_piece
-from imagemusic.data.heldout import split_of
-from imagemusic.data.piece import Piece
+from imagemusic.data.corpora.catalogue import TRAINABLE, list_pieces, read_piece
+from imagemusic.data.corpora.held_out import split_of
+from imagemusic.data.corpora.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import signed_ranks
 from imagemusic.music.dials import DIALS, DialScale, as_row, measure

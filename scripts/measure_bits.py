@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec
 from imagemusic.events.vocabulary import FIELDS

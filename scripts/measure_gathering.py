@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.commands.cli import main as imagemusic
-from imagemusic.data.journal import JOURNAL, read_rows
+from imagemusic.data.gather.journal import JOURNAL, read_rows
 from imagemusic.reports.results import write_result
 from tests.songs import midi_of, song_of
 

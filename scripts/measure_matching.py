@@ -26,9 +26,9 @@ import near_misses
 from near_misses import Catalogue, Miss, Track, half_of, read_catalogue
 from tqdm import tqdm
 
-from imagemusic.data.matching import REVIEW_THRESHOLD, THRESHOLD, rank, score
-from imagemusic.data.names import parse_name
-from imagemusic.data.releases import Release
+from imagemusic.data.gather.file_names import parse_name
+from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, rank, score
+from imagemusic.data.gather.releases import Release
 from imagemusic.reports.results import write_result
 
 TRIES = 4000  # before another misnaming is taken

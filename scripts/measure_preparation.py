@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagemusic.data.manifest import Manifest
-from imagemusic.data.statistics import measure_set
+from imagemusic.data.build.manifest import Manifest
+from imagemusic.data.build.statistics import measure_set
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Meter, Score, Tempo, Track
 from imagemusic.reports.results import write_result
@@ -49,7 +49,7 @@ SAMPLED_EVERY_SECONDS = 0.5
 BUILD = """
 import sys, time
 from pathlib import Path
-from imagemusic.data.building import build
+from imagemusic.data.build.build import build
 
 def told(results, total):
     started, first = time.monotonic(), 0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from imagemusic.data.corpus import TRAINABLE
-from imagemusic.data.dataset import prepare
+from imagemusic.data.corpora.catalogue import TRAINABLE
+from imagemusic.data.prepared import prepare
 from imagemusic.errors import ImageMusicError
 from imagemusic.reports.results import write_result
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from imagemusic.compose.composition import ComposeOptions, Composition, PictureReading
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.evaluation.intervals import mean_of
 from imagemusic.evaluation.steering.copying import copying

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.data.corpus import list_pieces, read_piece
-from imagemusic.data.heldout import split_of
-from imagemusic.data.piece import Piece
+from imagemusic.data.corpora.catalogue import list_pieces, read_piece
+from imagemusic.data.corpora.held_out import split_of
+from imagemusic.data.corpora.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import signed_ranks
 from imagemusic.evaluation.steering.pairs import Pair, PairList

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from imagemusic.compose.composition import ComposeOptions, PictureReading
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares

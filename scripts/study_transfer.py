@@ -22,7 +22,7 @@ from torch import Tensor
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.compose.composition import PictureReading
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.evaluation.steering.conditional import Music, cut
 from imagemusic.evaluation.steering.pairs import PairList, prepare_pairs, read_pairs

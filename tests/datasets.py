@@ -2,7 +2,7 @@
 
 import csv
 
-from imagemusic.data.journal import read_rows
+from imagemusic.data.gather.journal import read_rows
 from tests.songs import song_of
 
 SONGS = [song_of(number) for number in range(6)]

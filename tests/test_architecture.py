@@ -9,30 +9,24 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "imagemusic"
 
-BASE = {"errors", "config"}
-MAY_IMPORT = {
-    "errors": set(),
-    "config": {"errors"},
-    "music": BASE,
-    "model": BASE,
-    "vision": BASE,
-    "audio": BASE | {"music"},
-    "data": BASE | {"music", "vision"},
-    "checkpoint": BASE | {"music", "model", "vision"},
-    "controls": BASE | {"music", "model"},
-    "composition": BASE | {"music", "model", "audio", "controls"},
-    "training": BASE | {"music", "model", "vision", "data", "checkpoint"},
-    "feedback": BASE | {"music"},
-    "brief": BASE | {"model", "checkpoint", "composition", "feedback"},
-    "planning": BASE | {"music", "composition"},
-    "pipeline": BASE | {"music", "model", "vision", "audio", "checkpoint", "composition", "brief", "planning"},
-    "steering": BASE
-    | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "composition", "brief", "planning"}
-    | {"pipeline"},
-    "research": BASE | {"music", "model", "vision", "audio", "data", "checkpoint", "training", "steering"},
-    "terminal": BASE,
-}
-FRONT_ENDS = {"__init__", "__main__", "cli", "commands", "batch", "looking", "listening", "web"}
+# From the bottom up: a layer imports only layers above its own line here.
+LAYERS = (
+    ("version",),
+    ("errors",),
+    ("config", "executors", "resources"),
+    ("vision", "music"),
+    ("events", "audio", "graphs"),
+    ("model", "generation"),
+    ("checkpoint",),
+    ("compose",),
+    ("data", "reports"),
+    ("training",),
+    ("evaluation", "batch"),
+    ("research",),
+    ("web",),
+    ("commands",),
+    ("__init__", "__main__"),
+)
 
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
@@ -45,11 +39,11 @@ DOORS = {
     "gradio": {"web"},
     "lightning": {"training"},
     "matplotlib": {"training"},
-    "spotipy": {"data/sources/spotify.py"},
-    "mutagen": {"data/sources/folder.py"},
-    "requests": {"data/web.py"},
-    "tenacity": {"data/web.py"},
-    "ray": {"data/engines.py"},
+    "spotipy": {"data/gather/spotify.py"},
+    "mutagen": {"data/gather/folder.py"},
+    "requests": {"data/gather/http.py"},
+    "tenacity": {"data/gather/http.py"},
+    "ray": {"executors.py"},
     "pyarrow": {"data"},
     "PIL": {"vision", "audio", "web"},
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.data.heldout import read_heldout
+from imagemusic.data.corpora.held_out import read_heldout
 from imagemusic.events import codec, context
 from imagemusic.events.grammar import Plan, Writer
 from imagemusic.music.dials import DIALS
@@ -110,7 +110,7 @@ def write_corpus(folder: Path, count=5) -> Path:
 
 def write_prepared(folder: Path):
     """Prepare the tunes into a folder."""
-    from imagemusic.data.dataset import prepare
+    from imagemusic.data.prepared import prepare
 
     return prepare(write_corpus(folder / "corpora"), folder / "prepared", [CORPUS], workers=1)
 

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from imagemusic import __version__
 from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.commands.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 from imagemusic.errors import ConfigError, ImageMusicError
+from imagemusic.version import __version__
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (

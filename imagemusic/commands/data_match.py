@@ -8,7 +8,7 @@ from typing import Any
 
 from imagemusic.commands import Commands
 from imagemusic.commands.terminal import notice, progress_bar
-from imagemusic.data.release_sources import RELEASE_SOURCES, SourceOptions, make_source
+from imagemusic.data.gather.catalogues import RELEASE_SOURCES, SourceOptions, make_source
 from imagemusic.errors import DependencyError
 
 MATCH_EXAMPLES = """
@@ -66,10 +66,10 @@ def add_source(command: argparse.ArgumentParser) -> None:
 
 def run_match(arguments: argparse.Namespace) -> int:
     try:
-        from imagemusic.data.covers import sweep
-        from imagemusic.data.gathering import GatherOptions, Lookup, find_midi, gather, survey
-        from imagemusic.data.journal import Header, Journal, begin
-        from imagemusic.data.reviewing import REVIEW, read_choices, settle, write_review
+        from imagemusic.data.gather.cover_store import sweep
+        from imagemusic.data.gather.gather import GatherOptions, Lookup, find_midi, gather, survey
+        from imagemusic.data.gather.journal import Header, Journal, begin
+        from imagemusic.data.gather.review import REVIEW, read_choices, settle, write_review
     except ModuleNotFoundError as error:
         raise DependencyError(f"data match needs {error.name}; run: pip install 'imagemusic[gather]'") from error
 
@@ -119,7 +119,7 @@ def run_match(arguments: argparse.Namespace) -> int:
 
 
 def run_album(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.albums import write_album
+    from imagemusic.data.gather.release_album import write_album
 
     source = make_source(arguments.source, source_options(arguments), notice)
     album = source.album(arguments.album)

@@ -55,9 +55,9 @@ def add_data_set(command: argparse.ArgumentParser) -> None:
 
 
 def run_build(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.building import build
-    from imagemusic.data.manifest import need_arrow
-    from imagemusic.data.statistics import measure_set
+    from imagemusic.data.build.build import build
+    from imagemusic.data.build.manifest import need_arrow
+    from imagemusic.data.build.statistics import measure_set
 
     need_arrow()
     with progress_bar() as (progress, say):
@@ -80,8 +80,8 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.manifest import need_arrow
-    from imagemusic.data.showing import ShowOptions, write_page
+    from imagemusic.data.build.html_view import ShowOptions, write_page
+    from imagemusic.data.build.manifest import need_arrow
 
     need_arrow()
     print(write_page(arguments.dataset, ShowOptions(limit=arguments.limit, status=arguments.status)))
@@ -89,9 +89,9 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_stats(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.journal import write_whole
-    from imagemusic.data.manifest import Manifest, need_arrow
-    from imagemusic.data.statistics import draw_statistics, measure_set, spell_statistics
+    from imagemusic.data.build.manifest import Manifest, need_arrow
+    from imagemusic.data.build.statistics import draw_statistics, measure_set, spell_statistics
+    from imagemusic.data.gather.journal import write_whole
 
     need_arrow()
     if arguments.plot and arguments.plot.suffix.lower() != ".svg":
@@ -105,8 +105,8 @@ def run_stats(arguments: argparse.Namespace) -> int:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.exporting import export, push
-    from imagemusic.data.manifest import Manifest, need_arrow
+    from imagemusic.data.build.export import export, push
+    from imagemusic.data.build.manifest import Manifest, need_arrow
 
     need_arrow()
     out = arguments.out or arguments.dataset / "export"

@@ -82,7 +82,7 @@ def run_steering(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise DependencyError(f"this report needs {error.name}; run: pip install 'imagemusic[train]'") from error
     if arguments.data:
-        from imagemusic.data.held_out_pairs import write_held_out
+        from imagemusic.data.build.held_out_pairs import write_held_out
 
         arguments.pairs = write_held_out(arguments.data)
     model = ImageMusic.from_pretrained(arguments.checkpoint)

@@ -76,7 +76,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         print(train(arguments.config, resume=not arguments.restart))
         return 0
 
-    from imagemusic.data.manifest import need_arrow
+    from imagemusic.data.build.manifest import need_arrow
 
     need_arrow()
     run = given.pop("run_dir", arguments.data.resolve().parent / "run")

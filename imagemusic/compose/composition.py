@@ -91,7 +91,7 @@ def parse_dials(settings: Iterable[str]) -> dict[str, float]:
 
 
 def engine_choice(recorded: str) -> str:
-    """Find the engine (generation/backends.py) that a record names, like "onnxruntime 1.31.1 int8"; else the name itself."""
+    """Find the engine (generation/backends.py) that a record names, like "onnxruntime 1.31.1 int8"; else its own."""
     match recorded.split():
         case ["onnxruntime", _, "int8"]:
             return "int8"

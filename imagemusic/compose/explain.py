@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic, Picture
-from imagemusic.compose.prior import KNOWING_NOTHING, SEEN
+from imagemusic.compose.prior import KNOWING_NOTHING
 from imagemusic.compose.targets import asked_for, settle
+from imagemusic.vision.encoder import SEEN
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.palette import Colour, dominant_colours
 from imagemusic.vision.saliency import occlude

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
-from imagemusic import __version__
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
 from imagemusic.compose.composition import ComposeOptions, Composition, Dial, PictureReading
 from imagemusic.compose.plan import plan_piece
-from imagemusic.compose.prior import PictureReader, Prior
+from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import composing_condition, feedback_for, settle
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
@@ -30,6 +29,8 @@ from imagemusic.generation.generate import Job, write_pieces
 from imagemusic.generation.stepper import Stepper
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
+from imagemusic.version import __version__
+from imagemusic.vision.encoder import PictureReader
 from imagemusic.vision.image import load_pixels, picture_hash
 
 if TYPE_CHECKING:

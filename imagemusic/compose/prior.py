@@ -1,55 +1,21 @@
-"""What a picture says, and what music with such dials is like.
+"""What music with the dials of a picture is like.
 
-pixels ──► encoder.onnx ──► embedding, dial means and deviations (valence, arousal, tempo)
-those ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
+dials of a picture ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.errors import CheckpointError
-from imagemusic.generation.graph_files import ENCODER, sound_encoder
 from imagemusic.model.conditioning import ConditionLayout
+from imagemusic.vision.encoder import FELT, SEEN
 
-FELT = ("valence", "arousal")
-SEEN = (*FELT, "tempo")  # the dials that an encoder predicts
 KNOWING_NOTHING = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
 BANDWIDTH = 0.12  # of a dial: how near is alike
 UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
-
-
-class PictureReader:
-    """The encoder on ONNX Runtime."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        """Load the encoder of a checkpoint folder, which was trained on pictures of `size` pixels a side.
-
-        Raises:
-            CheckpointError: its graph cannot be used.
-        """
-        import onnxruntime
-
-        graph = sound_encoder(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # the same numbers on every machine size
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-        try:
-            self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"{folder / ENCODER}: not a usable encoder graph ({reason})") from error
-        self.size = size
-
-    def read(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        """Turn pixels (3, S, S) in 0..1 into embedding (E,), dial means (3,) and deviations (3,)."""
-        outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
-        return tuple(output[0] for output in outputs)
 
 
 class Prior:

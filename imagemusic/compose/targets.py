@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.composition import ComposeOptions, Dial, PictureReading
 from imagemusic.compose.feedback import Feedback
-from imagemusic.compose.prior import SEEN, Prior
+from imagemusic.compose.prior import Prior
+from imagemusic.vision.encoder import SEEN
 
 # Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
 SUMMED = ("valence", "arousal")

@@ -2,9 +2,9 @@
 
     jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
 
-For every field of every event: mix the guided and the null row's scores, lean on some of them (generation/slots.py), mask what the
+For every field of every event: mix the guided and the null row's scores, lean on some of them (slots.py), mask what the
 grammar forbids, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
-(compose/feedback.py).  A piece is the same to the bit whatever is written beside it.
+(feedback.py).  A piece is the same to the bit whatever is written beside it.
 """
 
 import itertools

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OPSET, IR_VERSION = 17, 9
 # Weights of a row that share a scale, in the int8 graph.  With 64 the kernels of one row and of many give the same
-# bits, with 128 they do not (ONNX Runtime 1.31, AVX-512), and a lone row would need another beside it; see engines.py.
+# bits, with 128 they do not (ONNX Runtime 1.31, AVX-512), and a lone row would need another beside it; see backends.py.
 BLOCK = 64
 FULL_SCALE, ZERO = 127, 128  # of unsigned bytes that stand for -127..127
 

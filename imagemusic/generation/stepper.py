@@ -3,7 +3,7 @@
     before (indices) ── table rows, summed ──► engine: LSTM ──► heads of the event ──► logits of each field in turn
 
 The input tables are multiplied by the first layer's weights beforehand, so a step reads only the recurrent ones.
-Tables and heads are numpy; the LSTM runs on an engine (engines.py).  A row is one condition of one piece, and its
+Tables and heads are numpy; the LSTM runs on an engine (executors.py).  A row is one condition of one piece, and its
 numbers do not depend on the other rows: each is multiplied by itself, and sums run along a row.
 """
 

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint
-from imagemusic.compose.prior import SEEN
 from imagemusic.config import from_table
 from imagemusic.model.conditioning import DIAL_SCALE, EMBEDDING_SCALE
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder
+from imagemusic.vision.encoder import SEEN
 
 
 def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music, Scorer, cut
 from imagemusic.evaluation.steering.pairs import Pair

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
+from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagemusic.data.corpus import CORPORA
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.corpora.catalogue import CORPORA
+from imagemusic.data.prepared import PreparedPiece
 
 ATTRIBUTION = {
     "openscore-lieder": "OpenScore Lieder Corpus",
@@ -79,7 +79,7 @@ Pictures, for the encoder and for pairing: OASIS (Kurdi, Lozano & Banaji 2017) a
 and arousal; jackets of songs with their tempo.  What the classes of ImageNet connote was rated by an AI model, from
 their names alone (data/connotations.csv).  Pictures are not redistributed.  No piece was made for any of these
 pictures: they meet through valence, arousal and tempo, as docs/model.md explains.  Whole groups (songs of a set, works,
-composers, artists, themes) were held out: data/heldout.json, data/heldout_pictures.json.
+composers, artists, themes) were held out: imagemusic/resources/heldout.json, data/heldout_pictures.json.
 
 ## How good it is
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.data.pairing import NO_PICTURE, SHARED_DIALS, Pictures, pair
+from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES, DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES

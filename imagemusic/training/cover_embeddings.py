@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
-from imagemusic.compose.prior import PictureReader, Prior
+from imagemusic.compose.prior import Prior
+from imagemusic.data.build.built_set import OwnSet
 from imagemusic.data.pairing import SHARED_DIALS, Pictures
-from imagemusic.data.prepared_data import OwnSet
 from imagemusic.errors import DataError
+from imagemusic.vision.encoder import PictureReader
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 

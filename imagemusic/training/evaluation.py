@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.dataset import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
 from imagemusic.events import codec
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder

@@ -12,8 +12,8 @@ import torch
 from safetensors.numpy import load_file
 
 from imagemusic.checkpoint import write_checkpoint
-from imagemusic.data.dataset import PreparedSet
 from imagemusic.data.pairing import SHARED_DIALS
+from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.model.conditioning import ConditionLayout

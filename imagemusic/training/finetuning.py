@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve, write_checkpoint
-from imagemusic.compose.prior import SEEN
-from imagemusic.data.dataset import PreparedPiece
-from imagemusic.data.prepared_data import OwnSet, open_own_set
+from imagemusic.data.build.built_set import OwnSet, open_own_set
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, as_row
@@ -33,6 +32,7 @@ from imagemusic.training.own_card import own_card
 from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit
 from imagemusic.training.unpacking import encoder_graph
+from imagemusic.vision.encoder import SEEN
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing

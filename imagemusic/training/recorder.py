@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.callbacks import Callback
 
-from imagemusic.data.dataset import PreparedSet
+from imagemusic.data.prepared import PreparedSet
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.training.curves import draw_curves

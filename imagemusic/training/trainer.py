@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.utils.data import default_convert
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.data.corpus import CORPORA
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.corpora.catalogue import CORPORA
 from imagemusic.data.pairing import Pictures
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.conditioning import ConditionLayout

@@ -20,13 +20,13 @@ from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
 from imagemusic.compose.composition import ComposeOptions, Composition
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageMusicError
+from imagemusic.resources import EXAMPLES
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options
 from imagemusic.web.readout import dials_html
 from imagemusic.web.style import CSS, theme
 
-EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff"}  # what a browser shows by itself
 
 # One visitor must not keep the others waiting: the page offers less than the command line.

@@ -38,7 +38,8 @@ def midi(tmp_path):
 
 def test_help_loads_nothing_heavy():
     heavy = {"numpy", "torch", "gradio", "onnxruntime", "PIL", "tqdm", "symusic"}
-    code = f"import sys, imagemusic.commands.cli as c; c.build_parser().format_help(); print({heavy!r} & sys.modules.keys())"
+    code = "import sys; from imagemusic.commands import cli; cli.build_parser().format_help(); "
+    code += f"print({heavy!r} & sys.modules.keys())"
     assert run_python(code).stdout.strip() == "set()"
 
 
@@ -179,7 +180,8 @@ def test_render_says_what_is_wrong_with_a_file(tmp_path, capsys):
 
 
 def test_training_without_torch_says_what_to_install():
-    code = "import sys; sys.modules['torch'] = None; from imagemusic.commands.cli import main; sys.exit(main(['train', 'x.toml']))"
+    code = "import sys; sys.modules['torch'] = None; from imagemusic.commands.cli import main; "
+    code += "sys.exit(main(['train', 'x.toml']))"
     finished = run_python(code)
     assert finished.returncode == 1
     assert finished.stderr.startswith("imagemusic: error: training needs torch; run: pip install")

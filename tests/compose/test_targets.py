@@ -7,11 +7,11 @@ import pytest
 
 from imagemusic.compose.composition import ComposeOptions, Dial
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.prior import SEEN
 from imagemusic.compose.targets import UNTOLD, composing_condition, feedback_for, picture_condition, settle
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
+from imagemusic.vision.encoder import SEEN
 
 PICTURE = "data/examples/meadow.jpg"
 

@@ -11,8 +11,8 @@ from tests.songs import midi_of
 @pytest.fixture
 def catalogues(monkeypatch):
     """Serve six songs as Spotify and MusicBrainz do, to the commands of this process."""
-    musicbrainz = pytest.importorskip("imagemusic.data.sources.musicbrainz", exc_type=ImportError)
-    spotify = pytest.importorskip("imagemusic.data.sources.spotify", exc_type=ImportError)
+    musicbrainz = pytest.importorskip("imagemusic.data.gather.musicbrainz", exc_type=ImportError)
+    spotify = pytest.importorskip("imagemusic.data.gather.spotify", exc_type=ImportError)
     pytest.importorskip("rapidfuzz")
     from tests.servers import serving
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.music.test_codec import scores
 
 from imagemusic.events import codec
 from imagemusic.events.codec import METER, SLOT, TEMPO, encode
@@ -23,6 +22,7 @@ from imagemusic.events.context import (
     remaining_of,
 )
 from imagemusic.music.score import Meter, Note, Score, Track
+from tests.events.test_codec import scores
 
 C, E, G = 60, 64, 67
 

@@ -149,7 +149,7 @@ def test_a_graph_that_cannot_be_used_is_refused_in_one_line():
 
 
 def test_where_bytes_cannot_be_multiplied_the_step_runs_in_fp32_with_a_notice(folder, weights, monkeypatch):
-    monkeypatch.setattr(engines, "int8_step_graph", lambda *_: b"an operator of the future")
+    monkeypatch.setattr(backends, "int8_step_graph", lambda *_: b"an operator of the future")
     with pytest.warns(ImageMusicWarning, match="composing in fp32") as caught:
         engine = make_engine("int8", folder, weights, SHAPE)
     assert engine.name.endswith("fp32")

@@ -5,7 +5,6 @@ import pytest
 from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
-from imagemusic.compose.prior import PictureReader
 from imagemusic.errors import CheckpointError, ImageMusicWarning
 from imagemusic.generation.backends import OnnxEngine
 from imagemusic.generation.graph_files import ENCODER, WEIGHTS, sound_encoder
@@ -20,6 +19,7 @@ from imagemusic.generation.step_graph import (
     quantize,
     step_graph,
 )
+from imagemusic.vision.encoder import PictureReader
 from tests import tiny
 
 UNIT = StepShape(layers=1, hidden_size=1, heads_size=5)

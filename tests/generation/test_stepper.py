@@ -25,8 +25,8 @@ def stepper(request, decoder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def piece(tmp_path_factory):
     """Events of a tune, where it ends, and the rows that training would read."""
-    from imagemusic.data.dataset import prepare_piece
-    from imagemusic.data.piece import Piece
+    from imagemusic.data.corpora.piece import Piece
+    from imagemusic.data.prepared import prepare_piece
 
     score = tiny.tune(3, bars=8)
     made = prepare_piece(

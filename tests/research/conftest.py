@@ -3,8 +3,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from imagemusic.data.dataset import prepare_piece
-from imagemusic.data.sources.own import own_piece
+from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.prepared import prepare_piece
 from imagemusic.research.inspection.excerpts import Excerpt
 from tests import tiny
 

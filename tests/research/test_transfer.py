@@ -12,7 +12,7 @@ from imagemusic.checkpoint import open_checkpoint
 from imagemusic.compose.composition import PictureReading
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import picture_condition
-from imagemusic.data.sources.own import own_piece
+from imagemusic.data.corpora.user_midi import own_piece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music
 from imagemusic.evaluation.steering.pairs import Pair, prepare_pairs
@@ -31,7 +31,7 @@ from imagemusic.research.transfer_table import joined, measure_fold, table_of
 from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.restore import decoder_of
 from tests import tiny
-from tests.steering.conftest import write_pairs
+from tests.evaluation.steering.conftest import write_pairs
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = TransferOptions(
@@ -208,7 +208,7 @@ def test_the_study_writes_a_table_and_goes_on_where_it_was(folders, tmp_path, mo
         "--out", tmp_path / "out.json", "--folds", 2, "--steps", 1, "--notes", 4,
     )  # fmt: skip
     # The tiny prepared set has no piece of the test split.
-    monkeypatch.setattr("imagemusic.data.dataset.PreparedSet.select", lambda self, split: self.pieces)
+    monkeypatch.setattr("imagemusic.data.prepared.PreparedSet.select", lambda self, split: self.pieces)
     assert call(monkeypatch, *words, "--only", "none", "condition") == 0
     first = json.loads((tmp_path / "out.json").read_text())
     assert first["pairs"] == first["groups"] == first["covers"] == 14

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.data.dataset import ROW
 from imagemusic.data.pairing import Pictures
+from imagemusic.data.prepared import ROW
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS

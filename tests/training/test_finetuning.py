@@ -9,14 +9,14 @@ from imagemusic.checkpoint import open_checkpoint
 from imagemusic.commands.train import DATA_OPTIONS
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.prior import PictureReader
-from imagemusic.data.building import build
+from imagemusic.data.build.build import build
+from imagemusic.data.build.built_set import open_own_set
 from imagemusic.data.pairing import NO_PICTURE
-from imagemusic.data.prepared_data import open_own_set
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph
+from imagemusic.vision.encoder import PictureReader
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 from tests import tiny

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic import __version__
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.instructions import readme
 from imagemusic.evaluation.listening.test_page import page_html
+from imagemusic.version import __version__
 from imagemusic.vision.image import load_image, picture_hash
 
 KEY_FORMAT, VERSION = "imagemusic listening key", 1

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.prior import SEEN
 from imagemusic.compose.targets import asked_for, picture_condition
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.evaluation.steering.composing import Report
 from imagemusic.evaluation.steering.pairs import RATED, Pair, drawn, prepare_pairs
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
 from imagemusic.music.dials import DIALS, as_row
+from imagemusic.vision.encoder import SEEN
 
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder

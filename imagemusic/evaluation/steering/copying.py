@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.intervals import mean_of, plain
 from imagemusic.events import codec
 from imagemusic.music.metrics import pitched_notes

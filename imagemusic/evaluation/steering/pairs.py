@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.composition import PictureReading
-from imagemusic.data.dataset import PreparedPiece, PreparedSet, prepare_piece
-from imagemusic.data.piece import Piece
-from imagemusic.data.sources.own import own_piece
+from imagemusic.data.corpora.piece import Piece
+from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialScale
 from imagemusic.music.midi import read_midi

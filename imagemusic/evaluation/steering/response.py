@@ -3,8 +3,8 @@
 level -1 .. 1 of a dial, with a picture that says the opposite ──> pieces ──> the same dial, measured ──> rho, slope
 pictures that people rated ──> pieces ──> arousal and valence, judged ──> rho
 
-Valence and arousal are judged by a model of people's ratings (evaluation/steering/affect_regressor.py), where its corpora are given; otherwise by our
-own formula, and the report says so.
+Valence and arousal are judged by a model of people's ratings (affect_regressor.py), where its corpora are given;
+otherwise by our own formula, and the report says so.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.prior import SEEN
 from imagemusic.compose.targets import asked_for
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
 from imagemusic.evaluation.steering.affect_regressor import FELT, Judge
@@ -25,6 +24,7 @@ from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.music.dials import DIALS
+from imagemusic.vision.encoder import SEEN
 
 # As composed, as composed but for the masks, and what the decoder does of itself.
 SETTINGS = {

@@ -18,8 +18,8 @@ import numpy as np
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.data.dataset import PreparedSet
-from imagemusic.data.piece import Piece
+from imagemusic.data.corpora.piece import Piece
+from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError, OutputError
 from imagemusic.evaluation.steering.affect_regressor import Judge, check_judge, read_clips
 from imagemusic.evaluation.steering.composing import COMPOSING, Composer, Job, Report, compose_jobs

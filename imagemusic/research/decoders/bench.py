@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.data.dataset import PreparedPiece, PreparedSet
 from imagemusic.data.pairing import Pictures
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES

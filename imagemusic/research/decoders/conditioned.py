@@ -1,6 +1,6 @@
 """What the right dials save: nats of held-out pieces told their own dials, none, or those of another piece.
 
-Dials are those of every stretch of 16 rows, as in training (`training/condition_sampler.py`): all that can be heard one by one,
+Dials are those of every stretch of 16 rows, as in training (condition_sampler.py): all that can be heard one by one,
 without picture and ensemble.
 """
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.dataset import STRETCH, PreparedPiece, stretches_of
+from imagemusic.data.prepared import STRETCH, PreparedPiece, stretches_of
 from imagemusic.evaluation.intervals import Statistic, bootstrap
 from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder

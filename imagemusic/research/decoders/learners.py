@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.events import codec
 from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.research.decoders.aims import (

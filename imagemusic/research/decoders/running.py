@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.conditioned import dial_savings

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.token_decoder import TokenDecoder

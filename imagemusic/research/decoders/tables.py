@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.evaluation.intervals import bootstrap
 from imagemusic.research.decoders.bench import Bench, has_drums
 from imagemusic.research.decoders.running import RunOptions, bits

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.data.dataset import PreparedPiece
+from imagemusic.data.prepared import PreparedPiece
 from imagemusic.research.decoders.tokens import Tokens
 
 IGNORED = -100  # where a stream has nothing to guess

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.dataset import PreparedSet, prepare_piece
-from imagemusic.data.sources.own import own_piece
+from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.prepared import PreparedSet, prepare_piece
 from imagemusic.errors import DataError
 from imagemusic.events import codec
 from imagemusic.events.context import NO_PROGRAM

@@ -19,7 +19,7 @@ from imagemusic.events import codec
 from imagemusic.model.conditioning import EMBEDDING_SCALE
 from imagemusic.training.evaluation import banded_nats, note_bands, piece_nats
 from tests import tiny
-from tests.steering.conftest import write_pairs
+from tests.evaluation.steering.conftest import write_pairs
 
 BANDS = (4, 10, 1 << 30)
 

@@ -5,7 +5,7 @@ import pytest
 
 from imagemusic.errors import DataError
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures, prepare_pairs, read_folder, read_pairs
-from tests.steering.conftest import write_pairs, write_picture
+from tests.evaluation.steering.conftest import write_pairs, write_picture
 
 
 def test_a_list_is_read_with_all_that_is_known(tiny_model, tmp_path):

@@ -6,7 +6,7 @@ from imagemusic.evaluation.steering.measures import Measured
 from imagemusic.evaluation.steering.pairs import read_pairs
 from imagemusic.evaluation.steering.response import Ear, dose_jobs, dose_response, implied, picture_response, response
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from tests.steering.conftest import write_pairs
+from tests.evaluation.steering.conftest import write_pairs
 
 
 @pytest.fixture(scope="module")

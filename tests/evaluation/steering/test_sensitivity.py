@@ -6,7 +6,7 @@ from imagemusic.evaluation.steering.pairs import read_pairs
 from imagemusic.evaluation.steering.retrieval import retrieval, retrieve, scores
 from imagemusic.evaluation.steering.sensitivity import Pool, compose_pool, moved, sensitivity, variance_shares
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from tests.steering.conftest import write_pairs
+from tests.evaluation.steering.conftest import write_pairs
 
 GROUPS = [f"album {i}" for i in range(20)]
 

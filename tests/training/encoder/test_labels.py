@@ -9,7 +9,7 @@ import pytest
 from imagemusic.errors import DataError
 from imagemusic.training.encoder.labels import LabelledPicture, Ranks, read_pictures
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

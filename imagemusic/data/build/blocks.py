@@ -1,0 +1,194 @@
+"""The part of building that takes long, cut into blocks: any worker can do one, and none is done twice.
+
+    128 MIDI files and their covers ── prepare_block ──> DATASET/notes/BLOCK.arrow    their events
+                                                         DATASET/notes/BLOCK.parquet  facts, a row a file; written last
+
+A block is named by what goes into it: its files with their sizes and times.  So a build that was killed goes on with
+the blocks that are missing, and when the set grows only new and changed blocks are made.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.data.build.fingerprint import fingerprint
+from imagemusic.data.build.near_duplicates import BINS, sketch
+from imagemusic.data.build.note_store import write_array
+from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.gather.journal_reader import Gathered, as_text
+from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
+from imagemusic.errors import ImageError
+from imagemusic.music.dials import CUES
+from imagemusic.music.midi import read_midi
+from imagemusic.vision.similarity import perceptual_hash
+
+FILES = 128  # in a block: a worker holds the events of so many at once
+PREPARATION = 1  # number of the way in which files are prepared; another makes all blocks anew
+NOTES = "notes"  # folder of the blocks
+DRUMS = 128  # stands among the programs for drums
+NO_SKETCH = sketch(np.zeros(0, np.uint64))
+NO_ROWS, NO_STRETCHES = np.zeros(0, ROW), np.zeros((0, len(CUES)), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A MIDI file to prepare."""
+
+    key: str
+    title: str
+    licence: str
+    cover: str | None  # in the data set's folder
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A job: files that are prepared together."""
+
+    id: str
+    folder: Path  # the data set
+    midi_dir: Path
+    entries: tuple[Entry, ...]
+    files: int  # as many as there are entries, which are forgotten once the block is done
+
+    @property
+    def notes_file(self) -> Path:
+        """Where the events go."""
+        return self.folder / NOTES / f"{self.id}.arrow"
+
+    @property
+    def stretches_file(self) -> Path:
+        """Where the cues of their stretches go."""
+        return self.folder / NOTES / f"{self.id}.stretches.arrow"
+
+    @property
+    def facts_file(self) -> Path:
+        """Where the facts go; a block is done when it is there."""
+        return self.folder / NOTES / f"{self.id}.parquet"
+
+
+def plan_blocks(gathered: Gathered, files: int = FILES) -> Iterator[Block]:
+    """Cut what was gathered into blocks, in the order of places."""
+    entries: list[Entry] = []
+    digest = hashlib.sha256()
+    for number, row in enumerate(gathered.rows(), 1):
+        cover = row.get("cover") if row["status"] == "matched" else None
+        entry = Entry(row["key"], str(row.get("title") or ""), str(row.get("licence") or ""), cover)
+        entries.append(entry)
+        stamps = [_stamp(gathered.midi_dir / entry.key), _stamp(gathered.folder / entry.cover) if entry.cover else None]
+        digest.update(json.dumps([PREPARATION, FORMAT_VERSION, *asdict(entry).values(), stamps]).encode())
+        if number % files == 0 or number == len(gathered):
+            yield Block(digest.hexdigest()[:16], gathered.folder, gathered.midi_dir, tuple(entries), len(entries))
+            entries, digest = [], hashlib.sha256()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def prepare_block(block: Block) -> str:
+    """Do one block, unless it is done, and return its id."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    if block.facts_file.exists():
+        return block.id
+    block.notes_file.parent.mkdir(parents=True, exist_ok=True)
+    facts: list[dict[str, Any]] = []
+    rows: list[NDArray[np.void]] = [NO_ROWS]
+    stretches: list[NDArray[np.float32]] = [NO_STRETCHES]
+    start, stretch = 0, 0
+    for entry in block.entries:
+        fact, own_rows, own_stretches = _prepare_file(block, entry)
+        places = {"start": start, "rows": len(own_rows), "stretch": stretch, "stretches": len(own_stretches)}
+        facts.append(fact | places | _look_at_cover(block.folder, entry.cover))
+        rows.append(own_rows)
+        stretches.append(own_stretches)
+        start, stretch = start + len(own_rows), stretch + len(own_stretches)
+    write_array(block.notes_file, np.concatenate(rows))
+    write_array(block.stretches_file, np.concatenate(stretches))
+    waiting = block.facts_file.with_name(f"{block.facts_file.name}.{os.getpid()}.part")
+    parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), waiting)
+    os.replace(waiting, block.facts_file)
+    return block.id
+
+
+def facts_schema() -> Any:
+    """Name the columns of a facts file."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    return pa.schema(
+        {
+            "key": text, "state": text, "why": text, "sha256": text,
+            "start": number, "rows": number, "stretch": number, "stretches": number,
+            "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),
+            "fingerprint": pa.list_(pa.uint64()), "sketch": pa.list_(pa.uint32(), BINS), "prepared": text,
+            "cover_sha256": text, "cover_hash": pa.uint64(), "cover_why": text,
+        }
+    )  # fmt: skip
+
+
+def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[np.void], NDArray[np.float32]]:
+    """Read, check and prepare one MIDI file: its facts, rows (R,) and cues of stretches (S, 8); none of no use."""
+    fact: dict[str, Any] = {"key": as_text(entry.key), "state": "corrupt", "notes": 0, "sketch": NO_SKETCH}
+    try:
+        data = (block.midi_dir / entry.key).read_bytes()
+    except OSError as error:
+        return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_STRETCHES
+    fact["sha256"] = hashlib.sha256(data).hexdigest()
+    try:
+        score = read_midi(data)
+        piece = own_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
+        made = prepare_piece(piece) if piece else None
+        if piece is None or made is None:
+            return fact | {"state": "empty", "why": "no notes"}, NO_ROWS, NO_STRETCHES
+        hashes = fingerprint(piece.score)
+    except Exception as error:  # of a million files from anywhere, one breaks whatever was not thought of
+        return fact | {"why": _reason(error)}, NO_ROWS, NO_STRETCHES
+    rows, stretches, prepared = made
+    programs = {DRUMS if track.is_drum else track.program for track in score.tracks}
+    fact |= {
+        "state": "ok", "notes": prepared.notes, "seconds": score.seconds, "programs": sorted(programs),
+        "fingerprint": hashes, "sketch": sketch(hashes),
+        "prepared": json.dumps(asdict(prepared), ensure_ascii=False),
+    }  # fmt: skip
+    return fact, rows, stretches
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).removeprefix("MIDI bytes: ")  # what it was read from is said beside it
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _look_at_cover(folder: Path, cover: str | None) -> dict[str, Any]:
+    return _cover_facts(folder / cover) if cover else {}
+
+
+@lru_cache(maxsize=256)  # the tracks of an album come together
+def _cover_facts(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+        return {"cover_sha256": hashlib.sha256(data).hexdigest(), "cover_hash": perceptual_hash(data)}
+    except OSError as error:
+        return {"cover_why": f"{path.name}: cannot be read ({error.strerror})"}
+    except ImageError as error:
+        return {"cover_why": f"{path.name}: {error}"}
+
+
+def read_facts(path: Path, columns: list[str] | None = None) -> Any:
+    """Read the facts of a block, or some columns of them, as an Arrow table."""
+    import pyarrow.parquet as parquet
+
+    return parquet.read_table(path, columns=columns, memory_map=True)

@@ -1,0 +1,126 @@
+"""Gathered files -> a data set that trains: `imagemusic data build`.
+
+    journal ──> blocks, by any number of workers ──> what belongs together ──> splits ──> manifest, dataset card
+
+The blocks take the time and may be interrupted; see blocks.py.  What follows reads their facts as a stream and keeps
+numbers of each file, no names.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagemusic.data.build.blocks import FILES, NOTES, Block, plan_blocks, prepare_block, read_facts
+from imagemusic.data.build.dataset_card import CARD, dataset_card
+from imagemusic.data.build.grouping import Belonging, Known, belong_together, look
+from imagemusic.data.build.manifest import MANIFEST, BlockName, Manifest, ManifestWriter
+from imagemusic.data.build.manifest_rows import about, label_of, manifest_row, read_labels
+from imagemusic.data.build.near_duplicates import EMPTY
+from imagemusic.data.build.splits import Union, group_name, split_of_group
+from imagemusic.data.gather.journal import write_whole
+from imagemusic.data.gather.journal_reader import Gathered, open_gathered
+from imagemusic.errors import DataError
+from imagemusic.executors import engine_named
+
+SPILLED = "spilled"  # folder beside the blocks for what does not fit into memory
+Progress = Callable[[Iterable[str], int], Iterable[str]]
+
+
+def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress: Progress | None = None) -> Manifest:
+    """Make the data set in `folder` ready to train on.
+
+    Raises:
+        DataError: nothing was gathered there, no file can be used, or the folder cannot be written.
+        ConfigError: the engine is unknown.
+    """
+    run = engine_named(engine, workers)
+    gathered = open_gathered(folder)
+    if not gathered.midi_dir.is_dir():
+        raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
+    known = Known.read(Manifest.open(folder) if (folder / MANIFEST).exists() else None)
+    try:
+        blocks: list[Block] = []
+
+        def jobs() -> Iterator[Block]:
+            for block in plan_blocks(gathered):
+                blocks.append(replace(block, entries=()))  # names of a million files would fill a gigabyte
+                yield block
+
+        done = run(prepare_block, jobs(), workers)
+        for _ in progress(done, -(-len(gathered) // FILES)) if progress else done:
+            pass
+        looks = look(gathered, blocks)
+        belonging = belong_together(looks, blocks, known, folder / NOTES / SPILLED)
+        _write_manifest(gathered, blocks, belonging)
+        _sweep(folder, blocks)
+        manifest = Manifest.open(folder)
+        write_whole(folder / CARD, dataset_card(manifest).encode())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    return manifest
+
+
+def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belonging) -> None:
+    """Write the manifest, a row for each file, and how cues become dials."""
+    pieces = _Likes(belonging.pieces, "piece_group", "midi_sha256")
+    covers = _Likes(belonging.covers, "cover_group", "cover_sha256")
+    names: dict[int, str] = {}  # of groups, by their earliest row
+    lengths = np.zeros((len(blocks), 2), np.int64)  # rows and stretches
+    with ManifestWriter(gathered.folder) as writer:
+        for place, row in enumerate(_rows(gathered, blocks)):
+            root = belonging.groups.root(place)
+            if root == place:
+                names[place] = group_name(row["artist"], row["midi_sha256"], row["key"])
+            row |= {"group": names[root], "split": split_of_group(names[root])}
+            pieces.name(place, row)
+            covers.name(place, row)
+            lengths[row["block"]] += (row["rows"], row.pop("stretches"))
+            writer.add(row)
+        if not lengths.any():
+            raise DataError(f"{gathered.folder}: not one of its {len(gathered)} MIDI files can be used")
+        named = [BlockName(block.id, *length) for block, length in zip(blocks, lengths.tolist(), strict=True)]
+        writer.finish(gathered.header.source, named)
+
+
+def _rows(gathered: Gathered, blocks: Sequence[Block]) -> Iterator[dict[str, Any]]:
+    """Join the lines of the journal and the facts of the blocks, a block at a time."""
+    lines, labels = gathered.rows(), read_labels(gathered.folder)
+    for number, block in enumerate(blocks):
+        facts = read_facts(block.facts_file).drop_columns(["fingerprint"]).to_pylist()
+        for fact, line in zip(facts, islice(lines, len(facts)), strict=True):
+            label = label_of(labels, fact["key"], about(line)["artist"])
+            known = fact["sketch"] if any(value != EMPTY for value in fact["sketch"]) else []
+            yield manifest_row(line, fact, label) | {"block": number, "fingerprint": known}
+
+
+class _Likes:
+    """Names groups of near-duplicates after their earliest file; a row that is alone has none."""
+
+    def __init__(self, union: Union, column: str, named_by: str) -> None:
+        self._roots = union.roots()
+        self._sizes = np.bincount(self._roots, minlength=len(self._roots))
+        self._column, self._named_by = column, named_by
+        self._names: dict[int, str] = {}
+
+    def name(self, place: int, row: dict[str, Any]) -> None:
+        """Say in a row which group it is in."""
+        root = int(self._roots[place])
+        if self._sizes[root] > 1:
+            row[self._column] = self._names.setdefault(root, str(row[self._named_by])[:16])
+
+
+def _sweep(folder: Path, blocks: Sequence[Block]) -> None:
+    """Remove blocks that the data set no longer has, and what a killed build left."""
+    kept = {path.name for block in blocks for path in (block.notes_file, block.stretches_file, block.facts_file)}
+    for path in (folder / NOTES).iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in kept:
+            path.unlink()
+    for left in folder.glob(f"{MANIFEST}.*.part"):
+        left.unlink()

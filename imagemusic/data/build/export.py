@@ -1,0 +1,112 @@
+"""What may be passed on of a data set: ids of releases and fingerprints of MIDI files; no cover, no music, no name.
+
+OUT/pieces.parquet   a row for each usable file: its hash and fingerprint, the id of its release, its split
+OUT/README.md        a card that says what this is, and how whoever has the same files gets the same pairs
+"""
+
+from collections import Counter
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from imagemusic.data.build.manifest import ROWS_AT_ONCE, Manifest
+from imagemusic.data.gather.journal import write_whole
+from imagemusic.errors import DependencyError, OutputError
+
+PIECES, CARD = "pieces.parquet", "README.md"
+FILES = (PIECES, CARD)
+KEPT = (
+    "midi_sha256", "fingerprint", "status", "paired", "match_score", "release_source", "release_id", "track_id", "isrc",
+    "kind", "terms", "split", "group", "notes", "seconds", "programs",
+)  # fmt: skip
+SPOTIFY = "spotify"
+
+
+def export(manifest: Manifest, out: Path) -> list[Path]:
+    """Write what may be passed on into a folder; return the files.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    from imagemusic.data.build.manifest import schema
+
+    counts: Counter[str] = Counter()
+    kinds = pa.schema([schema().field(name) for name in KEPT])
+    waiting = out / f"{PIECES}.part"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with parquet.ParquetWriter(waiting, kinds, compression="zstd") as writer:
+            rows: list[dict[str, Any]] = []
+            for row in manifest.rows(KEPT):
+                if row["notes"]:
+                    rows.append(_public(row))
+                    counts[row["release_source"] or "no release"] += 1
+                if len(rows) == ROWS_AT_ONCE:
+                    writer.write_table(pa.Table.from_pylist(rows, kinds))
+                    rows = []
+            writer.write_table(pa.Table.from_pylist(rows, kinds))
+        waiting.replace(out / PIECES)
+        write_whole(out / CARD, _card(counts).encode())
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if waiting.exists():
+            waiting.unlink()
+    return [out / name for name in FILES]
+
+
+def _public(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what names anybody: a group is named after its artist."""
+    group = blake2b(row["group"].encode(), digest_size=8).hexdigest()
+    return row | {"group": group, "isrc": None if row["terms"] == SPOTIFY else row["isrc"]}
+
+
+def push(folder: Path, repository: str, *, endpoint: str | None = None, token: str | None = None) -> str:
+    """Upload the exported files, and no others, as a private data set of a hub; return its address.
+
+    Args:
+        endpoint: of the hub; else the one that huggingface_hub is set to.
+        token: else the one that a person is logged in with.
+
+    Raises:
+        OutputError: the hub refused, or cannot be reached.
+    """
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    except ModuleNotFoundError as error:
+        raise DependencyError("the hub needs huggingface_hub; run: pip install huggingface-hub") from error
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        address = api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository, repo_type="dataset", folder_path=folder, allow_patterns=list(FILES),
+            commit_message="Ids and fingerprints of a data set of covers and music",
+        )  # fmt: skip
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        raise OutputError(f"{repository}: the hub did not take it ({str(error).splitlines()[0]})") from error
+    return str(address)
+
+
+def _card(counts: Counter[str]) -> str:
+    rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.most_common())
+    return f"""---
+pretty_name: ids of covers and fingerprints of MIDI files
+tags: [music, midi, album-covers, imagemusic]
+---
+
+# Which MIDI file belongs to which release
+
+{counts.total():,} MIDI files, named by their sha256 and a fingerprint that is the same in every key, with the ids of
+the releases that they were matched with.  There is no cover in it, no music and no name.  Whoever has the same files,
+and the right to the covers, gets the same pairs: look the ids up in their source.
+
+| source of the id | files |
+|---|---|
+{rows}
+
+Made with `imagemusic data export`.  `split` and `group` say what must not be torn apart between training and testing.
+"""

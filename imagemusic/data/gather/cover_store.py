@@ -1,0 +1,65 @@
+"""A picture's bytes to a file named by what is in it: DATASET/covers/ab/<sha256>.jpg, whole or not at all."""
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+from imagemusic.data.gather.journal import write_whole
+from imagemusic.errors import DataError, GatheringStopped, ImageError
+from imagemusic.vision.image import load_image
+
+SMALLEST_PIXELS = 32  # a side; smaller pictures are placeholders
+STARTS = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"))
+
+
+def check_cover(data: bytes, where: str) -> tuple[bytes, str]:
+    """Decode a cover as far as its last pixel; return its bytes and suffix, PNG for formats that few programs show.
+
+    Raises:
+        DataError: not a picture, damaged, or too small.
+    """
+    try:
+        image = load_image(data, at_least=2 * SMALLEST_PIXELS)  # which reads a JPEG to its end, in less time
+    except ImageError as error:
+        reason = str(error).removeprefix("picture: ")
+        raise DataError(f"{where}: {reason}{_page(data)}") from error
+    if min(image.size) < SMALLEST_PIXELS:
+        raise DataError(f"{where}: {image.width} x {image.height} pixels, too small for a cover")
+    for start, suffix in STARTS:
+        if data.startswith(start):
+            return data, suffix
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return data, "webp"
+    buffer = BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue(), "png"
+
+
+def store_cover(folder: Path, data: bytes, where: str) -> str:
+    """Check and keep a cover; return its path in `folder`.
+
+    Raises:
+        DataError: not a picture.
+        GatheringStopped: it cannot be written.
+    """
+    data, suffix = check_cover(data, where)
+    name = hashlib.sha256(data).hexdigest()
+    path = folder / "covers" / name[:2] / f"{name}.{suffix}"
+    try:
+        if not path.exists():  # whole, or it would not have this name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+    except OSError as error:
+        raise GatheringStopped(f"{path}: cannot write ({error.strerror}); what was found is kept") from error
+    return path.relative_to(folder).as_posix()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed left unfinished."""
+    for left in folder.glob("covers/*/.*.part"):
+        left.unlink(missing_ok=True)
+
+
+def _page(data: bytes) -> str:
+    start = data[:200].lstrip().lower()
+    return "; it is a web page" if start.startswith((b"<!doctype", b"<html")) else ""

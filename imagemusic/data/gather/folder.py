@@ -1,0 +1,234 @@
+"""Covers that lie beside the MIDI files already: pictures, artwork in audio files, or a table of pairs.
+
+    song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg, folder.jpg or front.*   beside it, or a folder up
+    pairs.csv: midi,image[,artist,title,album,licence...], paths from where the table lies
+
+What belongs together was put together by a person, so nothing is matched and nothing is asked of anybody.
+"""
+
+import csv
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from imagemusic.data.gather.releases import Album, AlbumTrack, Query, Release
+from imagemusic.errors import DataError, DependencyError
+from imagemusic.vision.image import IMAGE_SUFFIXES
+
+COVER_NAMES = ("cover", "folder", "front")
+AUDIO_SUFFIXES = frozenset((".mp3", ".flac", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".aiff", ".wav"))
+MIDI_SUFFIXES = frozenset((".mid", ".midi"))
+FRONT = 3  # the kind of an embedded picture that is the front cover
+LICENCE = "not told"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row of the table of pairs."""
+
+    image: Path
+    midi: Path
+    artist: str
+    title: str
+    album: str
+    licence: str
+
+
+class Folder:
+    """Find covers in the folder of the MIDI files itself, or in a table of pairs.
+
+    Raises:
+        DataError: the table is missing, has not the columns, or names no file of the folder.
+    """
+
+    name = "folder"
+    terms = "own"
+    exact = True
+
+    def __init__(self, midi_dir: Path, pairs: Path | None = None) -> None:
+        self._root = Path(os.path.abspath(midi_dir))
+        self._shelf = lru_cache(maxsize=16)(_Shelf)
+        self._pairs = read_pairs(pairs) if pairs else None
+        if self._pairs is not None and not any(Path(midi).is_relative_to(_plain(self._root)) for midi in self._pairs):
+            raise DataError(f"{pairs}: names no file in {midi_dir}; its paths count from where the table lies")
+
+    def find(self, query: Query) -> list[Release]:
+        """Find the cover that belongs to a MIDI file: by the table where there is one, else the nearest by."""
+        midi = self._root / query.key
+        if self._pairs is not None:
+            return [
+                self._release(
+                    pair.image, pair.artist or query.artist, pair.title or query.title, pair.album, pair.licence
+                )
+                for pair in self._pairs.get(_plain(midi), ())
+            ]
+        return [
+            self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
+        ]
+
+    def strays(self) -> list[Path]:
+        """List MIDI files that the table names and that are not there."""
+        return [pair.midi for pairs in (self._pairs or {}).values() for pair in pairs if not pair.midi.is_file()]
+
+    def album(self, wanted: str) -> Album:
+        """Take a folder for an album: its cover, and its MIDI files as the track list."""
+        folder = Path(wanted)
+        if not folder.is_dir():
+            raise DataError(f"{wanted}: no such folder")
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in MIDI_SUFFIXES)
+        cover = next(self._beside(folder / "album.mid"), None)
+        if cover is None:
+            raise DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
+        tracks = [AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1)]
+        release = self._release(cover, folder.resolve().parent.name, "", folder.resolve().name)
+        return Album(release=replace(release, kind="album"), tracks=tuple(tracks))
+
+    def fetch(self, release: Release, width: int) -> bytes:
+        """Read the cover, whatever its width."""
+        path = self._root / release.id
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            data = read_artwork(path)
+            if data is None:
+                raise DataError(f"{path}: no artwork in it any more")
+            return data
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def _release(self, path: Path, artist: str, title: str, album: str, licence: str = "") -> Release:
+        """Name a release by its cover's path, so that tracks with one cover are of one album."""
+        return Release(
+            source=self.name,
+            id=Path(os.path.relpath(path, self._root)).as_posix(),
+            artist=artist,
+            title=title,
+            album=album,
+            terms=self.terms,
+            licence=licence or LICENCE,
+        )
+
+    def _beside(self, midi: Path) -> Iterator[Path]:
+        """Yield what may hold the cover of a MIDI file, nearest first."""
+        here = self._shelf(midi.parent)
+        named = here.by_stem.get(midi.stem.casefold(), [])
+        yield from (path for path in named if path.suffix.lower() in IMAGE_SUFFIXES)
+        yield from _with_artwork(named)
+        yield from here.covers
+        if here.audio is not None:
+            yield here.audio
+        if midi.parent != self._root and midi.parent.is_relative_to(self._root):
+            yield from self._shelf(midi.parent.parent).covers
+
+
+class _Shelf:
+    """The pictures and audio files of one folder, looked at once however many MIDI files lie there."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            files = sorted(path for path in folder.iterdir() if path.is_file())
+        except OSError:
+            files = []
+        self.by_stem: dict[str, list[Path]] = {}
+        for path in files:
+            if path.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES:
+                self.by_stem.setdefault(path.stem.casefold(), []).append(path)
+        self.covers = [
+            path for name in COVER_NAMES for path in self.by_stem.get(name, ()) if path.suffix.lower() in IMAGE_SUFFIXES
+        ]
+        self._files = files
+
+    @cached_property
+    def audio(self) -> Path | None:
+        """The first audio file with artwork in it."""
+        return next(_with_artwork(self._files), None)
+
+
+def read_pairs(path: Path) -> dict[str, list[Pair]]:
+    """Read a table of pairs, by the plain path of the MIDI file.
+
+    Raises:
+        DataError: it is missing, not a table, or without the columns `midi` and `image`.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            columns = [name.strip().lower() for name in table.fieldnames or ()]
+            table.fieldnames = columns
+            if missing := [name for name in ("midi", "image") if name not in columns]:
+                raise DataError(f"{path}: no column {missing[0]!r}; a table of pairs has midi and image")
+            licence = next((name for name in columns if name.startswith(("licence", "license"))), "")
+            pairs: dict[str, list[Pair]] = {}
+            for row in table:
+                cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
+                if not cells["midi"] or not cells["image"]:
+                    raise DataError(f"{path}:{table.line_num}: a pair needs both midi and image")
+                pair = Pair(
+                    path.parent / cells["image"],
+                    path.parent / cells["midi"],
+                    *(cells.get(name, "") for name in ("artist", "title", "album", licence)),
+                )
+                pairs.setdefault(_plain(pair.midi), []).append(pair)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a table that can be read ({error})") from error
+    return pairs
+
+
+def read_artwork(path: Path) -> bytes | None:
+    """Return the picture embedded in an audio file, the front cover if there are several; None when there is none.
+
+    Raises:
+        DependencyError: mutagen is not installed.
+    """
+    try:
+        import mutagen
+    except ImportError as error:
+        message = f"{path}: artwork in audio files needs mutagen; run: pip install 'imagemusic[audiotags]'"
+        raise DependencyError(message) from error
+    try:
+        audio: Any = mutagen.File(path)
+    except (mutagen.MutagenError, OSError):  # a damaged file has no artwork
+        return None
+    pictures = list(_pictures(audio)) if audio is not None else []
+    return min(pictures, key=lambda picture: picture[0] != FRONT)[1] if pictures else None
+
+
+def _pictures(audio: Any) -> Iterator[tuple[int, bytes]]:
+    """Yield (kind, bytes) of each picture in FLAC, Ogg, MP4 and ID3 files."""
+    yield from ((picture.type, picture.data) for picture in getattr(audio, "pictures", ()))
+    tags = audio.tags or {}
+    for name in tags:
+        if name == "covr":
+            yield from ((FRONT, bytes(cover)) for cover in tags[name])
+        elif name.startswith("APIC"):
+            yield tags[name].type, tags[name].data
+        elif name.lower() == "metadata_block_picture":
+            for text in tags[name]:
+                yield _block(text)
+
+
+def _block(text: str) -> tuple[int, bytes]:
+    import base64
+
+    from mutagen.flac import Picture
+
+    picture = Picture(base64.b64decode(text))
+    return picture.type, picture.data
+
+
+def _with_artwork(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.suffix.lower() in AUDIO_SUFFIXES and read_artwork(path) is not None:
+            yield path
+
+
+def _plain(path: Path) -> str:
+    """Spell a path in one way, however accents are spelled."""
+    return unicodedata.normalize("NFC", os.path.abspath(path))

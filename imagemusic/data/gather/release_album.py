@@ -1,0 +1,64 @@
+"""An album -> a folder to compose for: its cover, what it is, and its track list.
+
+DIR/cover.jpg   DIR/album.json   DIR/tracks.csv
+"""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from imagemusic.data.gather.cover_store import check_cover
+from imagemusic.data.gather.journal import write_whole
+from imagemusic.data.gather.releases import COVER_LICENCE, Album
+from imagemusic.errors import DataError, OutputError
+
+FORMAT = "imagemusic album"
+VERSION = 1
+RECORD, TRACKS = "album.json", "tracks.csv"
+
+
+def write_album(album: Album, cover: bytes, folder: Path) -> list[Path]:
+    """Write an album's files, the record last; return their paths.
+
+    Raises:
+        DataError: the cover is no picture, or the folder holds another album.
+        OutputError: they cannot be written.
+    """
+    release = album.release
+    record = folder / RECORD
+    if record.exists() and _id_of(record) != release.id:
+        raise DataError(f"{folder}: holds another album; name a new folder")
+    cover, suffix = check_cover(cover, release.page)
+    picture = folder / f"cover.{suffix}"
+    told = asdict(release)
+    for name in ("track_id", "title", "seconds", "isrc"):  # of a track
+        del told[name]
+    about = {"format": FORMAT, "version": VERSION, "page": release.page, "cover": picture.name} | told
+    about |= {"licence": release.licence or COVER_LICENCE, "tracks": [track.to_json() for track in album.tracks]}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(picture, cover)
+        write_whole(folder / TRACKS, _table(album).encode())
+        write_whole(record, (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write there ({error.strerror})") from error
+    return [picture, folder / TRACKS, record]
+
+
+def _table(album: Album) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("disc", "number", "title", "seconds", "isrc", "id"))
+    for track in album.tracks:
+        seconds = "" if track.seconds is None else f"{track.seconds:.3f}"
+        writer.writerow((track.disc, track.number, track.title, seconds, track.isrc or "", track.id))
+    return table.getvalue()
+
+
+def _id_of(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["id"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not the record of an album; name a new folder") from error

@@ -1,0 +1,124 @@
+"""Doubtful matches to a table that a person edits, and back.
+
+review.csv   key, choice, artist, title, seconds, why, candidate 1, candidate 2, ...
+                  └── the number of a candidate, or none; left empty it stays doubtful
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from imagemusic.data.gather.gather import MOST_CANDIDATES, Lookup
+from imagemusic.data.gather.journal import Journal, Row, read_rows, write_whole
+from imagemusic.data.gather.releases import Release
+from imagemusic.errors import DataError, GatheringStopped
+
+REVIEW = "review.csv"
+NONE = "none"
+COLUMNS = (
+    "key", "choice", "artist", "title", "seconds", "why", *(f"candidate {n}" for n in range(1, MOST_CANDIDATES + 1))
+)  # fmt: skip
+
+Choice = int | None  # a candidate, counted from 0, or none of them
+
+
+def write_review(folder: Path) -> int:
+    """Write the doubtful rows of a data set for a person, with the choices that stand there; return their number."""
+    path = folder / REVIEW
+    earlier = read_choices(path) if path.exists() else {}
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in read_rows(folder):
+        if row["status"] == "doubtful":
+            writer.writerow(_spell(row, earlier))
+            count += 1
+    try:
+        if count:
+            write_whole(path, table.getvalue().encode("utf-8", "replace"))
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise GatheringStopped(f"{path}: cannot write ({error.strerror})") from error
+    return count
+
+
+def read_choices(path: Path) -> dict[str, Choice]:
+    """Read what a person chose, by key; rows without a choice are left out.
+
+    Raises:
+        DataError: not such a table, or a choice that is no number of a candidate.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            if not {"key", "choice"} <= set(table.fieldnames or ()):
+                raise DataError(f"{path}: no columns 'key' and 'choice'; edit the review.csv of a data set")
+            return {
+                row["key"]: _choice(row["choice"], f"{path}:{table.line_num}")
+                for row in table
+                if (row["choice"] or "").strip()
+            }
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a table that can be read ({error})") from error
+
+
+def settle(
+    choices: Mapping[str, Choice], where: Path | None, folder: Path, journal: Journal, lookup: Lookup
+) -> Iterator[Row]:
+    """Write down what a person chose for doubtful rows; yield each row when it is on disk.
+
+    What was settled before is passed over; a cover that cannot be had leaves its row doubtful, with the reason.
+
+    Raises:
+        DataError: a choice for a file that is not in the data set, or of a candidate that is not there.
+        GatheringStopped: there is no use in going on now.
+    """
+    rows = {row["key"]: row for row in read_rows(folder) if row["key"] in choices} if choices else {}
+    for key, choice in choices.items():
+        if key not in rows:
+            raise DataError(f"{where}: {key!r} is no file of this data set")
+        count = len(rows[key]["candidates"])
+        if rows[key]["status"] == "doubtful" and choice is not None and choice >= count:
+            raise DataError(f"{where}: {key!r} has candidates 1..{count}, got {choice + 1}")
+    for key, row in rows.items():
+        if row["status"] == "doubtful":
+            try:
+                settled = lookup.choose(row, choices[key])
+            except GatheringStopped:
+                raise
+            except DataError as error:
+                settled = row | {"why": str(error)}
+            journal.append(settled)
+            yield settled
+
+
+def _choice(text: str, where: str) -> Choice:
+    text = text.strip().lower()
+    if text == NONE:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_CANDIDATES:
+        raise DataError(f"{where}: choice must be the number of a candidate or {NONE}, got {text!r}")
+    return int(text) - 1
+
+
+def _spell(row: Row, earlier: Mapping[str, Choice]) -> list[str]:
+    choice = ""
+    if row["key"] in earlier:
+        number = earlier[row["key"]]
+        choice = NONE if number is None else str(number + 1)
+    told = [row["key"], choice, row["artist"] or "", row["title"], f"{row['seconds'] or 0:.0f}", row["why"]]
+    return told + [_describe(Release.from_json(candidate), candidate["score"]) for candidate in row["candidates"]]
+
+
+def _describe(release: Release, score: float) -> str:
+    """Say in one cell what a candidate is; of some catalogues only where to look may be kept."""
+    words = f"{release.artist} - {release.title}" if release.title else ""
+    album = f"on {release.album!r}" if release.album else ""
+    more = [release.kind, release.release_date or "", f"{release.seconds:.0f} s" if release.seconds else ""]
+    about = f"({', '.join(filter(None, more))})" if release.title else ""
+    return " ".join(filter(None, [words, album, about, f"score {score:.2f}", release.page]))

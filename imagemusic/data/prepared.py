@@ -1,0 +1,226 @@
+"""Corpora -> a prepared set on disk, memory-mapped, and back.
+
+    DIR/rows.bin      every event and its context, 17 bytes a row (`ROW`), piece after piece
+    DIR/stretches.bin cues of every stretch of STRETCH rows (S, 8) float32, NaN for what is not known
+    DIR/pieces.jsonl  a line a piece: id, corpus, group, split, where its rows are, cues, what the grid lost
+    DIR/dials.json    how cues become dials: fitted on the training pieces
+
+Preparing streams, so memory stays flat, and training reads windows from the map, so a set may be larger than memory.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagemusic.data.corpora.catalogue import CORPORA, Piece, list_pieces, read_piece
+from imagemusic.data.corpora.held_out import split_of
+from imagemusic.errors import DataError
+from imagemusic.events import codec
+from imagemusic.events.context import CONTEXT, context
+from imagemusic.events.quantize import UNKNOWN_VELOCITY, canonicalise
+from imagemusic.music.dials import CUES, DIALS, Cues, DialScale, as_row, measure, measure_spans
+from imagemusic.music.ensembles import ensemble_of
+from imagemusic.music.score import VELOCITY
+
+FORMAT_VERSION = 2
+STRETCH = 16  # rows whose own cues are measured: a bar or two of a melody, a chord or two of a band
+STRETCHES_OF_MODE = 8  # stretches over which a mode is measured: a few notes have no key
+ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPiece:
+    """One line of pieces.jsonl."""
+
+    id: str
+    corpus: str
+    group: str
+    split: str
+    start: int  # first row in rows.bin
+    stretch: int  # first stretch in stretches.bin
+    rows: int
+    notes: int
+    end: int  # ticks
+    metrical: bool
+    cues: Cues
+    ensemble: str
+    losses: dict[str, int]
+
+
+class Stretches(Protocol):
+    """Cues (S, 8) of stretches that can be sliced like an array."""
+
+    def __getitem__(self, chosen: slice, /) -> NDArray[np.float32]: ...
+
+
+def _open_stretches(folder: Path) -> NDArray[np.float32]:
+    return np.memmap(folder / "stretches.bin", np.float32, mode="r").reshape(-1, len(CUES))
+
+
+def stretches_of(rows: int) -> int:
+    """Number of stretches of a piece of so many rows."""
+    return -(-rows // STRETCH)
+
+
+def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], PreparedPiece] | None:
+    """Put one piece on the grid, spell it and measure it: rows (R,), cues of its stretches (S, 8), its description.
+
+    None when nothing is left to play.
+    """
+    score = piece.score
+    if not piece.velocity_known:
+        flat = [np.column_stack([t.notes[:, :VELOCITY], np.full(len(t), UNKNOWN_VELOCITY)]) for t in score.tracks]
+        score = replace(score, tracks=[replace(t, notes=n) for t, n in zip(score.tracks, flat, strict=True)])
+    score, losses = canonicalise(score)
+    if not score.note_count:
+        return None
+    events = codec.encode_canonical(score)
+    rows = np.empty(len(events), ROW)
+    for column, name in enumerate(codec.FIELDS):
+        rows[name] = events[:, column]
+    derived = context(events)
+    for column, name in enumerate(CONTEXT):
+        rows[name] = derived[:, column]
+    rows["tick"] = np.cumsum(events[:, codec.GAP].astype(np.int64))
+    # A set without a beat grid still has seconds: its ticks are 1/48 s.
+    tempo_known = piece.tempo_known or not piece.metrical
+    cues = measure(score, tempo_known=tempo_known, velocity_known=piece.velocity_known)
+    ends = np.append(rows["tick"][::STRETCH], score.end).astype(np.int64)
+    stretches = measure_spans(
+        score, ends, tempo_known=tempo_known, velocity_known=piece.velocity_known, spans_of_mode=STRETCHES_OF_MODE
+    )
+    prepared = PreparedPiece(
+        id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, stretch=0,
+        rows=len(rows),
+        notes=score.note_count, end=score.end, metrical=piece.metrical, cues=cues, ensemble=ensemble_of(score),
+        losses=dict(losses),
+    )  # fmt: skip
+    return rows, stretches.astype(np.float32), prepared
+
+
+def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, bytes, PreparedPiece]]:
+    made = [prepare_piece(piece) for piece in read_piece(folder, corpus, key)]
+    return [(rows.tobytes(), stretches.tobytes(), piece) for rows, stretches, piece in filter(None, made)]
+
+
+def fit_scale(pieces: Sequence[PreparedPiece], stretches: Stretches) -> DialScale:
+    """Fit dials to pieces, and measure how far the dials of stretches lie from those of their pieces (RMS)."""
+    scale = DialScale.fit([piece.cues for piece in pieces])
+    squares, count = np.zeros(len(DIALS)), np.zeros(len(DIALS))
+    for piece in pieces:
+        own = stretches[piece.stretch : piece.stretch + stretches_of(piece.rows)].astype(np.float64)
+        gaps = scale.table(own) - scale.table(as_row(piece.cues))
+        squares += np.nansum(gaps**2, axis=0)
+        count += (~np.isnan(gaps)).sum(axis=0)
+    return replace(scale, within=dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True)))
+
+
+def prepare(
+    folder: Path,
+    out: Path,
+    corpora: Sequence[str],
+    *,
+    workers: int = 2,
+    progress: Callable[[Iterable[object], int], Iterable[object]] | None = None,
+) -> "PreparedSet":
+    """Prepare the corpora that lie in `folder` into the new directory `out`.
+
+    Raises:
+        DataError: a corpus is unknown or missing, nothing is left to train on, or `out` holds something else.
+    """
+    if unknown := [name for name in corpora if name not in CORPORA]:
+        raise DataError(f"unknown corpus {unknown[0]!r}; choose from {', '.join(CORPORA)}")
+    if out.exists() and not (out / "pieces.jsonl").exists():
+        raise DataError(f"{out}: exists and is not a prepared set; name a new folder")
+    jobs = [(corpus, key) for corpus in corpora for key in list_pieces(folder, corpus)]
+    partial_out = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    partial_out.mkdir(parents=True)
+    try:
+        with (
+            ProcessPoolExecutor(workers) as pool,
+            open(partial_out / "rows.bin", "wb") as rows_file,
+            open(partial_out / "stretches.bin", "wb") as stretches_file,
+            open(partial_out / "pieces.jsonl", "w", encoding="utf-8") as pieces_file,
+        ):
+            results = pool.map(partial(_read_and_prepare, folder), *zip(*jobs, strict=True), chunksize=4)
+            start, stretch, training = 0, 0, []
+            for made in progress(results, len(jobs)) if progress else results:
+                for raw, raw_stretches, piece in made:  # type: ignore[attr-defined]
+                    piece = replace(piece, start=start, stretch=stretch)
+                    rows_file.write(raw)
+                    stretches_file.write(raw_stretches)
+                    pieces_file.write(json.dumps(asdict(piece), ensure_ascii=False) + "\n")
+                    start += piece.rows
+                    stretch += stretches_of(piece.rows)
+                    if piece.split == "train" and piece.metrical:
+                        training.append(piece)
+        if not training:
+            raise DataError(f"{folder}: no piece to train on in {', '.join(corpora)}: held out, or without beats")
+        scale = fit_scale(training, _open_stretches(partial_out))
+        header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
+        (partial_out / "dials.json").write_text(json.dumps(header))
+        if out.exists():
+            shutil.rmtree(out)
+        partial_out.rename(out)
+    finally:
+        shutil.rmtree(partial_out, ignore_errors=True)
+    return PreparedSet.open(out)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSet:
+    """A prepared set: pieces in memory, rows on disk."""
+
+    rows: NDArray[np.void]  # (R,) of ROW, memory-mapped
+    stretches: NDArray[np.float32]  # (S, 8) cues, memory-mapped
+    pieces: tuple[PreparedPiece, ...]
+    scale: DialScale
+
+    @classmethod
+    def open(cls, folder: Path) -> "PreparedSet":
+        """Open what `prepare` made.
+
+        Raises:
+            DataError: no prepared set is there, or it is damaged, or of another version or codec.
+        """
+        try:
+            header = json.loads((folder / "dials.json").read_text())
+            if header["format_version"] != FORMAT_VERSION:
+                raise DataError(f"{folder}: format version {header['format_version']}, need {FORMAT_VERSION}")
+            if header["codec"] != json.loads(json.dumps(asdict(codec.CodecConfig()))):
+                raise DataError(f"{folder}: made for another note codec {header['codec']}; prepare the corpora again")
+            with open(folder / "pieces.jsonl", encoding="utf-8") as lines:
+                pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
+            rows = np.memmap(folder / "rows.bin", ROW, mode="r")
+            stretches = _open_stretches(folder)
+            scale = DialScale(**header["dials"])
+        except OSError as error:
+            raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder}: damaged prepared set ({error}); prepare the corpora again") from error
+        if len(rows) != sum(piece.rows for piece in pieces):
+            raise DataError(f"{folder}: damaged prepared set, rows.bin is cut short; prepare the corpora again")
+        if len(stretches) != sum(stretches_of(piece.rows) for piece in pieces):
+            raise DataError(f"{folder}: damaged prepared set, stretches.bin is cut short; prepare the corpora again")
+        return cls(rows, stretches, pieces, scale)
+
+    def select(self, split: str) -> tuple[PreparedPiece, ...]:
+        """Pieces of one split."""
+        return tuple(piece for piece in self.pieces if piece.split == split)
+
+    def events(self, piece: PreparedPiece) -> codec.Events:
+        """The events (N, 5) of one piece."""
+        rows = self.rows[piece.start : piece.start + piece.rows]
+        return np.column_stack([rows[name] for name in codec.FIELDS]).astype(np.int16)
+
+    def __iter__(self) -> Iterator[PreparedPiece]:
+        return iter(self.pieces)

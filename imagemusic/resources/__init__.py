@@ -1,0 +1,8 @@
+"""Files that the package brings along: example pictures, the list of held-out music, the origins of the corpora."""
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+EXAMPLES = _FOLDER / "examples"  # six pictures
+HELD_OUT = _FOLDER / "heldout.json"  # see data/corpora/held_out.py
+CORPORA = _FOLDER / "corpora.toml"  # see data/corpora/registry.py

@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imagemusic.errors import ConfigError, DataError
+from imagemusic.executors import engine_named, run_processes
+
+ROOT = Path(__file__).parents[1]
+
+
+def square(number):
+    return number * number
+
+
+def fail(number):
+    raise DataError(f"job {number}: broken")
+
+
+def die(number):
+    os._exit(1)
+
+
+def process(number):
+    return os.getpid()
+
+
+def test_one_worker_is_this_process():
+    assert set(run_processes(process, range(3), 1)) == {os.getpid()}
+
+
+def test_processes_do_every_job_once():
+    assert sorted(run_processes(square, range(20), 2)) == [number * number for number in range(20)]
+
+
+def test_what_a_job_raises_is_raised_here():
+    with pytest.raises(DataError, match=r"job \d: broken"):
+        list(run_processes(fail, range(5), 2))
+
+
+def test_a_worker_that_dies_is_one_line():
+    with pytest.raises(DataError, match="a worker process died, for want of memory perhaps; run again with fewer"):
+        list(run_processes(die, range(2), 2))
+
+
+def test_no_job_is_no_result():
+    assert list(run_processes(square, [], 2)) == []
+
+
+def test_a_ray_cluster_of_two_workers_does_every_job_once_and_stops():
+    pytest.importorskip("ray")
+    code = """
+import os, ray
+from imagemusic.executors import run_ray
+from tests.test_executors import process
+print(os.getpid(), *run_ray(process, range(12), 2))
+assert not ray.is_initialized()
+"""
+    # In a process of its own: Ray leaves it to the end of the process to tidy up after itself.
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+    )
+    assert finished.returncode == 0, finished.stderr
+    mine, *theirs = finished.stdout.split()
+    assert len(theirs) == 12
+    assert mine not in theirs
+
+
+def test_an_engine_that_nobody_knows_is_refused():
+    with pytest.raises(ConfigError, match="unknown engine 'spark'; choose from processes, ray"):
+        engine_named("spark", 2)
+
+
+def test_no_worker_is_refused():
+    with pytest.raises(ConfigError, match="workers must be at least 1, got 0"):
+        engine_named("processes", 0)
