@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
-from imagemusic.compose.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic, Progress
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
-from imagemusic.generation.generate import SEATS
+from imagemusic.generation.generate import MAX_BATCH
 from imagemusic.music.score import Score
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
@@ -189,7 +189,7 @@ def write_png(image: "Image.Image", path: Path) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def compose_batch(
+def compose_files(
     model: ImageMusic,
     pictures: Sequence[Path],
     folder: Path,
@@ -203,8 +203,8 @@ def compose_batch(
     names = name_outputs(pictures, variations)
     works = [_Work(picture, name) for picture, name in zip(pictures, names, strict=True)]
     parts = [(work, number) for work in works for number in range(1, variations + 1)]
-    for first in range(0, len(parts), SEATS):
-        group = parts[first : first + SEATS]
+    for first in range(0, len(parts), MAX_BATCH):
+        group = parts[first : first + MAX_BATCH]
         say = _stretch(progress, first / len(parts), len(group) / len(parts) / 2, _title(group))
         pieces = _compose_group(model, group, options, say)
         for index, ((work, number), piece) in enumerate(zip(group, pieces, strict=True)):
@@ -220,11 +220,11 @@ class _Work:
 
     picture: Path
     base: str
-    reading: PictureReading | None = None
+    reading: ImageFeatures | None = None
     files: list[Path] = field(default_factory=list)
     error: ImageMusicError | None = None
 
-    def look(self, model: ImageMusic, options: ComposeOptions) -> PictureReading | None:
+    def look(self, model: ImageMusic, options: ComposeOptions) -> ImageFeatures | None:
         """See the picture once; None when it cannot be seen."""
         try:
             if self.reading is None and self.error is None:
@@ -250,24 +250,24 @@ def _compose_group(
 ) -> list[Composition | ImageMusicError | None]:
     """Compose side by side; what fails does so alone.  None for pictures that cannot be seen."""
     readings = [work.look(model, options) for work, _ in group]
-    wishes = [
+    requests = [
         (reading, replace(options, variation=number))
         for reading, (_, number) in zip(readings, group, strict=True)
         if reading is not None
     ]
     try:
-        pieces: list[Composition | ImageMusicError] = list(model.compose_readings(wishes, say))
+        pieces: list[Composition | ImageMusicError] = list(model.compose_batch(requests, say))
     except ImageMusicError:
-        pieces = [_compose_or_error(model, *wish) for wish in wishes]
+        pieces = [_compose_or_error(model, *request) for request in requests]
     found = iter(pieces)
     return [None if reading is None else next(found) for reading in readings]
 
 
 def _compose_or_error(
-    model: ImageMusic, reading: PictureReading, options: ComposeOptions
+    model: ImageMusic, reading: ImageFeatures, options: ComposeOptions
 ) -> Composition | ImageMusicError:
     try:
-        return model.compose_reading(reading, options)
+        return model.compose_features(reading, options)
     except ImageMusicError as error:
         return error
 

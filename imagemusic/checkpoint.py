@@ -28,7 +28,7 @@ from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.graph_files import ENCODER, STEP, WEIGHTS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.music.dials import DialScale
+from imagemusic.music.dials import DialNormalizer
 
 FORMAT_VERSION = 2
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
@@ -55,9 +55,9 @@ class Checkpoint:
         )
 
     @property
-    def scale(self) -> DialScale:
+    def scale(self) -> DialNormalizer:
         """How cues become dials."""
-        return DialScale(**self.config["dials"])
+        return DialNormalizer.from_json(self.config["dials"])
 
     def part(self, prefix: str) -> dict[str, NDArray[np.floating]]:
         """Weights below a prefix, without it."""
@@ -170,7 +170,7 @@ def write_checkpoint(
     """
     from safetensors.numpy import save_file
 
-    from imagemusic.generation.step_graph import StepShape, point_into, repointed, step_graph
+    from imagemusic.generation.step_graph import StepShape, externalize_weights, relocate_weights, step_graph
 
     waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     waiting.mkdir(parents=True)
@@ -181,8 +181,8 @@ def write_checkpoint(
         }
         save_file(stored, waiting / WEIGHTS)
         (waiting / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
-        pointing = point_into(encoder, waiting / WEIGHTS, "encoder")
-        (waiting / ENCODER).write_bytes(repointed(pointing.SerializeToString(), waiting / WEIGHTS, "encoder"))
+        pointing = externalize_weights(encoder, waiting / WEIGHTS, "encoder")
+        (waiting / ENCODER).write_bytes(relocate_weights(pointing.SerializeToString(), waiting / WEIGHTS, "encoder"))
         (waiting / STEP).write_bytes(step_graph(StepShape.of(config["decoder"]), waiting / WEIGHTS))
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")

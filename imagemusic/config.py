@@ -2,13 +2,29 @@
 
 import dataclasses
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagemusic.errors import ConfigError
+from imagemusic.errors import ConfigError, ImageMusicWarning
 
 Settings = TypeVar("Settings")
+OLD_NAMES_UNTIL = "0.3"  # the version that no longer reads them
+
+
+def current_names(table: Mapping[str, Any], renamed: Mapping[str, str], *, where: str) -> dict[str, Any]:
+    """Return a table with names of an earlier version, `renamed` (old -> new), replaced by those of today.
+
+    A notice names each old one.  An old name beside its new one is left alone, and refused by whoever reads the table.
+    """
+    result = dict(table)
+    for old, new in renamed.items():
+        if old in result and new not in result:
+            result[new] = result.pop(old)
+            message = f"{where}: {old} is called {new} now; the old name is read until version {OLD_NAMES_UNTIL}"
+            warnings.warn(message, ImageMusicWarning, stacklevel=3)
+    return result
 
 
 def from_table(kind: type[Settings], table: Mapping[str, Any], *, where: str) -> Settings:

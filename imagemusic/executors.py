@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 IN_FLIGHT = 3  # jobs a worker, so that none waits for the next
 
 
-class Engine(Protocol):
+class Executor(Protocol):
     """Yields function(job) for each job, in any order."""
 
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]: ...
@@ -88,17 +88,17 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
         ray.shutdown()
 
 
-ENGINES: dict[str, Engine] = {"processes": run_processes, "ray": run_ray}
+EXECUTORS: dict[str, Executor] = {"processes": run_processes, "ray": run_ray}
 
 
-def engine_named(name: str, workers: int) -> Engine:
+def executor_named(name: str, workers: int) -> Executor:
     """Choose an engine.
 
     Raises:
         ConfigError: there is no such engine, or no worker.
     """
-    if name not in ENGINES:
-        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+    if name not in EXECUTORS:
+        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(EXECUTORS)}")
     if workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
-    return ENGINES[name]
+    return EXECUTORS[name]

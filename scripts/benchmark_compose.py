@@ -29,7 +29,7 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.reports.results import write_result
-from imagemusic.training.restore import decoder_of
+from imagemusic.training.restore import load_decoder
 
 REPEATS = 5
 GATHERED = {  # file of another script -> its figures, and what they are called here
@@ -109,9 +109,9 @@ def main() -> int:
         runs = [timed_process(words) for _ in range(REPEATS)]
     model = ImageMusic.from_pretrained(arguments.checkpoint)
     reading = model.look(arguments.picture)
-    pieces = [model.compose_reading(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
+    pieces = [model.compose_features(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
     torch.set_num_threads(2)
-    decoder = decoder_of(open_checkpoint(resolve(arguments.checkpoint)))
+    decoder = load_decoder(open_checkpoint(resolve(arguments.checkpoint)))
     figures = {
         "compose_seconds": float(np.median([seconds for seconds, _ in runs])),
         "compose_seconds_range": [min(seconds for seconds, _ in runs), max(seconds for seconds, _ in runs)],

@@ -27,16 +27,16 @@ from PIL import Image
 from safetensors.numpy import save_file
 from timing import seconds_each
 
-from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.plan import plan_piece
 from imagemusic.compose.targets import composing_condition, settle
 from imagemusic.errors import ConfigError
 from imagemusic.events.codec import SLOTS
-from imagemusic.events.grammar import Writer
+from imagemusic.events.grammar import GrammarState
 from imagemusic.events.vocabulary import FIELDS, INPUTS
-from imagemusic.generation.backends import DEFAULT, Engine, make_engine
-from imagemusic.generation.generate import SEATS, write_piece
+from imagemusic.generation.backends import DEFAULT, Backend, make_backend
+from imagemusic.generation.generate import MAX_BATCH, generate_one
 from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.generation.step_graph import BLOCK, step_graph
@@ -46,22 +46,22 @@ REPEATS = 3
 WINDOW = 100
 FEW_HEADS = 8  # of the hundreds of numbers that all heads start from
 # Pieces and the seconds of music in each.  Seats that fall empty are filled, so 64 at a time takes more pieces.
-BATCHES = {1: (1, 60.0), 8: (8, 15.0), SEATS: (2 * SEATS, 6.0)}
+BATCHES = {1: (1, 60.0), 8: (8, 15.0), MAX_BATCH: (2 * MAX_BATCH, 6.0)}
 GUIDANCE = {"plain": 1.0, "guided": SamplingOptions().guidance_scale}
 BYTES = {"onnx": 4.0, "int8": 1 + 4 / BLOCK, "torch": 4.0}  # of a weight as an engine stores it, its scale included
 
 
-def notes_per_second(model: ImageMusic, reading: PictureReading, batch: int, guidance: float, seed: int) -> float:
+def notes_per_second(model: ImageMusic, reading: ImageFeatures, batch: int, guidance: float, seed: int) -> float:
     """Compose pieces from a picture that was seen, everything but its reading included."""
     pieces, seconds = BATCHES[batch]
     options = ComposeOptions(seconds=seconds, guidance_scale=guidance, seed=seed)
-    wishes = [(reading, replace(options, variation=number + 1)) for number in range(pieces)]
+    requests = [(reading, replace(options, variation=number + 1)) for number in range(pieces)]
     started = time.perf_counter()
-    made = model.compose_readings(wishes)
+    made = model.compose_batch(requests)
     return sum(piece.score.note_count for piece in made) / (time.perf_counter() - started)
 
 
-def throughput(models: dict[str, ImageMusic], reading: PictureReading) -> dict[str, dict[str, dict[str, float]]]:
+def throughput(models: dict[str, ImageMusic], reading: ImageFeatures) -> dict[str, dict[str, dict[str, float]]]:
     """Notes a second by engine, batch and guidance, all of them in turn, so that a slow moment strikes all alike."""
     taken: dict[tuple[str, int, str], list[float]] = {}
     for repeat in range(REPEATS):
@@ -90,7 +90,7 @@ def read_bandwidth(size: int) -> float:
     return buffer.nbytes / fastest
 
 
-def without_heads(stepper: Stepper, name: str) -> Engine:
+def without_heads(stepper: Stepper, name: str) -> Backend:
     """Make the same step with next to nothing of the heads, which cannot be left out."""
     shape = replace(stepper.shape, heads_size=FEW_HEADS)
     weights = {
@@ -99,7 +99,9 @@ def without_heads(stepper: Stepper, name: str) -> Engine:
     with TemporaryDirectory() as folder:
         save_file({f"decoder.{weight}": values for weight, values in weights.items()}, Path(folder) / WEIGHTS)
         (Path(folder) / STEP).write_bytes(step_graph(shape, Path(folder) / WEIGHTS))
-        return make_engine(name, Path(folder), {key: value.astype(np.float32) for key, value in weights.items()}, shape)
+        return make_backend(
+            name, Path(folder), {key: value.astype(np.float32) for key, value in weights.items()}, shape
+        )
 
 
 def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
@@ -113,7 +115,7 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     gates, *state = (np.zeros((1, size), np.float32) for size in (shape.fed, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
 
-    def seconds(engine: Engine) -> float:
+    def seconds(engine: Backend) -> float:
         return min(seconds_each(lambda: engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
 
     step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
@@ -127,17 +129,17 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     }
 
 
-def first_note_ms(model: ImageMusic, reading: PictureReading) -> float:
+def first_note_ms(model: ImageMusic, reading: ImageFeatures) -> float:
     """Milliseconds from a picture that was seen to the first note."""
     options = ComposeOptions()
 
-    def write(most: int) -> Writer:
+    def write(most: int) -> GrammarState:
         dials = settle(model.checkpoint, model.prior, reading, options)
         condition = composing_condition(model.checkpoint, reading, dials)
         ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
-        writer = Writer(plan_piece(options, 100.0, ensemble, None))
+        writer = GrammarState(plan_piece(options, 100.0, ensemble, None))
         rows = np.stack([condition, np.zeros_like(condition)])
-        write_piece(model.stepper, rows, writer, options, np.random.default_rng(0), max_events=most)
+        generate_one(model.stepper, rows, writer, options, np.random.default_rng(0), max_events=most)
         return writer
 
     events = write(100).events
@@ -150,11 +152,11 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     try:
         import torch
 
-        from imagemusic.training.restore import decoder_of
+        from imagemusic.training.restore import load_decoder
     except ImportError:
         return None
     torch.set_num_threads(2)
-    decoder = decoder_of(model.checkpoint)
+    decoder = load_decoder(model.checkpoint)
     sizes = decoder.config.sizes | {"interval": 50, "chroma": 4096, "last_pitch": 128}
     known = ("place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
     window = {name: torch.randint(0, sizes[name], (1, WINDOW)) for name in (*INPUTS, "last_pitch")}
@@ -197,7 +199,7 @@ def main() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     recipes = with_torch(default)
     alone, guided, together = (rates[DEFAULT][batch][kind] for batch, kind in
-                               (("1", "plain"), ("1", "guided"), (str(SEATS), "plain")))  # fmt: skip
+                               (("1", "plain"), ("1", "guided"), (str(MAX_BATCH), "plain")))  # fmt: skip
     headlines: dict[str, Any] = {
         "batch1_notes_per_second": alone,
         "guided_notes_per_second": guided,

@@ -166,13 +166,13 @@ def main() -> int:
             for start in range(0, arguments.count, SIDE_BY_SIDE):
                 numbers = range(start, min(start + SIDE_BY_SIDE, arguments.count))
                 chances = [np.random.default_rng([arguments.seed, number]) for number in numbers]
-                requests = [draw_request(rng) for rng in chances]
-                wishes = [
+                drawn = [draw_request(rng) for rng in chances]
+                requests = [
                     (model.look(draw_picture(rng)), ComposeOptions(**request, seed=number))
-                    for rng, request, number in zip(chances, requests, numbers, strict=True)
+                    for rng, request, number in zip(chances, drawn, numbers, strict=True)
                 ]
-                pieces = model.compose_readings(wishes)
-                for number, request, piece in zip(numbers, requests, pieces, strict=True):
+                pieces = model.compose_batch(requests)
+                for number, request, piece in zip(numbers, drawn, pieces, strict=True):
                     piece.score.save(path)
                     kept = measure(path.read_bytes(), request)
                     for name, good in kept.items():

@@ -26,15 +26,15 @@ from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.prepared import prepare_piece
 from imagemusic.errors import DataError, ImageMusicError, ScoreError
 from imagemusic.evaluation.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
-from imagemusic.music.dials import DialScale
+from imagemusic.music.dials import DialNormalizer
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, Score
 from imagemusic.reports.results import write_result
 
-FELT = ("valence", "arousal")
+AFFECT_DIALS = ("valence", "arousal")
 QUADRANTS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}  # valence, arousal
 TABLE = "vgmidi_labelled.csv"
-COLUMNS = ("midi", "game", *FELT)
+COLUMNS = ("midi", "game", *AFFECT_DIALS)
 
 Numbers = NDArray[np.float64]
 Labels = tuple[float, float]
@@ -87,19 +87,19 @@ def read_table(path: Path) -> list[tuple[str, str, Labels]]:
         raise DataError(f"{path}: cannot be read ({error})") from error
     found = []
     for number, row in enumerate(rows, start=2):
-        if not {row[name] for name in FELT} <= {"-1", "1"}:
+        if not {row[name] for name in AFFECT_DIALS} <= {"-1", "1"}:
             raise DataError(f"{path}: row {number}: valence and arousal must be -1 or 1")
         found.append((row["midi"], row["game"], (float(row["valence"]), float(row["arousal"]))))
     return found
 
 
-def feel(labelled: Iterable[tuple[Piece, str, Labels]], scale: DialScale) -> tuple[list[Felt], list[str]]:
+def feel(labelled: Iterable[tuple[Piece, str, Labels]], scale: DialNormalizer) -> tuple[list[Felt], list[str]]:
     """Measure pieces as training music is measured; the ids of those without a dial come apart: no tempo is known."""
     felt, left_out = [], []
     for piece, group, labels in labelled:
         prepared = prepare_piece(piece)
         dials = scale.dials(prepared[2].cues) if prepared else {}
-        valence, arousal = (dials.get(name) for name in FELT)
+        valence, arousal = (dials.get(name) for name in AFFECT_DIALS)
         if valence is None or arousal is None:
             left_out.append(piece.id)
         else:
@@ -138,7 +138,7 @@ def auc(values: Numbers, label: Numbers) -> float:
 
 def compare(pieces: Sequence[Felt], name: str, seed: int) -> dict[str, dict[str, float | None]]:
     """Measure how well a dial tells its label, and how well density alone does, with intervals over groups."""
-    number = FELT.index(name)
+    number = AFFECT_DIALS.index(name)
     dial = np.array([piece.dials[number] for piece in pieces])
     label = np.array([piece.labels[number] for piece in pieces])
     density = np.array([piece.notes_a_second for piece in pieces])
@@ -175,8 +175,8 @@ def main() -> int:
             if not pieces:
                 raise DataError(f"{arguments.corpora / name}: no labelled piece can be measured")
             count = {"pieces": len(pieces), "groups": len({piece.group for piece in pieces}), "left_out": left_out}
-            figures[name] = count | {dial: compare(pieces, dial, arguments.seed) for dial in FELT}
-            for dial in FELT:
+            figures[name] = count | {dial: compare(pieces, dial, arguments.seed) for dial in AFFECT_DIALS}
+            for dial in AFFECT_DIALS:
                 print(name, dial, {key: list(one.values()) for key, one in figures[name][dial].items()}, flush=True)
     except ImageMusicError as error:
         print(f"check_feelings: error: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
-from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.reports.results import write_result
 from imagemusic.training.batches import window_columns
@@ -66,7 +66,9 @@ def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: in
             logits -= logits.max(axis=1, keepdims=True)
             found[name].append(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
             if column < len(STAGES):
-                heads.tell(column, np.stack([target[known][:, event] for known in STAGES[column]], axis=1).tolist())
+                heads.condition_on(
+                    column, np.stack([target[known][:, event] for known in STAGES[column]], axis=1).tolist()
+                )
     return {name: np.stack(scores, axis=1) for name, scores in found.items()}
 
 
@@ -83,9 +85,9 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
 def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
     """Notes of short pieces from one picture, of every track with its program."""
     reading = model.look(Image.linear_gradient("L").convert("RGB"))
-    wishes = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
-    parts = [wishes] if together else [[wish] for wish in wishes]
-    made = [piece for part in parts for piece in model.compose_readings(part)]
+    requests = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
+    parts = [requests] if together else [[wish] for wish in requests]
+    made = [piece for part in parts for piece in model.compose_batch(part)]
     return [[(track.program, track.notes.tolist()) for track in piece.score.tracks] for piece in made]
 
 
@@ -110,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=BACKENDS)
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--pieces", type=int, default=96, help="as many of each length, drawn evenly")
     parser.add_argument("--events", type=int, default=192, help="of each piece, from its beginning")

@@ -25,7 +25,7 @@ from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
-from imagemusic.vision.encoder import FELT
+from imagemusic.vision.encoder import AFFECT_DIALS
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.saliency import occlude
 
@@ -51,7 +51,7 @@ def maps_of(
 ) -> Iterator[tuple[int, dict[str, Cells]]]:
     """Yield the number of each dial of feeling with its cells (N, N) by method."""
     hidden = occlude(lambda one: model.reader.read(one)[1], pixels, grid=GRID)
-    for dial in range(len(FELT)):
+    for dial in range(len(AFFECT_DIALS)):
         yield (
             dial,
             {
@@ -66,16 +66,16 @@ def maps_of(
 def measure(model: ImageMusic, pictures: list[LabelledPicture]) -> tuple[Table, Table]:
     """By dial and method, a number a picture: how far the dial falls, and how the map agrees with occlusion."""
     gradients, rng = Gradients(encoder_of(model.checkpoint)), np.random.default_rng(0)
-    falls: Table = {name: {method: [] for method in METHODS} for name in FELT}
-    agree: Table = {name: {method: [] for method in METHODS[1:]} for name in FELT}
+    falls: Table = {name: {method: [] for method in METHODS} for name in AFFECT_DIALS}
+    agree: Table = {name: {method: [] for method in METHODS[1:]} for name in AFFECT_DIALS}
     for picture in tqdm(pictures, desc="pictures", unit="picture"):
         pixels = load_pixels(picture.path, model.reader.size)
         before = model.reader.read(pixels)[1]
         for dial, maps in maps_of(model, gradients, pixels, rng):
             for method, cells in maps.items():
                 after = model.reader.read(hide(pixels, cells, HIDDEN))[1]
-                falls[FELT[dial]][method].append(float(before[dial] - after[dial]))
-            for method, values in agree[FELT[dial]].items():
+                falls[AFFECT_DIALS[dial]][method].append(float(before[dial] - after[dial]))
+            for method, values in agree[AFFECT_DIALS[dial]].items():
                 values.append(spearman(maps["occlusion"].ravel(), maps[method].ravel()))
     return falls, agree
 

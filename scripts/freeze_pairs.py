@@ -23,7 +23,7 @@ from imagemusic.data.corpora.held_out import split_of
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import signed_ranks
-from imagemusic.music.dials import DIALS, DialScale, as_row, measure
+from imagemusic.music.dials import DIALS, DialNormalizer, as_row, measure
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 
@@ -57,7 +57,7 @@ def held_out_pieces(corpora: Path, split: str) -> list[Piece]:
 def dials_of(pieces: list[Piece]) -> NDArray[np.float64]:
     """Rank valence, arousal and tempo (N, 3) of pieces among themselves."""
     cues = [measure(piece.score, velocity_known=piece.velocity_known) for piece in pieces]
-    raw = DialScale.fit(cues).raw(np.array([as_row(cue) for cue in cues]))
+    raw = DialNormalizer.fit(cues).raw(np.array([as_row(cue) for cue in cues]))
     return np.column_stack([signed_ranks(raw[:, DIALS.index(name)]) for name in ("valence", "arousal", "tempo")])
 
 

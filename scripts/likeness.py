@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.feedback import HELD_TO
 from imagemusic.music import metrics
-from imagemusic.music.dials import DialScale, measure
+from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_table
 from imagemusic.music.metrics import Distance
 from imagemusic.music.score import DURATION, Score
@@ -38,7 +38,7 @@ class Sample:
     ensembles: NDArray[np.str_]  # (N,): that were asked for
 
     @classmethod
-    def of(cls, scores: Sequence[Score], scale: DialScale, asked: Sequence[Mapping[str, Any]]) -> "Sample":
+    def of(cls, scores: Sequence[Score], scale: DialNormalizer, asked: Sequence[Mapping[str, Any]]) -> "Sample":
         """Measure scores."""
         heard = [scale.dials(measure(score)) for score in scores]
         return cls(

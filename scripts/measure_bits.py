@@ -19,7 +19,7 @@ from imagemusic.events.vocabulary import FIELDS
 from imagemusic.reports.results import write_result
 from imagemusic.training.baselines import Baseline, Columns, with_previous
 from imagemusic.training.evaluation import bits_per_note, piece_nats
-from imagemusic.training.restore import decoder_of
+from imagemusic.training.restore import load_decoder
 
 
 def columns_of(prepared: PreparedSet, pieces: list[PreparedPiece]) -> Columns:
@@ -48,7 +48,7 @@ def main() -> int:
     kept = [piece for piece in prepared if piece.corpus not in arguments.skip]
     held_out = [piece for piece in kept if piece.split == arguments.split]
     training = [piece for piece in kept if piece.split == "train"]
-    decoder = decoder_of(checkpoint)
+    decoder = load_decoder(checkpoint)
     scored = list(tqdm(piece_nats(decoder, prepared, held_out), total=len(held_out), desc="model", unit="piece"))
     nats = {"model": {piece.id: by_field for piece, by_field, _ in scored}}
     right = {name: sum(hits[name] for _, _, hits in scored) for name in FIELDS}

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, Composition, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
@@ -99,16 +99,16 @@ def halves(table: Table, groups: Sequence[str]) -> tuple[Table, Table]:
 
 
 def compose(
-    model: ImageMusic, readings: Sequence[PictureReading], options: ComposeOptions, pieces: int, name: str
+    model: ImageMusic, readings: Sequence[ImageFeatures], options: ComposeOptions, pieces: int, name: str
 ) -> list[Composition]:
     """Compose some pieces for each picture, all side by side."""
-    wishes = [(reading, replace(options, variation=v + 1)) for reading in readings for v in range(pieces)]
+    requests = [(reading, replace(options, variation=v + 1)) for reading in readings for v in range(pieces)]
     with tqdm(total=100, desc=name, unit="%") as bar:
-        return model.compose_readings(wishes, lambda share, _: bar.update(int(100 * share) - bar.n) or None)
+        return model.compose_batch(requests, lambda share, _: bar.update(int(100 * share) - bar.n) or None)
 
 
 def measure(
-    model: ImageMusic, readings: Sequence[PictureReading], prepared: PreparedSet, options: ComposeOptions, pieces: int
+    model: ImageMusic, readings: Sequence[ImageFeatures], prepared: PreparedSet, options: ComposeOptions, pieces: int
 ) -> dict[str, Any]:
     """Measure pieces composed with and without the repetition guard, beside the test split."""
     held_out = held_out_pieces(prepared, "test")
@@ -120,8 +120,8 @@ def measure(
     for name, guard in (("guard_on", True), ("guard_off", False)):
         composed = compose(model, readings, replace(options, repetition_guard=guard), pieces, name)
         scores, table = [one.score for one in composed], share_table(one.score for one in composed)
-        playing = [str(one.dials["ensemble"].value) for one in composed]
-        weights = alike_weights([piece.ensemble for piece in held_out], playing)
+        requested_ensemble = [str(one.dials["ensemble"].value) for one in composed]
+        weights = alike_weights([piece.ensemble for piece in held_out], requested_ensemble)
         result[name] = figures_of(scores, groups) | {
             "end_in_a_stack": sum(metrics.ends_in_a_stack(score) for score in scores if score.note_count),
             "end_on_a_beat_within_a_second": sum(ends_well(score, options.seconds) for score in scores),

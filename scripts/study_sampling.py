@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sample_quality import held_out_pieces, held_out_scores
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
@@ -59,9 +59,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "pitch temperature 0.9": {"temperatures": {"pitch": 0.9}},
     "duration temperature 1.1": {"temperatures": {"duration": 1.1}},
     "typical 0.9": {"sampler": "typical"},
-    "recurrence 1": {"recurrence": 1.0},
-    "recurrence 2": {"recurrence": 2.0},
-    "recurrence 3": {"recurrence": 3.0},
+    "recurrence 1": {"repetition_bonus": 1.0},
+    "recurrence 2": {"repetition_bonus": 2.0},
+    "recurrence 3": {"repetition_bonus": 3.0},
 }
 # What a note's length comes from: each step takes something away.
 STEPS: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ STEPS: dict[str, dict[str, Any]] = {
 class Study:
     """Composes for the same pictures again and again."""
 
-    def __init__(self, model: ImageMusic, readings: Sequence[PictureReading], seconds: float, work: Path) -> None:
+    def __init__(self, model: ImageMusic, readings: Sequence[ImageFeatures], seconds: float, work: Path) -> None:
         self.model, self.readings, self.seconds, self.work = model, readings, seconds, work
         work.mkdir(parents=True, exist_ok=True)
 
@@ -86,11 +86,11 @@ class Study:
         told = [self.model.checkpoint.id, self.seconds, BASE | changes, own, [reading.hash for reading in readings]]
         path = self.work / f"{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}.npz"
         if not path.exists():
-            wishes = [
+            requests = [
                 (reading, ComposeOptions(seconds=self.seconds, seed=number, **(BASE | changes | one)))
                 for number, (reading, one) in enumerate(zip(readings, own, strict=True))
             ]
-            pieces = self.model.compose_readings(wishes)
+            pieces = self.model.compose_batch(requests)
             asked = [{name: dial.value for name, dial in piece.dials.items()} for piece in pieces]
             Sample.of([piece.score for piece in pieces], self.model.checkpoint.scale, asked).save(path)
         return Sample.load(path)

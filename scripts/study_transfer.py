@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.compose.composition import PictureReading
+from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.evaluation.steering.conditional import Music, cut
@@ -38,7 +38,7 @@ from imagemusic.research.transfer import (
 )
 from imagemusic.research.transfer_table import Arrays, joined, measure_fold, table_of
 from imagemusic.training.evaluation import banded_nats
-from imagemusic.training.restore import decoder_of
+from imagemusic.training.restore import load_decoder
 from imagemusic.vision.image import load_pixels, picture_hash
 
 SHUFFLED = "_shuffled"
@@ -56,7 +56,7 @@ def read_with_features(path: Path, base: Checkpoint, work: Path) -> tuple[PairLi
     known: dict[str, Any] = dict(np.load(kept)) if kept.exists() else {}
     encoder = encoder_of(base)
 
-    def look(image: Path) -> PictureReading:
+    def look(image: Path) -> ImageFeatures:
         name = picture_hash(image)
         with torch.no_grad():
             if name not in known:
@@ -64,7 +64,7 @@ def read_with_features(path: Path, base: Checkpoint, work: Path) -> tuple[PairLi
                 known[name] = encoder.features(pixels[None])[0].numpy()
                 print(f"\r{len(known)} covers seen", end="", file=sys.stderr, flush=True)
             embedding = encoder.embed(torch.from_numpy(known[name])[None])
-            return PictureReading(name, embedding[0].numpy(), *(one[0].numpy() for one in encoder.affect(embedding)))
+            return ImageFeatures(name, embedding[0].numpy(), *(one[0].numpy() for one in encoder.affect(embedding)))
 
     listed = read_pairs(path, look)
     if not listed.pairs:
@@ -92,7 +92,7 @@ def study(
     seed: int,
 ) -> Arrays:
     """Train one variant on one fold and measure it."""
-    decoder, conditions = decoder_of(base), CoverConditions(base, encoder_of(base))
+    decoder, conditions = load_decoder(base), CoverConditions(base, encoder_of(base))
     split = split_of_fold(music.groups, fold, folds, seed)
     kept_step = 0
     if name != "none":

@@ -75,7 +75,7 @@ def rank_labels(pictures: list[LabelledPicture]) -> tuple[Floats, list[float]]:
             here = source == one
             if not np.isnan(values[here]).all():
                 ranks = Ranks(values[here & train])
-                dials[here, column] = ranks.signed(values[here])
+                dials[here, column] = ranks.to_percentile(values[here])
                 if name == "tempo_bpm":
                     tempo_quantiles = ranks.quantiles()
     return dials, tempo_quantiles

@@ -37,7 +37,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from imagemusic.checkpoint import write_checkpoint
     from imagemusic.events import codec
     from imagemusic.model.conditioning import ConditionLayout
-    from imagemusic.music.dials import DIALS, DialScale, measure
+    from imagemusic.music.dials import DIALS, DialNormalizer, measure
     from imagemusic.music.ensembles import ENSEMBLES
     from imagemusic.music.score import Note, Score, Tempo, Track
     from tests import tiny
@@ -50,7 +50,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         for pitch, bpm in ((48, 80.0), (60, 120.0), (72, 160.0))
     ]
     cues = [measure(tune) for tune in tunes]
-    scale = DialScale.fit(cues)
+    scale = DialNormalizer.fit(cues)
     prior = [[scale.dials(cue)[name] for name in DIALS] for cue in cues]
     config = {
         "encoder": {"name": "mean colour", "size": 32},

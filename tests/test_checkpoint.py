@@ -59,21 +59,21 @@ def test_the_id_tells_checkpoints_apart(tiny_checkpoint, copy):
 
 
 def test_torch_loads_the_same_weights(tiny_checkpoint):
-    from imagemusic.training.restore import decoder_of
+    from imagemusic.training.restore import load_decoder
 
     checkpoint = open_checkpoint(tiny_checkpoint)
-    decoder = decoder_of(checkpoint)
+    decoder = load_decoder(checkpoint)
     assert not decoder.training
     for name, value in decoder.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), checkpoint.weights[f"decoder.{name}"])
 
 
 def test_torch_refuses_weights_of_another_shape(copy):
-    from imagemusic.training.restore import decoder_of
+    from imagemusic.training.restore import load_decoder
 
     change_weight(copy, "decoder.to_heads.bias", lambda values: values[:-1])
     with pytest.raises(CheckpointError, match=r"does not fit the decoder \(size mismatch for to_heads\.bias"):
-        decoder_of(open_checkpoint(copy))
+        load_decoder(open_checkpoint(copy))
 
 
 @pytest.mark.parametrize("name", REQUIRED)

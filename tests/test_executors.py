@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.executors import engine_named, run_processes
+from imagemusic.executors import executor_named, run_processes
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,9 +71,9 @@ assert not ray.is_initialized()
 
 def test_an_engine_that_nobody_knows_is_refused():
     with pytest.raises(ConfigError, match="unknown engine 'spark'; choose from processes, ray"):
-        engine_named("spark", 2)
+        executor_named("spark", 2)
 
 
 def test_no_worker_is_refused():
     with pytest.raises(ConfigError, match="workers must be at least 1, got 0"):
-        engine_named("processes", 0)
+        executor_named("processes", 0)

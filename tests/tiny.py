@@ -8,7 +8,7 @@ import numpy as np
 
 from imagemusic.data.corpora.held_out import read_heldout
 from imagemusic.events import codec, context
-from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
@@ -35,7 +35,7 @@ def tune(seed=0, bars=6):
 
 def written(events, end, **plan):
     """Yield a writer that has taken in none, one, two ... of the events, and the row that comes next."""
-    writer = Writer(Plan(end=end, tempo=1, **plan))
+    writer = GrammarState(Plan(end=end, tempo=1, **plan))
     for row in events.tolist():
         yield writer, row
         for value in row:

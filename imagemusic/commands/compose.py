@@ -33,7 +33,13 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2.5)"),
     ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 2)"),
-    ("--recurrence", "recurrence", float, "N", "how much later phrases take after earlier ones: try 2 (default 0)"),
+    (
+        "--repetition-bonus",
+        "repetition_bonus",
+        float,
+        "N",
+        "how much later phrases take after earlier ones: try 2 (default 0)",
+    ),
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
@@ -94,7 +100,7 @@ def run_compose(arguments: argparse.Namespace) -> int:
         folder = batch.make_folder(arguments.out)
         model = ImageMusic.from_pretrained(arguments.checkpoint, engine=arguments.decoder_engine)
         with progress_bar() as (progress, say):
-            for outcome in batch.compose_batch(model, pictures, folder, options, outputs, progress=progress):
+            for outcome in batch.compose_files(model, pictures, folder, options, outputs, progress=progress):
                 if outcome.error:
                     failures.append(outcome)
                 else:

@@ -12,7 +12,7 @@ from imagemusic.commands.options import add_checkpoint
 from imagemusic.commands.terminal import notice, print_error
 
 if TYPE_CHECKING:
-    from imagemusic.compose.explain import Look
+    from imagemusic.compose.explain import ImageReport
     from imagemusic.compose.pipeline import ImageMusic
 
 EXAMPLES = """
@@ -65,19 +65,19 @@ def run_look(arguments: argparse.Namespace) -> int:
 def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | None) -> dict[str, Any]:
     """See a picture, draw what it says into files that begin with `base`, and tell everything as plain values."""
     from imagemusic.batch import write_png
-    from imagemusic.compose.explain import describe, ends_of, find_causes, how_sure, look_closely
+    from imagemusic.compose.explain import describe, ends_of, how_sure, occlusion_maps, report_image
     from imagemusic.vision.image import load_image
     from imagemusic.vision.palette import draw_palette
     from imagemusic.vision.saliency import draw_saliency, name_part
 
-    look = look_closely(model, picture, size)
+    look = report_image(model, picture, size)
     table = _plain(look) | {"picture": str(picture), "files": []}
     for name, dial in look.seen.items():
         table["seen"][name] |= {"words": describe(name, dial.value), "certainty": how_sure(dial.deviation)}
     if base is None:
         return table
     image = load_image(picture)
-    for name, cells in find_causes(model, picture, size).items():
+    for name, cells in occlusion_maps(model, picture, size).items():
         path = base.with_name(f"{base.name}-{name}.png")
         title = f"{name}, read as {look.seen[name].predicted:+.2f}: what hiding a part would take from that"
         write_png(draw_saliency(image, cells, title, ends_of(name)), path)
@@ -93,7 +93,7 @@ def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | N
     return table
 
 
-def _plain(look: "Look") -> dict[str, Any]:
+def _plain(look: "ImageReport") -> dict[str, Any]:
     return {
         "hash": look.hash,
         "seen": {name: _rounded(asdict(dial)) for name, dial in look.seen.items()},

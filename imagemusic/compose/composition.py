@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imagemusic.audio.waveform import Waveform
 
 RECORD_VERSION = 1
+RENAMED = {"recurrence": "repetition_bonus"}  # options of earlier records -> today's
 PICTURE_SIZE = (32, 1024)
 DECIDED = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> what, asked for exactly, settles it
 
@@ -53,9 +54,10 @@ class ComposeOptions(ExactOptions):
                 raise ConfigError(f"dial {dial}: {control} {exact} decides it; leave out one of the two")
         if self.ensemble is not None and self.ensemble not in ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
-        if self.ensemble is not None and self.made_ensemble not in (None, self.ensemble):
+        if self.ensemble is not None and self.inferred_ensemble not in (None, self.ensemble):
             raise ConfigError(
-                f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make {self.made_ensemble}; "
+                f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make "
+                f"{self.inferred_ensemble}; "
                 "leave out one of the two"
             )
         if self.size is not None:
@@ -69,9 +71,9 @@ class ComposeOptions(ExactOptions):
             raise ConfigError(f"variation must be 1 or more, got {self.variation}")
 
     @property
-    def playing(self) -> str | None:
+    def requested_ensemble(self) -> str | None:
         """The ensemble that was asked for, by its name or by its instruments."""
-        return self.ensemble or self.made_ensemble
+        return self.ensemble or self.inferred_ensemble
 
 
 def parse_dials(settings: Iterable[str]) -> dict[str, float]:
@@ -103,7 +105,7 @@ def engine_choice(recorded: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureReading:
+class ImageFeatures:
     """What the encoder saw in a picture."""
 
     hash: str  # of the RGB pixels
@@ -127,7 +129,7 @@ class Composition:
     score: Score
     dials: Mapping[str, Dial]
     options: ComposeOptions
-    picture: PictureReading
+    picture: ImageFeatures
     checkpoint_id: str
     engine: str
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -222,6 +224,7 @@ def load_record(path: str | Path) -> Composition:
 
 def _from_record(table: Mapping[str, Any]) -> Composition:
     known = {option.name for option in fields(ComposeOptions)}
+    options = {RENAMED.get(name, name): value for name, value in table["options"].items()}
     picture, score = table["picture"], table["score"]
     tracks = [
         Track(np.array(t["notes"], np.int32).reshape(-1, 4), program=t["program"], is_drum=t["is_drum"], name=t["name"])
@@ -236,8 +239,8 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             ticks_per_beat=score["ticks_per_beat"],
         ),
         dials={name: Dial(**dial) for name, dial in table["dials"].items()},
-        options=ComposeOptions(**{name: value for name, value in table["options"].items() if name in known}),
-        picture=PictureReading(
+        options=ComposeOptions(**{name: value for name, value in options.items() if name in known}),
+        picture=ImageFeatures(
             picture["hash"],
             *(np.array(picture[name], np.float32) for name in ("embedding", "dial_mean", "dial_sd")),
         ),

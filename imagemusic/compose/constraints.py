@@ -57,8 +57,8 @@ class ExactOptions(SamplingOptions):
     def _spell(self) -> None:
         """Write words as the standard does, so that equal wishes are equal, also after a record was read."""
         for name in ("instruments", "pitch_range"):
-            if not isinstance(wish := getattr(self, name), Iterable | None):
-                raise ConfigError(f"{name} must be a text or a list, got {wish!r}")
+            if not isinstance(request := getattr(self, name), Iterable | None):
+                raise ConfigError(f"{name} must be a text or a list, got {request!r}")
         if self.key is not None:
             object.__setattr__(self, "key", str(parse_scale(str(self.key))))
         if self.meter is not None:
@@ -117,7 +117,7 @@ class ExactOptions(SamplingOptions):
         return tuple(find_program(name) for name in self.instruments or ())
 
     @property
-    def made_ensemble(self) -> str | None:
+    def inferred_ensemble(self) -> str | None:
         """The kind of ensemble that the instruments make."""
         return ensemble_for(self.programs) if self.instruments else None
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic, Picture
-from imagemusic.compose.prior import KNOWING_NOTHING
-from imagemusic.compose.targets import asked_for, settle
-from imagemusic.vision.encoder import SEEN
+from imagemusic.compose.prior import UNIFORM_SD
+from imagemusic.compose.targets import image_targets, settle
+from imagemusic.vision.encoder import IMAGE_DIALS
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.palette import Colour, dominant_colours
 from imagemusic.vision.saliency import occlude
@@ -39,7 +39,7 @@ EXTENT = ((0.2, "neither {low} nor {high}"), (0.6, "rather {end}"), (np.inf, "ve
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImageDial:
     """A dial that the encoder reads from a picture."""
 
     value: float  # -1..1: where the picture stands among others; this steers the music (see Prior.told)
@@ -57,45 +57,45 @@ class Implied:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ImageReport:
     """All that a picture says."""
 
     hash: str
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, ImageDial]
     implied: Mapping[str, Implied]
     ensembles: Mapping[str, float]  # shares of the draws, largest first
     tempo_bpm: float  # what the tempo dial stands for
     palette: tuple[Colour, ...]
 
 
-def look_closely(model: ImageMusic, picture: Picture, size: int | None = None) -> Look:
+def report_image(model: ImageMusic, picture: Picture, size: int | None = None) -> ImageReport:
     """See what a picture says.
 
     Raises:
         ImageError: it cannot be read.
     """
     reading = model.look(picture, size)
-    values = asked_for(model.checkpoint, model.prior, reading)
-    predictions = zip(SEEN, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
+    values = image_targets(model.checkpoint, model.prior, reading)
+    predictions = zip(IMAGE_DIALS, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
     drawn = [settle(model.checkpoint, model.prior, reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
     implied: dict[str, list[float]] = {}
     for dials in drawn:
         for name, dial in dials.items():
-            if name not in SEEN and not isinstance(dial.value, str):
+            if name not in IMAGE_DIALS and not isinstance(dial.value, str):
                 implied.setdefault(name, []).append(dial.value)
     edges = (0.5 - MOST / 2, 0.5 + MOST / 2)
     players = Counter(str(dials["ensemble"].value) for dials in drawn)
-    return Look(
+    return ImageReport(
         hash=reading.hash,
-        seen={name: Seen(values[name], mean, deviation) for name, mean, deviation in predictions},
+        seen={name: ImageDial(values[name], mean, deviation) for name, mean, deviation in predictions},
         implied={name: Implied(float(np.mean(all_)), *np.quantile(all_, edges)) for name, all_ in implied.items()},
         ensembles={name: count / DRAWS for name, count in players.most_common()},
-        tempo_bpm=model.checkpoint.scale.unsigned("tempo", values["tempo"]),
+        tempo_bpm=model.checkpoint.scale.from_percentile("tempo", values["tempo"]),
         palette=tuple(dominant_colours(load_image(picture))),
     )
 
 
-def find_causes(model: ImageMusic, picture: Picture, size: int | None = None) -> dict[str, NDArray[np.float64]]:
+def occlusion_maps(model: ImageMusic, picture: Picture, size: int | None = None) -> dict[str, NDArray[np.float64]]:
     """Tell which parts of a picture raise and lower each dial that is seen: cells (N, N), from the top left.
 
     Raises:
@@ -103,7 +103,7 @@ def find_causes(model: ImageMusic, picture: Picture, size: int | None = None) ->
     """
     pixels = load_pixels(picture, size or model.reader.size)
     cells = occlude(lambda hidden: model.reader.read(hidden)[1], pixels)
-    return dict(zip(SEEN, cells, strict=True))
+    return dict(zip(IMAGE_DIALS, cells, strict=True))
 
 
 def ends_of(dial: str) -> tuple[str, str]:
@@ -120,5 +120,5 @@ def describe(dial: str, value: float) -> str:
 
 def how_sure(deviation: float) -> str:
     """Put the standard deviation of a dial, -1..1, into words."""
-    explained = 1 - (deviation / KNOWING_NOTHING) ** 2
+    explained = 1 - (deviation / UNIFORM_SD) ** 2
     return next(words for least, words in CERTAINTY if explained >= least)

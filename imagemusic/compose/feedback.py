@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOT, SLOTS, VELOCITY, VELOCITY_STEP
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.events.running_cues import Heard
-from imagemusic.music.dials import DialScale
+from imagemusic.events.running_cues import RunningCues
+from imagemusic.music.dials import DialNormalizer
 
 HELD_TO = ("density", "register", "loudness", "articulation", "polyphony")
 FURTHEST = 2.0  # dials that are told: further than any that was trained on, and the decoder still follows
@@ -58,27 +58,27 @@ class Feedback:
     def __init__(
         self,
         wanted: Mapping[str, float],
-        scale: DialScale,
+        scale: DialNormalizer,
         condition_of: Callable[[Mapping[str, float]], Conditions],
         gain: float,
         *,
-        untold: Collection[str] = (),
+        feedback_only: Collection[str] = (),
     ) -> None:
-        """Hold to the dials wanted; `condition_of` lays out a condition (C,) with some moved, but none of `untold`."""
+        """Hold to the dials wanted; `condition_of` lays out a condition (C,) with some of them moved."""
         self.scale, self.condition_of, self.gain = scale, condition_of, gain
         self.wanted = {name: wanted[name] for name in HELD_TO if name in wanted}
-        self.untold = untold
-        self.mode = scale.unsigned("mode", wanted["mode"]) if "mode" in wanted else None
-        self.heard = Heard()
+        self.feedback_only = feedback_only
+        self.mode = scale.from_percentile("mode", wanted["mode"]) if "mode" in wanted else None
+        self.running_cues = RunningCues()
         self._tick = self._events = 0
         self._programs: list[int] = []  # of the parts declared
         self._held: dict[tuple[int, int], int] = {}  # part, pitch -> offset of a row that goes on in a later one
-        self.pitch_nats: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
-        self.length_nats: NDArray[np.float64] | None = None  # (193,) to be added to the scores of their durations
-        self.velocity_nats: NDArray[np.float64] | None = None  # (33,) to be added to the scores of velocities
-        self.together_nats = 0.0  # to be added to the score of the gap 0
+        self.pitch_bias: NDArray[np.float64] | None = None  # (129,) to be added to the scores of pitched notes
+        self.duration_bias: NDArray[np.float64] | None = None  # (193,) to be added to the scores of their durations
+        self.velocity_bias: NDArray[np.float64] | None = None  # (33,) to be added to the scores of velocities
+        self.chord_bias = 0.0  # to be added to the score of the gap 0
 
-    def hear(self, event: tuple[int, int, int, int, int]) -> None:
+    def update(self, event: tuple[int, int, int, int, int]) -> None:
         """Take in the event after those that were heard."""
         gap, part, pitch, duration, velocity = event
         self._tick += gap
@@ -87,9 +87,9 @@ class Feedback:
         elif part < SLOTS:
             length = min(duration + 1, MAX_DURATION)
             if self._held.pop((part, pitch), None) == self._tick:
-                self.heard.prolong(self._tick, part, pitch, length)
+                self.running_cues.prolong(self._tick, part, pitch, length)
             else:
-                self.heard.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
+                self.running_cues.add(self._tick, part, self._programs[part], pitch, length, velocity * VELOCITY_STEP)
             if duration == HOLD:
                 self._held[part, pitch] = self._tick + length
         self._events += 1
@@ -98,8 +98,8 @@ class Feedback:
 
     def condition(self) -> Conditions:
         """Lay out the condition (C,) of the next events."""
-        trust, cues = self._trust(SLOW), self.heard.cues()
-        lacks = {name: self._lack(name, cues) for name in self.wanted.keys() - set(self.untold)}
+        trust, cues = self._trust(SLOW), self.running_cues.cues()
+        lacks = {name: self._lack(name, cues) for name in self.wanted.keys() - set(self.feedback_only)}
         told = {
             name: _bounded(self.wanted[name] + trust * lack, FURTHEST)
             for name, lack in lacks.items()
@@ -109,30 +109,30 @@ class Feedback:
 
     def _trust(self, slow: int) -> float:
         """Say how much of what is lacking is asked for, where `slow` notes are trusted half."""
-        return self.gain * self.heard.pitched / (self.heard.pitched + slow)
+        return self.gain * self.running_cues.pitched / (self.running_cues.pitched + slow)
 
     def _lean(self) -> None:
         """See what pitches, lengths, velocities and notes together are worth to their dials."""
         trust = self._trust(LEAN_SLOW)
-        if self.mode is not None and self.heard.pitched:
-            mode, major, minor = self.heard.mode()
+        if self.mode is not None and self.running_cues.pitched:
+            mode, major, minor = self.running_cues.mode()
             drawn = WANTED_KEY * major - minor if self.mode > mode else major - WANTED_KEY * minor
             nats = trust * MODE_NATS * (self.mode - mode) * drawn
-            self.pitch_nats = np.minimum(np.maximum(nats, -MOST_MODE_NATS), MOST_MODE_NATS).take(_CLASSES)
-            self.pitch_nats[DRUMS] = 0.0
-        cues = self.heard.cues()
+            self.pitch_bias = np.minimum(np.maximum(nats, -MOST_MODE_NATS), MOST_MODE_NATS).take(_CLASSES)
+            self.pitch_bias[DRUMS] = 0.0
+        cues = self.running_cues.cues()
         articulation, polyphony = (self._lack(name, cues) or 0.0 for name in ("articulation", "polyphony"))
         a_doubling = trust * LENGTH_NATS * (articulation + OVERLAP * polyphony)
-        self.length_nats = _bounded(a_doubling, MOST_LENGTH_NATS) * _DOUBLINGS
-        self.together_nats = _bounded(trust * TOGETHER_NATS * polyphony, MOST_TOGETHER_NATS)
-        if "loudness" in self.untold:
+        self.duration_bias = _bounded(a_doubling, MOST_LENGTH_NATS) * _DOUBLINGS
+        self.chord_bias = _bounded(trust * TOGETHER_NATS * polyphony, MOST_TOGETHER_NATS)
+        if "loudness" in self.feedback_only:
             a_step = _bounded(trust * LOUDNESS_NATS * (self._lack("loudness", cues) or 0.0), MOST_LOUDNESS_NATS)
-            self.velocity_nats = a_step * _LEVELS
+            self.velocity_bias = a_step * _LEVELS
 
     def _lack(self, name: str, cues: Mapping[str, float]) -> float | None:
         """Say by how much more of a dial is wanted than is heard; None where it is not wanted or cannot be told."""
-        heard = self.scale.signed(name, cues.get(name))
-        return None if heard is None or name not in self.wanted else self.wanted[name] - heard
+        running_cues = self.scale.to_percentile(name, cues.get(name))
+        return None if running_cues is None or name not in self.wanted else self.wanted[name] - running_cues
 
 
 def _bounded(value: float, most: float) -> float:

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.compose.composition import ComposeOptions, Composition, Dial, PictureReading
+from imagemusic.compose.composition import ComposeOptions, Composition, Dial, ImageFeatures
 from imagemusic.compose.plan import plan_piece
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import composing_condition, feedback_for, settle
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
-from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.generation.backends import DEFAULT
-from imagemusic.generation.generate import Job, write_pieces
+from imagemusic.generation.generate import GenerationRequest, generate
 from imagemusic.generation.stepper import Stepper
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Score, Tempo
 from imagemusic.version import __version__
-from imagemusic.vision.encoder import PictureReader
+from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_pixels, picture_hash
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class _Draft:
 
     dials: dict[str, Dial]
     options: ComposeOptions
-    writer: Writer
-    job: Job
+    writer: GrammarState
+    job: GenerationRequest
 
     @property
     def share_done(self) -> float:
@@ -77,7 +77,7 @@ class _Draft:
 class ImageMusic:
     """A loaded model, ready to compose.  Holds no settings, so one instance can serve many callers."""
 
-    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, reader: PictureReader, prior: Prior) -> None:
+    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, reader: ImageEncoder, prior: Prior) -> None:
         self.checkpoint, self.stepper, self.reader, self.prior = checkpoint, stepper, reader, prior
 
     @classmethod
@@ -90,7 +90,7 @@ class ImageMusic:
         """
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
-        reader = PictureReader(checkpoint.folder, checkpoint.config["encoder"]["size"])
+        reader = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
         return cls(checkpoint, checkpoint.stepper(engine), reader, prior)
 
     def describe(self) -> dict[str, Any]:
@@ -109,14 +109,14 @@ class ImageMusic:
             "card": "README.md" if (self.checkpoint.folder / "README.md").exists() else "none",
         }
 
-    def look(self, picture: Picture, size: int | None = None) -> PictureReading:
+    def look(self, picture: Picture, size: int | None = None) -> ImageFeatures:
         """See a picture.
 
         Raises:
             ImageError: it cannot be read.
         """
         pixels = load_pixels(picture, size or self.reader.size)
-        return PictureReading(picture_hash(picture), *self.reader.read(pixels))
+        return ImageFeatures(picture_hash(picture), *self.reader.read(pixels))
 
     @overload
     def compose(
@@ -139,22 +139,22 @@ class ImageMusic:
         """
         options = options or ComposeOptions()
         if isinstance(image, list | tuple):
-            return self.compose_readings([(self.look(one, options.size), options) for one in image], progress)
-        return self.compose_reading(self.look(image, options.size), options, progress)
+            return self.compose_batch([(self.look(one, options.size), options) for one in image], progress)
+        return self.compose_features(self.look(image, options.size), options, progress)
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""
         reading = self.look(image, options.size)
-        return self.compose_readings([(reading, replace(options, variation=number + 1)) for number in range(count)])
+        return self.compose_batch([(reading, replace(options, variation=number + 1)) for number in range(count)])
 
-    def compose_reading(
-        self, reading: PictureReading, options: ComposeOptions, progress: Progress | None = None
+    def compose_features(
+        self, reading: ImageFeatures, options: ComposeOptions, progress: Progress | None = None
     ) -> Composition:
         """Compose a piece for a picture that was seen already."""
-        return self.compose_readings([(reading, options)], progress)[0]
+        return self.compose_batch([(reading, options)], progress)[0]
 
-    def compose_readings(
-        self, wishes: Sequence[tuple[PictureReading, ComposeOptions]], progress: Progress | None = None
+    def compose_batch(
+        self, requests: Sequence[tuple[ImageFeatures, ComposeOptions]], progress: Progress | None = None
     ) -> list[Composition]:
         """Compose a piece for each of some pictures that were seen already, all side by side.
 
@@ -164,13 +164,13 @@ class ImageMusic:
             CodecError: a piece did not end.
         """
         started = time.perf_counter()
-        drafts = [self._draft(reading, options) for reading, options in wishes]
+        drafts = [self._draft(reading, options) for reading, options in requests]
 
         def report(_: int) -> None:
             if progress:
                 progress(sum(draft.share_done for draft in drafts) / len(drafts), "composing")
 
-        write_pieces(self.stepper, [draft.job for draft in drafts], progress=report)
+        generate(self.stepper, [draft.job for draft in drafts], progress=report)
         scores = [draft.score() for draft in drafts]
         if progress:
             progress(1.0, "composed")
@@ -180,28 +180,28 @@ class ImageMusic:
                 score=score, dials=draft.dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
                 engine=self.stepper.engine.name, versions=library_versions(), compose_seconds=seconds,
             )
-            for (reading, options), draft, score in zip(wishes, drafts, scores, strict=True)
+            for (reading, options), draft, score in zip(requests, drafts, scores, strict=True)
         ]  # fmt: skip
 
-    def _draft(self, reading: PictureReading, options: ComposeOptions) -> "_Draft":
+    def _draft(self, reading: ImageFeatures, options: ComposeOptions) -> "_Draft":
         """Settle what a piece shall be like."""
         dials = settle(self.checkpoint, self.prior, reading, options)
         condition = composing_condition(self.checkpoint, reading, dials)
         rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        pictured_bpm = self.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
+        pictured_bpm = self.checkpoint.scale.from_percentile("tempo", float(dials["tempo"].value))
         ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
 
         def plan(meter: int | None) -> Plan:
             return plan_piece(options, pictured_bpm, ensemble, meter)
 
         rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-        writer = Writer(plan(None), replan=plan)
+        writer = GrammarState(plan(None), replan=plan)
         feedback = feedback_for(self.checkpoint, condition, dials, options)
-        return _Draft(dials, options, writer, Job(np.stack(rows), writer, options, rng, feedback))
+        return _Draft(dials, options, writer, GenerationRequest(np.stack(rows), writer, options, rng, feedback))
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""
-        again = self.compose_reading(recorded.picture, recorded.options)
+        again = self.compose_features(recorded.picture, recorded.options)
         if midi_bytes(again.score) == midi_bytes(recorded.score):
             return ReplayReport(True, (), again)
         pairs = [("checkpoint", recorded.checkpoint_id, again.checkpoint_id), ("engine", recorded.engine, again.engine)]

@@ -4,7 +4,7 @@ from imagemusic.compose.composition import ComposeOptions
 from imagemusic.events.context import COMMON_BAR, bar_ticks
 from imagemusic.events.grammar import Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
-from imagemusic.music.ensembles import SCORINGS, scoring_for
+from imagemusic.music.ensembles import INSTRUMENTATIONS, instrumentation_for
 
 FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
 TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars
@@ -46,10 +46,10 @@ def plan_piece(options: ComposeOptions, pictured_bpm: float, ensemble: str | Non
     else:
         slowest, fastest = options.tempos(meter or 0) or (wished, wished)
         bpm, end, slack_beats = min(max(wished, slowest), fastest), options.bars * bar, 0
-    named = SCORINGS[ensemble] if ensemble is not None else None
+    named = INSTRUMENTATIONS[ensemble] if ensemble is not None else None
     return Plan(
         end=end, tempo=nearest_tempo(bpm), tempo_bpm=bpm, meter=meters[0] if options.meter else None, meters=meters,
         ending_slack=slack_beats * TICKS_PER_BEAT, longest_silence=max(SILENT_BARS * bar, COMMON_BAR),
-        scoring=scoring_for(options.programs) if options.instruments else named,
+        instrumentation=instrumentation_for(options.programs) if options.instruments else named,
         pitches=options.pitches, polyphony=options.polyphony,
     )  # fmt: skip

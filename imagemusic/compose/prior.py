@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.vision.encoder import FELT, SEEN
+from imagemusic.vision.encoder import AFFECT_DIALS, IMAGE_DIALS
 
-KNOWING_NOTHING = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
+UNIFORM_SD = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
 BANDWIDTH = 0.12  # of a dial: how near is alike
-UNKNOWN_GAP = 3.0  # bandwidths that a dial which a piece does not have counts as
+MISSING_PENALTY = 3.0  # bandwidths that a dial which a piece does not have counts as
 
 
 class Prior:
@@ -25,8 +25,8 @@ class Prior:
         self.dials = dials.astype(np.float64)  # (N, D), NaN where not known
         self.ensembles = ensembles.astype(int)  # (N,)
         self.layout = layout
-        self._seen = [layout.dials.index(name) for name in SEEN]
-        felt = [layout.dials.index(name) for name in FELT]
+        self._seen = [layout.dials.index(name) for name in IMAGE_DIALS]
+        felt = [layout.dials.index(name) for name in AFFECT_DIALS]
         known = self.dials[~np.isnan(self.dials[:, self._seen]).any(axis=1)]
         around = known - known.mean(axis=0) if len(known) else known
         # tempo on valence and arousal, least squares
@@ -59,7 +59,7 @@ class Prior:
         A regression shrinks what it predicts towards the middle; its ranks are what is matched between the two sides.
         """
         result = {}
-        for name, value in zip(SEEN, mean.tolist(), strict=True):
+        for name, value in zip(IMAGE_DIALS, mean.tolist(), strict=True):
             table = pictures[name]
             result[name] = float(np.interp(value, table, np.linspace(-1, 1, len(table))))
         return result
@@ -80,14 +80,14 @@ class Prior:
         nothing, it moves with what was given instead as in music.
         """
         seen = self.spread(mean, pictures)
-        result = seen | {name: value for name, value in (given or {}).items() if name in FELT}
-        explained = np.clip(1 - np.square(sd.astype(np.float64) / KNOWING_NOTHING), 0, 1)
+        result = seen | {name: value for name, value in (given or {}).items() if name in AFFECT_DIALS}
+        explained = np.clip(1 - np.square(sd.astype(np.float64) / UNIFORM_SD), 0, 1)
         weights = np.sqrt(explained) * np.append(self._tempo_slopes, 1.0)
-        size = KNOWING_NOTHING * math.sqrt(max(float(weights @ self._correlations @ weights), 0.0))
+        size = UNIFORM_SD * math.sqrt(max(float(weights @ self._correlations @ weights), 0.0))
         if size:
-            told = float(weights @ [result[name] for name in SEEN])
+            told = float(weights @ [result[name] for name in IMAGE_DIALS])
             result["tempo"] = math.erf(told / (size * math.sqrt(2)))
-        moved = np.array([result[name] - seen[name] for name in FELT]) * (explained[: len(FELT)] == 0)
+        moved = np.array([result[name] - seen[name] for name in AFFECT_DIALS]) * (explained[: len(AFFECT_DIALS)] == 0)
         result["tempo"] = float(np.clip(result["tempo"] + self._tempo_slopes @ moved, -1, 1))
         return result
 
@@ -113,7 +113,7 @@ class Prior:
         distance = np.zeros(len(rows))
         for name, value in wanted.items():
             gap = (self.dials[rows, self.layout.dials.index(name)] - value) / BANDWIDTH
-            distance += np.where(np.isnan(gap), UNKNOWN_GAP, gap) ** 2
+            distance += np.where(np.isnan(gap), MISSING_PENALTY, gap) ** 2
         # A piece has the same noise in every draw, so that turning a dial changes only what it must.
         noise = rng.gumbel(size=len(self.dials))[rows]
         row = rows[int(np.argmax(noise - distance / 2))]

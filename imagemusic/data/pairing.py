@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
 
-SHARED_DIALS = ("valence", "arousal", "tempo")
+IMAGE_DIALS = ("valence", "arousal", "tempo")
 EXACT_SHARE = 0.85  # of the epochs in which a piece meets its own picture; in the others it learns to do without
 NO_PICTURE = -1
 
@@ -45,7 +45,7 @@ class Pictures:
         try:
             with open(path, "rb") as file, np.load(file) as table:
                 chosen = table["split"] == split
-                labels = np.column_stack([table[name] for name in SHARED_DIALS]).astype(np.float64)
+                labels = np.column_stack([table[name] for name in IMAGE_DIALS]).astype(np.float64)
                 made = cls(table["id"][chosen], table["embedding"][chosen], labels[chosen])
         except OSError as error:
             raise DataError(f"{path}: no embedded pictures here; make them with scripts/train_encoder.py") from error

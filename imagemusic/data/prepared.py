@@ -27,12 +27,12 @@ from imagemusic.errors import DataError
 from imagemusic.events import codec
 from imagemusic.events.context import CONTEXT, context
 from imagemusic.events.quantize import UNKNOWN_VELOCITY, canonicalise
-from imagemusic.music.dials import CUES, DIALS, Cues, DialScale, as_row, measure, measure_spans
+from imagemusic.music.dials import CUES, DIALS, Cues, DialNormalizer, as_row, measure, measure_spans
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY
 
 FORMAT_VERSION = 2
-STRETCH = 16  # rows whose own cues are measured: a bar or two of a melody, a chord or two of a band
+SEGMENT = 16  # rows whose own cues are measured: a bar or two of a melody, a chord or two of a band
 STRETCHES_OF_MODE = 8  # stretches over which a mode is measured: a few notes have no key
 ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])
 
@@ -68,7 +68,7 @@ def _open_stretches(folder: Path) -> NDArray[np.float32]:
 
 def stretches_of(rows: int) -> int:
     """Number of stretches of a piece of so many rows."""
-    return -(-rows // STRETCH)
+    return -(-rows // SEGMENT)
 
 
 def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], PreparedPiece] | None:
@@ -94,7 +94,7 @@ def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], 
     # A set without a beat grid still has seconds: its ticks are 1/48 s.
     tempo_known = piece.tempo_known or not piece.metrical
     cues = measure(score, tempo_known=tempo_known, velocity_known=piece.velocity_known)
-    ends = np.append(rows["tick"][::STRETCH], score.end).astype(np.int64)
+    ends = np.append(rows["tick"][::SEGMENT], score.end).astype(np.int64)
     stretches = measure_spans(
         score, ends, tempo_known=tempo_known, velocity_known=piece.velocity_known, spans_of_mode=STRETCHES_OF_MODE
     )
@@ -112,16 +112,16 @@ def _read_and_prepare(folder: Path, corpus: str, key: str) -> list[tuple[bytes, 
     return [(rows.tobytes(), stretches.tobytes(), piece) for rows, stretches, piece in filter(None, made)]
 
 
-def fit_scale(pieces: Sequence[PreparedPiece], stretches: Stretches) -> DialScale:
+def fit_scale(pieces: Sequence[PreparedPiece], stretches: Stretches) -> DialNormalizer:
     """Fit dials to pieces, and measure how far the dials of stretches lie from those of their pieces (RMS)."""
-    scale = DialScale.fit([piece.cues for piece in pieces])
+    scale = DialNormalizer.fit([piece.cues for piece in pieces])
     squares, count = np.zeros(len(DIALS)), np.zeros(len(DIALS))
     for piece in pieces:
         own = stretches[piece.stretch : piece.stretch + stretches_of(piece.rows)].astype(np.float64)
         gaps = scale.table(own) - scale.table(as_row(piece.cues))
         squares += np.nansum(gaps**2, axis=0)
         count += (~np.isnan(gaps)).sum(axis=0)
-    return replace(scale, within=dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True)))
+    return replace(scale, segment_rms=dict(zip(DIALS, np.sqrt(squares / np.maximum(count, 1)).tolist(), strict=True)))
 
 
 def prepare(
@@ -183,7 +183,7 @@ class PreparedSet:
     rows: NDArray[np.void]  # (R,) of ROW, memory-mapped
     stretches: NDArray[np.float32]  # (S, 8) cues, memory-mapped
     pieces: tuple[PreparedPiece, ...]
-    scale: DialScale
+    scale: DialNormalizer
 
     @classmethod
     def open(cls, folder: Path) -> "PreparedSet":
@@ -202,7 +202,7 @@ class PreparedSet:
                 pieces = tuple(PreparedPiece(**json.loads(line)) for line in lines)
             rows = np.memmap(folder / "rows.bin", ROW, mode="r")
             stretches = _open_stretches(folder)
-            scale = DialScale(**header["dials"])
+            scale = DialNormalizer.from_json(header["dials"])
         except OSError as error:
             raise DataError(f"{folder}: no prepared set here; make one with scripts/prepare_corpora.py") from error
         except (ValueError, KeyError, TypeError) as error:

@@ -64,7 +64,7 @@ def canonical(score: Score) -> Score:
     return canonicalise(score)[0]
 
 
-def losses(score: Score) -> Counter[str]:
+def quantisation_report(score: Score) -> Counter[str]:
     """Count what `canonical` changes, by kind; see `canonicalise`."""
     return canonicalise(score)[1]
 

@@ -1,8 +1,8 @@
 """What may be written next: the rules of the codec, and what a listener asked for.
 
-A `Writer` takes the fields of one event after another and says, before each, which values are allowed.  Rules are hard:
-whatever a decoder prefers, what is written decodes to a score that keeps them, and the last note ends where the piece
-was planned to end.  It also keeps the context that the decoder is fed.
+A `GrammarState` takes the fields of one event after another and says, before each, which values are allowed.  Rules
+are hard: whatever a decoder prefers, what is written decodes to a score that keeps them, and the last note ends where
+the piece was planned to end.  It also keeps the context that the decoder is fed.
 """
 
 from collections import Counter
@@ -27,8 +27,8 @@ from imagemusic.events.codec import (
 )
 from imagemusic.events.ending import can_close, close, closing_tick
 from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
-from imagemusic.events.repetition import Form
-from imagemusic.events.voices import Mask, Plan, Stage
+from imagemusic.events.repetition import PhraseMemory
+from imagemusic.events.voices import Mask, Plan, VoiceState
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
 
@@ -45,7 +45,7 @@ _ANY_LENGTH = np.ones(SIZES[codec.DURATION], bool)
 
 
 @dataclass(slots=True)
-class Writer:
+class GrammarState:
     """A piece in the making, held to a plan."""
 
     plan: Plan
@@ -53,15 +53,15 @@ class Writer:
     events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
-    _stage: Stage = field(init=False)
-    _form: Form = field(init=False)
+    _voices: VoiceState = field(init=False)
+    _form: PhraseMemory = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
     _before: tuple[int, ...] = ()
     _stacked: tuple[int, Mask, bool] = (-1, _ANY_LENGTH, True)  # after how many events, what may stack, and if any may
 
     def __post_init__(self) -> None:
-        self._stage = Stage(self.plan, self.running)
-        self._form = Form(self.running)
+        self._voices = VoiceState(self.plan, self.running)
+        self._form = PhraseMemory(self.running)
         start = (0, START, 0, 0, 0)
         self._before = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
 
@@ -85,7 +85,7 @@ class Writer:
 
     # What is allowed, field by field.
 
-    def implied(self, column: int) -> int | None:
+    def forced_value(self, column: int) -> int | None:
         """Value of a field that leaves no choice; None where the decoder chooses."""
         if column == codec.GAP:
             return 0 if len(self.events) < 3 else None
@@ -106,7 +106,7 @@ class Writer:
             return None if part <= SLOT else 0
         return None if part < SLOTS else 0
 
-    def allowed(self, column: int) -> Mask:
+    def mask(self, column: int) -> Mask:
         """Values that the next field may take, over its vocabulary; never none."""
         return (self._gaps, self._parts, self._pitches, self._durations, self._velocities)[column]()
 
@@ -115,19 +115,19 @@ class Writer:
         if self.in_header and not self._is_scored():
             mask[0] = True
             return mask
-        stage, tick = self._stage, self.running.tick
-        reach = stage.latest - tick
+        voices, tick = self._voices, self.running.tick
+        reach = voices.latest - tick
         if reach > 0:
-            wait = max(stage.first_start(tick) - tick, 1)
+            wait = max(voices.first_start(tick) - tick, 1)
             mask[wait : reach + 1] = True
             if wait > 1:  # nobody can start before, but drums can, and rests pass the time
-                mask[1 : max(min(stage.latest_drums - tick, reach), 0) + 1] = True
+                mask[1 : max(min(voices.latest_drums - tick, reach), 0) + 1] = True
                 if reach >= MAX_GAP:
                     mask[MAX_GAP] = True
         mask[0] = self.in_header or reach <= 0 or self.may_end or self._may_stack()
         return mask
 
-    def stacked_before_end(self) -> tuple[Sequence[int], Mask] | None:
+    def notes_before_end(self) -> tuple[Sequence[int], Mask] | None:
         """What `known` would say of the gap 0, and the parts that may then play, near an end that must wait.
 
         An end has no gap.  So a decoder that feels the end coming chooses the gap 0, and where the end must wait it
@@ -136,16 +136,16 @@ class Writer:
         tick = self.running.tick
         if self.in_header or self.plan.end - tick > NEAR_END or self.may_end or not self._may_stack():
             return None
-        return self._known_after(0, tick), self._stackable()
+        return self._context_after(0, tick), self._stackable()
 
     @property
     def may_end(self) -> bool:
         """Tell whether the next row may be the end."""
-        stage = self._stage
-        if self.in_header or stage.waiting:
+        voices = self._voices
+        if self.in_header or voices.waiting:
             return False
-        early = self.plan.end - closing_tick(stage, self.running)
-        if early <= self.plan.ending_slack and can_close(self.events, stage, self.running):
+        early = self.plan.end - closing_tick(voices, self.running)
+        if early <= self.plan.ending_slack and can_close(self.events, voices, self.running):
             return True
         return self.running.tick >= self.plan.end - 1 and not self._may_stack()  # nothing else is left to write
 
@@ -158,53 +158,53 @@ class Writer:
         """Parts that may play with the last row; the mask is asked for twice an event, and not to be changed."""
         if self._stacked[0] != len(self.events):
             _, part, pitch, _, _ = self.events[-1]
-            mask = self._stage.stackable(self.running.tick, part, pitch)
+            mask = self._voices.stackable(self.running.tick, part, pitch)
             self._stacked = len(self.events), mask, bool(mask.any())
         return self._stacked[1]
 
     def _is_scored(self) -> bool:
         """Tell whether enough parts are declared for the music to begin."""
-        programs, scoring = self.running.programs, self.plan.scoring
-        if scoring is None:
+        programs, instrumentation = self.running.programs, self.plan.instrumentation
+        if instrumentation is None:
             return bool(programs)
-        return len(programs) >= scoring.least and (DRUMS in programs or not scoring.drums)
+        return len(programs) >= instrumentation.least and (DRUMS in programs or not instrumentation.drums)
 
     def _may_declare(self) -> bool:
         """Tell whether another part may join; drums are the last."""
-        programs, scoring = self.running.programs, self.plan.scoring
-        return len(programs) < (scoring.most if scoring else SLOTS) and DRUMS not in programs
+        programs, instrumentation = self.running.programs, self.plan.instrumentation
+        return len(programs) < (instrumentation.most if instrumentation else SLOTS) and DRUMS not in programs
 
     def _declarable(self) -> Mask:
         """Programs of the next part."""
-        programs, scoring = self.running.programs, self.plan.scoring
+        programs, instrumentation = self.running.programs, self.plan.instrumentation
         mask = np.zeros(SIZES[codec.PITCH], bool)
-        if scoring is not None and scoring.exactly:
-            missing = Counter(scoring.exactly) - Counter(programs)
+        if instrumentation is not None and instrumentation.exactly:
+            missing = Counter(instrumentation.exactly) - Counter(programs)
             mask[list(missing.keys() - {DRUMS} or {DRUMS})] = True  # drums are the last to join
             return mask
-        if scoring is None:
+        if instrumentation is None:
             mask[:DRUMS] = True
             mask[DRUMS] = bool(programs)
             return mask
-        last = len(programs) == scoring.most - 1
-        if not (scoring.drums and last):
-            mask[list(scoring.others if programs else scoring.first)] = True
+        last = len(programs) == instrumentation.most - 1
+        if not (instrumentation.drums and last):
+            mask[list(instrumentation.others if programs else instrumentation.first)] = True
         # Drums close the header, so they wait until enough others play.
-        mask[DRUMS] = scoring.drums and len(programs) >= scoring.least - 1
+        mask[DRUMS] = instrumentation.drums and len(programs) >= instrumentation.least - 1
         return mask
 
     def _parts(self) -> Mask:
-        gap, tick, stage = self._now[codec.GAP], self.tick, self._stage
+        gap, tick, voices = self._now[codec.GAP], self.tick, self._voices
         if self.in_header:
-            mask = stage.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
+            mask = voices.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
             mask = self._stackable().copy()
             mask[END] = self.may_end
         else:
-            mask = stage.playable(tick)
+            mask = voices.playable(tick)
         if gap == MAX_GAP:
-            mask[REST] = tick - stage.last_offset < stage.patience and not stage.is_due(tick)
+            mask[REST] = tick - voices.last_offset < voices.patience and not voices.is_due(tick)
         return mask
 
     def _pitches(self) -> Mask:
@@ -215,13 +215,13 @@ class Writer:
             return self._declarable()
         _, last_part, last_pitch, _, _ = self.events[-1]
         stacked = self._now[codec.GAP] == 0 and last_part == part
-        return self._stage.open(part, self.tick, above=last_pitch if stacked else -1)
+        return self._voices.open(part, self.tick, above=last_pitch if stacked else -1)
 
     def _durations(self) -> Mask:
         part = self._now[codec.PART]
         if part == SLOT:
             return _PITCHED_ROLES
-        room = self._stage.longest(part, self.tick)
+        room = self._voices.longest(part, self.tick)
         if room > MAX_DURATION:
             return _ANY_LENGTH
         mask = np.zeros(SIZES[codec.DURATION], bool)
@@ -231,31 +231,31 @@ class Writer:
     def _velocities(self) -> Mask:
         return _LOUDNESS
 
-    def guarded_part(self) -> int | None:
+    def penalized_part(self) -> int | None:
         """Part of the note in the making where repetition can be held back; None for drums and rows of the header."""
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
-    def gap_again(self) -> int | None:
+    def repeat_gap(self) -> int | None:
         """Gap to the next event of the phrase that this one answers; None where there is none, or too far."""
         gap = None if self.in_header else self._form.gap()
         return gap if gap is not None and gap < SIZES[codec.GAP] else None
 
-    def pitches_again(self) -> list[int]:
+    def repeat_pitches(self) -> list[int]:
         """Pitches by which the note in the making would say again what the phrase said that this one answers."""
         part = self._now[codec.PART]
         return self._form.pitches(self.tick, part) if part < SLOTS else []
 
-    def goes_on(self, pitch: int) -> bool:
+    def is_tie_continuation(self, pitch: int) -> bool:
         """Tell whether `pitch`, for the note in the making, would only prolong one that its part has held until now."""
-        return self._stage.is_tied(self._now[codec.PART], pitch, self.tick)
+        return self._voices.is_tied(self._now[codec.PART], pitch, self.tick)
 
     # What the decoder is told.
 
-    def known(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
+    def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
         """Indices of what has become known with a field, in the order of the decoder's stages."""
         if column == codec.GAP:
-            return self._known_after(self._now[0], self.tick)
+            return self._context_after(self._now[0], self.tick)
         part = self._now[codec.PART]
         pitch, duration, velocity = self.running.last_note(part)
         if column == codec.PART:
@@ -264,7 +264,7 @@ class Writer:
             return self._now[codec.PITCH], duration
         return self._now[codec.DURATION], velocity
 
-    def _known_after(self, gap: int, tick: int) -> tuple[int, int, int]:
+    def _context_after(self, gap: int, tick: int) -> tuple[int, int, int]:
         return gap, self.running.place(tick), self.running.chroma(tick)
 
     def put(self, value: int) -> None:
@@ -275,7 +275,7 @@ class Writer:
         gap, part, pitch, duration, velocity = event = tuple(self._now)
         if part == METER and self.replan is not None:
             self.plan = self.replan(pitch)
-            self._stage.follow(self.plan)
+            self._voices.follow(self.plan)
         tick, running = self.tick, self.running
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
@@ -285,13 +285,13 @@ class Writer:
             interval = max(-24, min(24, pitch - last_pitch)) + 25
         self._before = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         if part < SLOTS:
-            self._stage.hear(part, pitch, tick, duration)
-            self._form.hear(tick, part, pitch)
+            self._voices.update(part, pitch, tick, duration)
+            self._form.update(tick, part, pitch)
         elif part == SLOT:
-            self._stage.declare(len(running.programs))
+            self._voices.declare(len(running.programs))
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []
         self.finished = part == END
         if self.finished:
-            close(self.events, self._stage, running)
+            close(self.events, self._voices, running)

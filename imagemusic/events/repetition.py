@@ -15,7 +15,7 @@ NONE = [(-1, -1)]  # a part and pitch below all others
 ANSWERS = (4, 1, 4, 2)  # how many phrases before lies the one that a phrase answers, by its place among four
 
 
-class Form:
+class PhraseMemory:
     """What a piece has said so far; `running` (context.py) says where its bars lie."""
 
     def __init__(self, running: Running) -> None:
@@ -23,7 +23,7 @@ class Form:
         self._onsets: list[int] = []  # ticks, ascending
         self._notes: dict[int, list[tuple[int, int]]] = {}  # onset -> part and pitch of its notes
 
-    def hear(self, tick: int, part: int, pitch: int) -> None:
+    def update(self, tick: int, part: int, pitch: int) -> None:
         """Take in a note that starts at a tick, not before those that were taken in."""
         if tick not in self._notes:
             self._onsets.append(tick)

@@ -14,7 +14,7 @@ FLAT = 1e-9  # ticks: a profile that deviates by less has no key
 
 
 @dataclass(slots=True)
-class Heard:
+class RunningCues:
     """Sums over the notes so far, from which `cues` are told."""
 
     pitched: int = 0  # notes that have a pitch

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imagemusic.events import codec, context
 from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
-from imagemusic.music.ensembles import Scoring
+from imagemusic.music.ensembles import Instrumentation
 
 Mask = NDArray[np.bool_]
 COMPASS = range(21, 109)  # the piano's, wide enough for every instrument
@@ -34,7 +34,7 @@ class Plan:
     meter: int | None = None  # index in the meter vocabulary; None lets the decoder choose ...
     meters: tuple[int, ...] = SIMPLE_METERS  # ... one of these
     ending_slack: int = 0  # ticks before `end` at which the piece may already close, on a beat
-    scoring: Scoring | None = None  # who may play; None leaves it to the decoder
+    instrumentation: Instrumentation | None = None  # who may play; None leaves it to the decoder
     longest_silence: int = 2 * context.COMMON_BAR  # ticks in which nothing sounds
     pitches: frozenset[int] = frozenset(COMPASS)  # what may be played, by all but drums; at least one
     polyphony: int | None = None  # notes that may sound at once, drums apart; at least 1
@@ -42,11 +42,11 @@ class Plan:
     @property
     def drums_only(self) -> bool:
         """Tell whether nothing but drums may play."""
-        return self.scoring is not None and not self.scoring.first
+        return self.instrumentation is not None and not self.instrumentation.first
 
 
 @dataclass(slots=True)
-class Stage:
+class VoiceState:
     """The players of a piece in the making."""
 
     plan: Plan
@@ -75,7 +75,7 @@ class Stage:
         self._compass = np.zeros(SIZES[codec.PITCH], bool)
         self._compass[list(plan.pitches)] = True
         self._highest = max(plan.pitches)
-        self._players = len(plan.scoring.exactly) if plan.scoring else 0
+        self._players = len(plan.instrumentation.exactly) if plan.instrumentation else 0
         # Entries are due evenly over the first half, on beats where there are enough of them.
         self._entry_ticks = plan.end // 2 // max(self._players, 1)
         if self._entry_ticks >= TICKS_PER_BEAT:
@@ -83,10 +83,10 @@ class Stage:
 
     def declare(self, part: int) -> None:
         """Let a part join."""
-        if self.plan.scoring is not None and self.plan.scoring.exactly:
+        if self.plan.instrumentation is not None and self.plan.instrumentation.exactly:
             self.waiting.add(part)
 
-    def hear(self, part: int, pitch: int, tick: int, duration: int) -> None:
+    def update(self, part: int, pitch: int, tick: int, duration: int) -> None:
         """Take in a note; `duration` is its index in the vocabulary."""
         offset = tick + min(duration + 1, MAX_DURATION)
         self.begun = True

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
-from imagemusic.generation.graph_files import sound_step
+from imagemusic.generation.graph_files import load_step_graph
 from imagemusic.generation.step_graph import StepShape, int8_step_graph
 
 Array = NDArray[np.float32]
@@ -28,7 +28,7 @@ TRIED_ROWS = (2, 3, 8, 17)  # how many rows at once an engine is tried with
 GROUPS = (2, 4)  # rows that a kernel may take at once
 
 
-class Engine(Protocol):
+class Backend(Protocol):
     """Runs the LSTM of one step."""
 
     name: str
@@ -38,7 +38,7 @@ class Engine(Protocol):
         ...
 
 
-class OnnxEngine:
+class OnnxBackend:
     """A step graph on ONNX Runtime."""
 
     def __init__(self, graph: bytes, shape: StepShape, kind: str, folder: Path | None = None) -> None:
@@ -67,7 +67,7 @@ class OnnxEngine:
         return heads, tuple(after)
 
 
-class TorchEngine:
+class TorchBackend:
     """The same LSTM on torch."""
 
     def __init__(self, weights: Weights, shape: StepShape) -> None:
@@ -108,10 +108,10 @@ class TorchEngine:
         return heads.numpy(), tuple(part.numpy() for part in after)
 
 
-class FullGroups:
+class PaddedBackend:
     """An engine that is only given full groups of rows, zeros standing in for those that are missing."""
 
-    def __init__(self, engine: Engine, group: int) -> None:
+    def __init__(self, engine: Backend, group: int) -> None:
         self.engine, self.group, self.name = engine, group, engine.name
 
     def run(self, gates: Array, state: State) -> tuple[Array, State]:
@@ -127,10 +127,10 @@ def _with_zeros(part: Array, missing: int) -> Array:
     return np.concatenate([part, np.zeros((missing, part.shape[1]), np.float32)])
 
 
-class RowsApart:
+class RowwiseBackend:
     """An engine that runs one row at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Backend) -> None:
         self.engine, self.name = engine, engine.name
 
     def run(self, gates: Array, state: State) -> tuple[Array, State]:
@@ -140,7 +140,7 @@ class RowsApart:
         return heads, tuple(np.concatenate(parts) for parts in zip(*(state for _, state in done), strict=True))
 
 
-def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
+def is_batch_invariant(engine: Backend, shape: StepShape) -> bool:
     """Tell whether the numbers of a row are the same, to the bit, whatever rows are run with it."""
     rng, most = np.random.default_rng(0), max(TRIED_ROWS)
     sizes = [shape.fed] + [shape.hidden_size] * (2 * shape.layers)
@@ -158,31 +158,31 @@ def keeps_rows_apart(engine: Engine, shape: StepShape) -> bool:
     )
 
 
-def _onnx(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
-    return OnnxEngine(graph, shape, "fp32", folder)
+def _onnx(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Backend:
+    return OnnxBackend(graph, shape, "fp32", folder)
 
 
-def _int8(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
+def _int8(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Backend:
     try:
-        return OnnxEngine(int8_step_graph(shape, weights), shape, "int8")
+        return OnnxBackend(int8_step_graph(shape, weights), shape, "int8")
     except CheckpointError as error:
         warnings.warn(f"no bytes on this onnxruntime ({error}); composing in fp32", ImageMusicWarning, stacklevel=2)
         return _onnx(folder, graph, weights, shape)
 
 
-def _torch(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Engine:
+def _torch(folder: Path, graph: bytes, weights: Weights, shape: StepShape) -> Backend:
     try:
-        return TorchEngine(weights, shape)
+        return TorchBackend(weights, shape)
     except ImportError as error:
         raise ConfigError("engine 'torch' needs torch: pip install -r requirements.txt") from error
 
 
 _MAKERS = {"int8": _int8, "onnx": _onnx, "torch": _torch}
-ENGINES = tuple(_MAKERS)
+BACKENDS = tuple(_MAKERS)
 DEFAULT = "int8"
 
 
-def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> Engine:
+def make_backend(name: str, folder: Path, weights: Weights, shape: StepShape) -> Backend:
     """Make an engine by name, of a checkpoint folder or of its weights.
 
     Raises:
@@ -191,11 +191,11 @@ def make_engine(name: str, folder: Path, weights: Weights, shape: StepShape) -> 
         ConfigError: no such engine, or it is not installed.
     """
     if name not in _MAKERS:
-        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(BACKENDS)}")
     for weight, size in shape.weights().items():
         if weights[weight].shape != size:
             raise ValueError(f"{weight} is {weights[weight].shape}, need {size}")
-    graph = sound_step(folder, shape)  # whichever engine runs: the file is what other runtimes read
+    graph = load_step_graph(folder, shape)  # whichever engine runs: the file is what other runtimes read
     engine = _MAKERS[name](folder, graph, weights, shape)
-    ways = (engine, *(FullGroups(engine, group) for group in GROUPS))
-    return next((way for way in ways if keeps_rows_apart(way, shape)), RowsApart(engine))
+    ways = (engine, *(PaddedBackend(engine, group) for group in GROUPS))
+    return next((way for way in ways if is_batch_invariant(way, shape)), RowwiseBackend(engine))

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from imagemusic.errors import CheckpointError, ImageMusicWarning
-from imagemusic.generation.step_graph import StepShape, repointed, step_graph
+from imagemusic.generation.step_graph import StepShape, relocate_weights, step_graph
 
 STEP, ENCODER = "step.onnx", "encoder.onnx"
 WEIGHTS = "model.safetensors"
 
 
-def sound_step(folder: Path, shape: StepShape) -> bytes:
+def load_step_graph(folder: Path, shape: StepShape) -> bytes:
     """Read step.onnx, or make it again where it does not belong to the weights beside it.
 
     Raises:
@@ -25,7 +25,7 @@ def sound_step(folder: Path, shape: StepShape) -> bytes:
     return _sound(folder / STEP, step_graph(shape, folder / WEIGHTS))
 
 
-def sound_encoder(folder: Path) -> bytes:
+def load_encoder_graph(folder: Path) -> bytes:
     """Read encoder.onnx, or point it anew where it does not belong to the weights beside it.
 
     Raises:
@@ -33,7 +33,7 @@ def sound_encoder(folder: Path) -> bytes:
     """
     path = folder / ENCODER
     try:
-        return _sound(path, repointed(path.read_bytes(), folder / WEIGHTS, "encoder"))
+        return _sound(path, relocate_weights(path.read_bytes(), folder / WEIGHTS, "encoder"))
     except ValueError as error:
         raise CheckpointError(f"{path}: not a usable encoder graph ({error})") from error
 

@@ -32,7 +32,7 @@ class SamplingOptions:
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
     guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
     feedback: float = 2.0  # how firmly a piece is held to its dials while it is written; 0 is off
-    recurrence: float = 0.0  # nats that a phrase gains for saying again what the one that it answers said
+    repetition_bonus: float = 0.0  # nats that a phrase gains for saying again what the one that it answers said
     repetition_guard: bool = True  # hold back a pitch that a part has played too often of late
     repetition_share: float = 0.4  # of a part's recent notes that a pitch may have before it is held back
 
@@ -51,7 +51,7 @@ class SamplingOptions:
             raise ConfigError(f"unknown sampler {self.sampler!r}; choose from {', '.join(SAMPLERS)}")
         check("guidance", self.guidance_scale, 0, 10)
         check("feedback", self.feedback, 0, 5)
-        check("recurrence", self.recurrence, 0, 5)
+        check("repetition_bonus", self.repetition_bonus, 0, 5)
         if not isinstance(self.repetition_guard, bool):
             raise ConfigError(f"repetition_guard must be True or False, got {self.repetition_guard!r}")
         check("repetition_share", self.repetition_share, 0, 1, above=True)

@@ -20,7 +20,7 @@ from imagemusic.generation.stepper import DURATION, GAP, PITCH, VELOCITY
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 
 
-class EventWriter(Protocol):
+class Grammar(Protocol):
     """What writing needs of a grammar; see events/grammar.py."""
 
     finished: bool
@@ -28,40 +28,40 @@ class EventWriter(Protocol):
 
     @property
     def before(self) -> Sequence[int]: ...
-    def implied(self, column: int) -> int | None: ...
-    def allowed(self, column: int) -> NDArray[np.bool_]: ...
-    def known(self, column: int) -> Sequence[int]: ...
+    def forced_value(self, column: int) -> int | None: ...
+    def mask(self, column: int) -> NDArray[np.bool_]: ...
+    def context_of(self, column: int) -> Sequence[int]: ...
     @property
     def may_end(self) -> bool: ...
-    def stacked_before_end(self) -> tuple[Sequence[int], NDArray[np.bool_]] | None: ...
+    def notes_before_end(self) -> tuple[Sequence[int], NDArray[np.bool_]] | None: ...
     def put(self, value: int) -> None: ...
-    def guarded_part(self) -> int | None: ...
-    def gap_again(self) -> int | None: ...
-    def pitches_again(self) -> list[int]: ...
-    def goes_on(self, pitch: int) -> bool: ...
+    def penalized_part(self) -> int | None: ...
+    def repeat_gap(self) -> int | None: ...
+    def repeat_pitches(self) -> list[int]: ...
+    def is_tie_continuation(self, pitch: int) -> bool: ...
 
 
 class Feedback(Protocol):
     """What writing needs of feedback; see compose/feedback.py."""
 
     @property
-    def pitch_nats(self) -> NDArray[np.float64] | None: ...
+    def pitch_bias(self) -> NDArray[np.float64] | None: ...
     @property
-    def length_nats(self) -> NDArray[np.float64] | None: ...
+    def duration_bias(self) -> NDArray[np.float64] | None: ...
     @property
-    def velocity_nats(self) -> NDArray[np.float64] | None: ...
+    def velocity_bias(self) -> NDArray[np.float64] | None: ...
     @property
-    def together_nats(self) -> float: ...
-    def hear(self, event: tuple[int, int, int, int, int]) -> None: ...
+    def chord_bias(self) -> float: ...
+    def update(self, event: tuple[int, int, int, int, int]) -> None: ...
     def condition(self) -> Array: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class GenerationRequest:
     """A piece to write."""
 
     conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
-    writer: EventWriter
+    writer: Grammar
     options: SamplingOptions
     rng: np.random.Generator
     feedback: Feedback | None = None  # moves the condition as the piece goes on
@@ -72,10 +72,10 @@ class Job:
         return len(self.conditions) > 1 and self.options.guidance_scale != 1
 
 
-class Seat:
+class Slot:
     """A piece that is being written."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: GenerationRequest) -> None:
         self.job = job
         self._guard = RepetitionGuard(job.options.repetition_share) if job.options.repetition_guard else None
         self._chance, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
@@ -87,39 +87,39 @@ class Seat:
         self._turn += 1
         return self._chance[self._turn - 1]
 
-    def lean(self, column: int, scores: Scores) -> None:
+    def apply_bias(self, column: int, scores: Scores) -> None:
         """Raise and lower some scores (V,) of a field, in place."""
         if column == GAP:
             self._lean_on_gaps(scores)
         elif column == VELOCITY:
             self._lean_on_velocities(scores)
         elif column in (PITCH, DURATION):
-            part = self.job.writer.guarded_part()
+            part = self.job.writer.penalized_part()
             if part is None:  # drums and rows of the header have no pitch and no length
                 return
             if column == PITCH:
                 self._lean_on_pitches(part, scores)
-            elif self.job.feedback is not None and self.job.feedback.length_nats is not None:
-                scores += self.job.feedback.length_nats
+            elif self.job.feedback is not None and self.job.feedback.duration_bias is not None:
+                scores += self.job.feedback.duration_bias
 
     def _lean_on_velocities(self, scores: Scores) -> None:
-        if self.job.feedback is not None and self.job.feedback.velocity_nats is not None:
-            scores += self.job.feedback.velocity_nats
+        if self.job.feedback is not None and self.job.feedback.velocity_bias is not None:
+            scores += self.job.feedback.velocity_bias
 
     def _lean_on_gaps(self, scores: Scores) -> None:
         feedback = self.job.feedback
-        if feedback is not None and feedback.together_nats and not self.job.writer.may_end:  # an end has no gap either
-            scores[0] += feedback.together_nats
-        recurrence = self.job.options.recurrence
-        if recurrence and (gap := self.job.writer.gap_again()) is not None:
-            scores[gap] += recurrence
+        if feedback is not None and feedback.chord_bias and not self.job.writer.may_end:  # an end has no gap either
+            scores[0] += feedback.chord_bias
+        repetition_bonus = self.job.options.repetition_bonus
+        if repetition_bonus and (gap := self.job.writer.repeat_gap()) is not None:
+            scores[gap] += repetition_bonus
 
     def _lean_on_pitches(self, part: int, scores: Scores) -> None:
         job = self.job
-        if job.feedback is not None and job.feedback.pitch_nats is not None:
-            scores += job.feedback.pitch_nats
-        if job.options.recurrence:
-            scores[job.writer.pitches_again()] += job.options.recurrence
+        if job.feedback is not None and job.feedback.pitch_bias is not None:
+            scores += job.feedback.pitch_bias
+        if job.options.repetition_bonus:
+            scores[job.writer.repeat_pitches()] += job.options.repetition_bonus
         if self._guard is not None:
             for pitch, cost in self._guard.costs(part):
                 scores[pitch] -= cost
@@ -127,6 +127,6 @@ class Seat:
     def note(self, pitch: int) -> None:
         """Take in the pitch that was drawn; a held note that goes on does not strike again."""
         writer = self.job.writer
-        part = writer.guarded_part()
-        if self._guard is not None and part is not None and not writer.goes_on(pitch):
+        part = writer.penalized_part()
+        if self._guard is not None and part is not None and not writer.is_tie_continuation(pitch):
             self._guard.note(part, pitch)

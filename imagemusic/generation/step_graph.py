@@ -195,8 +195,8 @@ def _stored(header: Mapping[str, Any], start: int, name: str, shape: tuple[int, 
     return Stored(file, start + entry["data_offsets"][0], shape)
 
 
-def repointed(graph: bytes, weights: Path, prefix: str) -> bytes:
-    """Spell a graph that `point_into` made again, for where its weights lie in the safetensors file `weights` now.
+def relocate_weights(graph: bytes, weights: Path, prefix: str) -> bytes:
+    """Spell a graph that `externalize_weights` made again, for where its weights lie in `weights` now.
 
     Raises:
         ValueError: it is not a graph.
@@ -210,7 +210,7 @@ def repointed(graph: bytes, weights: Path, prefix: str) -> bytes:
     return onnx_format.repoint(graph, find)
 
 
-def point_into(model: "onnx.ModelProto", weights: Path, prefix: str) -> "onnx.ModelProto":
+def externalize_weights(model: "onnx.ModelProto", weights: Path, prefix: str) -> "onnx.ModelProto":
     """Replace every initializer NAME for which `weights` has a float16 tensor PREFIX.NAME by a reference to that.
 
     Raises:

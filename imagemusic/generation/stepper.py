@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
-from imagemusic.generation.backends import Array, State, Weights, make_engine
+from imagemusic.generation.backends import Array, State, Weights, make_backend
 from imagemusic.generation.step_graph import StepShape
 
 GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
@@ -24,7 +24,7 @@ HALF_SET = (1 << HALF) - 1
 Indices = NDArray[np.int64]
 
 
-class Reminder(NamedTuple):
+class StepConditioning(NamedTuple):
     """What the condition tells every step and every head."""
 
     gates: Array  # (R, 4H or 5H), with the first layer's biases
@@ -126,7 +126,7 @@ class Stepper:
         ]  # fmt: skip
         kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
-        self.engine = make_engine(engine, folder, weights, self.shape)
+        self.engine = make_backend(engine, folder, weights, self.shape)
 
     def _reminders(self) -> tuple[Array, Array]:
         """Weight and bias that turn a hidden condition into a reminder: gates, heads and scales side by side."""
@@ -142,19 +142,19 @@ class Stepper:
         bias[self._parts[1] :] += 1
         return weight, bias
 
-    def start(self, conditions: Array) -> tuple[State, Reminder]:
+    def start(self, conditions: Array) -> tuple[State, StepConditioning]:
         """Turn conditions (R, C) into the first state and what every step is reminded of."""
         seen = self._read(conditions)
         hidden, cell = (times(seen, weight) + bias for weight, bias in (self._to_hidden, self._to_cell))
         layers = zip(*(np.split(part, self.shape.layers, axis=1) for part in (np.tanh(hidden), cell)), strict=True)
         state = tuple(np.ascontiguousarray(part) for layer in layers for part in layer)
-        return state, self.remind(conditions)
+        return state, self.condition_terms(conditions)
 
-    def remind(self, conditions: Array) -> Reminder:
+    def condition_terms(self, conditions: Array) -> StepConditioning:
         """Turn conditions (R, C) into what every step is reminded of."""
         gates, bias = self._to_reminders
         told = times(self._read(conditions), gates) + bias
-        return Reminder(*np.split(told, self._parts, axis=1))
+        return StepConditioning(*np.split(told, self._parts, axis=1))
 
     def _read(self, conditions: Array) -> Array:
         """Turn conditions (R, C) into what the first state and the reminders are made of."""
@@ -162,7 +162,9 @@ class Stepper:
         seen = times(conditions, weight) + bias
         return seen / (1 + np.exp(-np.clip(seen, -60, None)))  # SiLU
 
-    def step(self, state: State, reminder: Reminder, before: Sequence[Sequence[int]]) -> tuple["EventHeads", State]:
+    def step(
+        self, state: State, conditioning: StepConditioning, before: Sequence[Sequence[int]]
+    ) -> tuple["EventHeads", State]:
         """Read the events before, indices (R, inputs) in the order of INPUTS; return the heads of the next events.
 
         One sequence of indices stands for all rows, where those belong to one piece.
@@ -172,10 +174,10 @@ class Stepper:
             (gap, part, pitch + self.pitches * self.kinds[part], *others, chroma & HALF_SET, chroma >> HALF)
             for gap, part, pitch, *others, chroma in before
         ]
-        heads, state = self.engine.run(reminder.gates + self._inputs.look_up(indices), state)
+        heads, state = self.engine.run(conditioning.gates + self._inputs.look_up(indices), state)
         if self.condition_scales:
-            heads = heads * reminder.scales
-        return EventHeads(self, heads + reminder.heads), state
+            heads = heads * conditioning.scales
+        return EventHeads(self, heads + conditioning.heads), state
 
 
 class EventHeads:
@@ -201,14 +203,14 @@ class EventHeads:
                 scores[kinds == kind] = times(hidden[kinds == kind], weight) + bias
         return scores
 
-    def parts_after(self, rows: Indices, known: Sequence[Sequence[int]]) -> Array:
-        """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `tell` would take in of it."""
+    def part_logits_given(self, rows: Indices, known: Sequence[Sequence[int]]) -> Array:
+        """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `condition_on` would take."""
         size = self._stepper.head_size
         told = self._stepper.known[GAP].look_up(_halves(known))
         weight, bias = self._stepper.heads[PART][0]
         return times(np.maximum((self._left[rows, size:] + told)[:, :size], 0), weight) + bias
 
-    def tell(self, column: int, known: Sequence[Sequence[int]]) -> None:
+    def condition_on(self, column: int, known: Sequence[Sequence[int]]) -> None:
         """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""
         stepper = self._stepper
         if column == GAP:

@@ -7,8 +7,9 @@ Within a step the fields are chosen one after the other (nested decoding, Ryu et
 field is chosen, more of the context is known: the gap tells the place in the bar, the part tells its last pitch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +33,22 @@ class DecoderConfig:
     condition_scales: bool = False  # the condition scales what heads start from, too
     residual: bool = False  # each LSTM layer adds to what it reads
     dropout: float = 0.1
-    forget_events: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
+    event_dropout: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
     drums: int = 128  # program whose pitches are not pitches
     no_pitch: int = 128
     first_header: int = 16  # the first of HEADER_KINDS parts that are rows of the header
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> "DecoderConfig":
+        """Read the table of a checkpoint; `forget_events` is what `event_dropout` was called in those of format 2.
+
+        Raises:
+            TypeError: a value is missing or not known.
+        """
+        current = dict(table)
+        if "forget_events" in current:
+            current["event_dropout"] = current.pop("forget_events")
+        return cls(**current)
 
 
 class DecoderState(NamedTuple):
@@ -51,7 +64,7 @@ def interval_of(pitch: Tensor, last_pitch: Tensor, program: Tensor, config: Deco
     return torch.where((program < config.drums) & (last_pitch < config.no_pitch), index, NO_INTERVAL)
 
 
-def bits_of(chroma: Tensor) -> Tensor:
+def multi_hot(chroma: Tensor) -> Tensor:
     """Spread 12-bit sets (...) over floats (..., 12)."""
     return (chroma[..., None] >> torch.arange(CHROMA, device=chroma.device) & 1).float()
 
@@ -126,7 +139,7 @@ class NoteDecoder(nn.Module):
         cell = self.to_cell(seen).view(shape).transpose(0, 1).contiguous()
         return DecoderState(hidden, cell)
 
-    def reminders(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def condition_terms(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Turn conditions (..., C) into what every step (..., H) and every head is told; zeros when off.
 
         Heads are told shifts (..., 5K), or shifts and scales (..., 10K).
@@ -149,27 +162,27 @@ class NoteDecoder(nn.Module):
         interval = interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
         columns = before | {"interval": interval, "pitch": self._pitch_row(before)}
         length = before["part"].shape[1]
-        reminders = self.reminders(condition if condition.dim() == 3 else condition[:, None])
+        condition_terms = self.condition_terms(condition if condition.dim() == 3 else condition[:, None])
         # Expanding, unlike repeat_interleave, has gradients that add up in the same order each time.
         to_step, to_heads = (
-            told[:, :, None].expand(-1, -1, length // told.shape[1], -1).flatten(1, 2) for told in reminders
+            told[:, :, None].expand(-1, -1, length // told.shape[1], -1).flatten(1, 2) for told in condition_terms
         )
         step = torch.stack(
-            [self.inputs[name](bits_of(columns[name]) if name == "chroma" else columns[name]) for name in self.reads]
+            [self.inputs[name](multi_hot(columns[name]) if name == "chroma" else columns[name]) for name in self.reads]
         ).sum(0)
-        if self.training and self.config.forget_events:
+        if self.training and self.config.event_dropout:
             # A decoder that can always read the notes before learns to do without the condition (Bowman et al. 2016,
             # arXiv:1511.06349, who drop words for the same reason).
-            kept = torch.rand(step.shape[:2], device=step.device) >= self.config.forget_events
+            kept = torch.rand(step.shape[:2], device=step.device) >= self.config.event_dropout
             step = step * kept[..., None]
-        outputs, state = self.core(self.dropout(self.tell_step(step, to_step)), state)
-        return self.tell_heads(self.to_heads(self.dropout(outputs)), to_heads), state
+        outputs, state = self.core(self.dropout(self.condition_step(step, to_step)), state)
+        return self.condition_heads(self.to_heads(self.dropout(outputs)), to_heads), state
 
-    def tell_step(self, step: Tensor, told: Tensor) -> Tensor:
+    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
         """Tell steps (B, T, H) what they are reminded of."""
         return step + told
 
-    def tell_heads(self, heads: Tensor, told: Tensor) -> Tensor:
+    def condition_heads(self, heads: Tensor, told: Tensor) -> Tensor:
         """Tell heads (B, T, 5K) what they are reminded of: FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum."""
         if not self.config.condition_scales:
             return heads + told
@@ -187,7 +200,7 @@ class NoteDecoder(nn.Module):
                 heads = heads[..., self.config.head_size :]
                 for known in self.stages[stage]:
                     column = told[known]
-                    heads = heads + self.known[known](bits_of(column) if known == "chroma" else column)
+                    heads = heads + self.known[known](multi_hot(column) if known == "chroma" else column)
         return scores
 
     def _pitch_scores(self, hidden: Tensor, part: Tensor) -> Tensor:

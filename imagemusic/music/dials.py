@@ -155,16 +155,18 @@ def as_row(cues: Cues) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class DialScale:
+class DialNormalizer:
     """How cues become dials: the standard scores and percentiles of the music the model learned from."""
 
     mean: Mapping[str, float]  # of each cue
     deviation: Mapping[str, float]
     quantiles: Mapping[str, Sequence[float]]  # of each dial's raw value, evenly spaced from minimum to maximum
-    within: Mapping[str, float] = field(default_factory=dict)  # how far a stretch of a piece lies from the piece's dial
+    segment_rms: Mapping[str, float] = field(
+        default_factory=dict
+    )  # how far a stretch of a piece lies from the piece's dial
 
     @classmethod
-    def fit(cls, pieces: Sequence[Cues], steps: int = 101) -> "DialScale":
+    def fit(cls, pieces: Sequence[Cues], steps: int = 101) -> "DialNormalizer":
         """Fit to the cues of many pieces, each counting once."""
         table = np.array([as_row(piece) for piece in pieces])
         known = {cue: column[~np.isnan(column)] for cue, column in zip(CUES, table.T, strict=True)}
@@ -214,7 +216,7 @@ class DialScale:
         row = self.table(as_row(cues)).tolist()
         return {dial: None if np.isnan(value) else value for dial, value in zip(DIALS, row, strict=True)}
 
-    def signed(self, dial: str, raw: float | None) -> float | None:
+    def to_percentile(self, dial: str, raw: float | None) -> float | None:
         """Turn a dial's raw value into 2 x percentile - 1; None where no piece that was fitted knew the dial."""
         if raw is None or math.isnan(raw) or dial not in self.quantiles:
             return None
@@ -228,11 +230,23 @@ class DialScale:
             place = min(low, last)
         return 2 * place / last - 1
 
-    def unsigned(self, dial: str, signed: float) -> float:
+    def from_percentile(self, dial: str, to_percentile: float) -> float:
         """Turn a dial in -1..1 back into its raw value."""
         table = self.quantiles[dial]
-        return float(np.interp(signed, np.linspace(-1, 1, len(table)), table))
+        return float(np.interp(to_percentile, np.linspace(-1, 1, len(table)), table))
 
     def to_json(self) -> dict[str, Any]:
         """Plain tables for a checkpoint."""
-        return {name: dict(getattr(self, name)) for name in ("mean", "deviation", "quantiles", "within")}
+        return {name: dict(getattr(self, name)) for name in ("mean", "deviation", "quantiles", "segment_rms")}
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> "DialNormalizer":
+        """Read the tables of a checkpoint; `within` is what `segment_rms` was called in those of format 2.
+
+        Raises:
+            TypeError: a table is missing or not known.
+        """
+        current = dict(table)
+        if "within" in current:
+            current["segment_rms"] = current.pop("within")
+        return cls(**current)

@@ -18,7 +18,7 @@ _BAND = (*range(24, 40), *range(80, 104))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scoring:
+class Instrumentation:
     """What a piece for an ensemble may be scored for."""
 
     first: tuple[int, ...]  # programs of its first and highest part; none where only drums play
@@ -29,23 +29,23 @@ class Scoring:
     exactly: tuple[int, ...] = ()  # where given: these programs and no others, each of them heard
 
 
-SCORINGS = {
-    "piano": Scoring(first=tuple(_KEYBOARDS), others=tuple(_KEYBOARDS), most=3),
-    "voice": Scoring(first=tuple(_VOICES), others=(*_KEYBOARDS, *_VOICES), least=2, most=5),
-    "strings": Scoring(first=tuple(_STRINGS), others=tuple(_STRINGS), least=2, most=5),
+INSTRUMENTATIONS = {
+    "piano": Instrumentation(first=tuple(_KEYBOARDS), others=tuple(_KEYBOARDS), most=3),
+    "voice": Instrumentation(first=tuple(_VOICES), others=(*_KEYBOARDS, *_VOICES), least=2, most=5),
+    "strings": Instrumentation(first=tuple(_STRINGS), others=tuple(_STRINGS), least=2, most=5),
     # No bowed solo strings, choir or piano: they make the decoder go on as in a quartet or a song.
-    "band": Scoring(first=(*_BAND, *_AMPLIFIED), others=(*_BAND, *_AMPLIFIED), least=4, drums=True),
-    "orchestra": Scoring(first=tuple(_WINDS), others=(*_STRINGS, *_WINDS), least=6),
-    "drums": Scoring(first=(), others=(), drums=True),
-    "other": Scoring(first=tuple(_TUNED), others=tuple(_TUNED), most=6),
+    "band": Instrumentation(first=(*_BAND, *_AMPLIFIED), others=(*_BAND, *_AMPLIFIED), least=4, drums=True),
+    "orchestra": Instrumentation(first=tuple(_WINDS), others=(*_STRINGS, *_WINDS), least=6),
+    "drums": Instrumentation(first=(), others=(), drums=True),
+    "other": Instrumentation(first=tuple(_TUNED), others=tuple(_TUNED), most=6),
 }
 
 
-def scoring_for(programs: Sequence[int]) -> Scoring:
+def instrumentation_for(programs: Sequence[int]) -> Instrumentation:
     """Score a piece for exactly these programs, DRUM_KIT for drums; one that is named twice plays two parts."""
     pitched = tuple(program for program in programs if program != DRUM_KIT)
     size = len(programs)
-    return Scoring(
+    return Instrumentation(
         first=pitched, others=pitched, least=size, most=size, drums=DRUM_KIT in programs, exactly=tuple(programs)
     )
 

@@ -14,7 +14,7 @@ from imagemusic.config import from_table
 from imagemusic.model.conditioning import DIAL_SCALE, EMBEDDING_SCALE
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder
-from imagemusic.vision.encoder import SEEN
+from imagemusic.vision.encoder import IMAGE_DIALS
 
 
 def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:
@@ -44,12 +44,14 @@ class CoverConditions(nn.Module):
         )  # fmt: skip
         self._affect = encoder.affect
         self._ensembles = len(layout.ensembles)
-        place = torch.zeros(len(SEEN), len(layout.dials))
-        for row, name in enumerate(SEEN):
+        place = torch.zeros(len(IMAGE_DIALS), len(layout.dials))
+        for row, name in enumerate(IMAGE_DIALS):
             place[row, layout.dials.index(name)] = 1
         self.register_buffer("place", place)
-        self.register_buffer("tables", torch.tensor([pictures[name] for name in SEEN], dtype=torch.float32))
-        self.register_buffer("within", torch.tensor([checkpoint.scale.within.get(name, 0.0) for name in SEEN]))
+        self.register_buffer("tables", torch.tensor([pictures[name] for name in IMAGE_DIALS], dtype=torch.float32))
+        self.register_buffer(
+            "within", torch.tensor([checkpoint.scale.segment_rms.get(name, 0.0) for name in IMAGE_DIALS])
+        )
 
     def forward(self, features: Tensor, tells: Tensor | None = None) -> Tensor:
         """Turn features (B, F) into conditions (B, C).

@@ -16,18 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.pairing import Pictures
-from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.training.condition_sampler import Givens
+from imagemusic.training.condition_sampler import ConditionSampler
 
 BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
 TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
 HEADER = (codec.SLOT, codec.METER, codec.TEMPO)
 SHARES = (
-    "drop_condition", "rough", "guessed", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
-    "hide_velocity", "contrary_picture", "other_content",
+    "drop_condition", "piece_level", "noisy", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
+    "velocity_dropout", "mismatch_prob", "content_swap_prob",
 )  # fmt: skip
 START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
 
@@ -41,18 +41,19 @@ class BatchOptions:
     corpus_weights: Mapping[str, float] = field(default_factory=dict)  # times a corpus is read in an epoch; default 1
     transpose: int = 5  # semitones up or down at most
     drop_condition: float = 0.1  # everything hidden: the null condition of guidance
-    rough: float = 0.1  # share of pieces that are told the dials of the whole; see training/condition_sampler.py
-    guessed: float = 0.2  # share of pieces that are told what a picture would tell
+    piece_level: float = (
+        0.1  # share of pieces conditioned on the dials of the whole piece; see training/condition_sampler.py
+    )
+    noisy: float = 0.2  # share of pieces conditioned on what an encoder would predict
     drop_embedding: float = 0.25
     drop_ensemble: float = 0.3
     drop_remaining: float = 0.1
     drop_state: float = 0.0  # share of windows inside a piece that start from the condition, not from what came before
     header_weight: float = 1.0  # how much a row of the header counts: there are few, and they choose who plays
-    hide_velocity: float = 0.3  # loudness heard by the loss only, as where it is not known
-    contrary_picture: float = 0.15  # a picture that disagrees with the dials, which then win
-    other_content: float = (
-        0.0  # of the pictures paired by dials, those that lend their dials alone; see training/condition_sampler.py
-    )
+    velocity_dropout: float = 0.3  # loudness heard by the loss only, as where it is not known
+    mismatch_prob: float = 0.15  # a picture that disagrees with the dials, which then win
+    # Of the pictures paired by dials, those that lend their dials alone; see condition_sampler.py.
+    content_swap_prob: float = 0.0
     pairing_temperature: float = 0.25
 
     def __post_init__(self) -> None:
@@ -63,8 +64,8 @@ class BatchOptions:
                 raise ConfigError(f"{name} must be in 0..1, got {share}")
         if not 0 < self.header_weight < float("inf"):
             raise ConfigError(f"header_weight must be above 0 and finite, got {self.header_weight}")
-        if self.drop_condition + self.rough + self.guessed > 1:
-            raise ConfigError("drop_condition, rough and guessed are shares of the pieces: together at most 1")
+        if self.drop_condition + self.piece_level + self.noisy > 1:
+            raise ConfigError("drop_condition, piece_level and noisy are shares of the pieces: together at most 1")
         if not all(weight >= 0 for weight in self.corpus_weights.values()):
             raise ConfigError(f"corpus_weights must be 0 or more, got {dict(self.corpus_weights)}")
 
@@ -85,9 +86,9 @@ class _Epoch:
     piece: NDArray[np.int64]  # (W,) piece of each window
     window: NDArray[np.int64]  # (W,) its number in the piece
     shift: NDArray[np.int64]  # (P,) semitones
-    givens: Givens
+    givens: ConditionSampler
     hide_remaining: NDArray[np.bool_]  # (P,)
-    hide_velocity: NDArray[np.bool_]  # (P,)
+    velocity_dropout: NDArray[np.bool_]  # (P,)
 
 
 class BatchSource:
@@ -138,10 +139,12 @@ class BatchSource:
         piece, window = np.resize(piece, wanted), np.resize(window, wanted)
 
         shift = rng.integers(-options.transpose, options.transpose + 1, count)
-        givens = Givens(self.prepared, self.pieces, self.pictures, self.layout, options, (self.seed, number, 1), shift)
+        givens = ConditionSampler(
+            self.prepared, self.pieces, self.pictures, self.layout, options, (self.seed, number, 1), shift
+        )
         return _Epoch(
             piece, window, shift, givens,
-            rng.random(count) < options.drop_remaining, rng.random(count) < options.hide_velocity,
+            rng.random(count) < options.drop_remaining, rng.random(count) < options.velocity_dropout,
         )  # fmt: skip
 
     def batch(self, step: int) -> Batch:
@@ -154,7 +157,7 @@ class BatchSource:
         stack = [{key: np.stack([part[i][key] for part in parts]) for key in parts[0][i]} for i in range(3)]
         dropped = np.random.default_rng((self.seed, number, 2, place)).random(self._streams)[self._rows]
         length = self.options.window
-        parts_of = length // STRETCH if length % STRETCH == 0 else 1  # else a window has the condition of its start
+        parts_of = length // SEGMENT if length % SEGMENT == 0 else 1  # else a window has the condition of its start
         rows = windows[:, None] * length + np.arange(parts_of) * (length // parts_of)
         rows = np.minimum(rows, np.array([self.pieces[p].rows - 1 for p in chosen])[:, None])
         return Batch(
@@ -167,7 +170,7 @@ class BatchSource:
         before, target, weights = window_columns(
             self.prepared.rows[piece.start : piece.start + piece.rows], piece.end, window, self.options.window,
             shift=int(epoch.shift[number]), hide_remaining=bool(epoch.hide_remaining[number]),
-            hide_velocity=bool(epoch.hide_velocity[number]),
+            velocity_dropout=bool(epoch.velocity_dropout[number]),
         )  # fmt: skip
         emphasis = np.where(np.isin(target["part"], HEADER), self.options.header_weight, 1).astype(np.float32)
         return before, target, {name: weight * emphasis for name, weight in weights.items()}
@@ -181,7 +184,7 @@ def window_columns(
     *,
     shift: int = 0,
     hide_remaining: bool = False,
-    hide_velocity: bool = False,
+    velocity_dropout: bool = False,
 ) -> tuple[dict[str, NDArray], dict[str, NDArray], dict[str, NDArray]]:
     """Cut window number `window` of `length` events from the rows of a piece that ends at tick `end`.
 
@@ -201,7 +204,7 @@ def window_columns(
     _transpose(past, shift)
     past["remaining"] = np.zeros(len(ticks), np.int64) if hide_remaining else context.remaining_index(end - ticks)
     weights = field_weights(columns)
-    if hide_velocity:
+    if velocity_dropout:
         past["velocity"] = np.zeros_like(past["velocity"])
         columns["last_velocity"] = np.where(columns["last_velocity"] == context.NO_VELOCITY, context.NO_VELOCITY, 0)
     return tuple({k: np.pad(v, padding) for k, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]

@@ -10,7 +10,7 @@ are soon plain from its notes, and a decoder that hears them learns to listen to
 
 A picture that was paired by dials shares nothing else with the music.  The first numbers of its embedding are those
 dials; the rest, its content, would only let the decoder know training pictures by heart.  So as a rule the rest is
-that of any other picture (`other_content`); never for a piece that has a picture of its own.
+that of any other picture (`content_swap_prob`); never for a piece that has a picture of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.pairing import NO_PICTURE, SHARED_DIALS, Pictures, pair
-from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.pairing import IMAGE_DIALS, NO_PICTURE, Pictures, pair
+from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES, DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -27,14 +27,14 @@ from imagemusic.music.ensembles import ENSEMBLES
 if TYPE_CHECKING:
     from imagemusic.training.batches import BatchOptions
 
-NOTHING, ROUGH, GUESSED, SURE = range(4)
+NULL, PIECE, NOISY, EXACT = range(4)
 REGISTER = CUES.index("register")
 SPREAD = 1 / np.sqrt(3)  # standard deviation of ranks in -1..1
 ALL_CUES, AS_PICTURED = 0.6, 0.75  # of the sure: up to here all but the sums, up to there what a picture tells
-SHARED = [DIALS.index(name) for name in SHARED_DIALS]
+SHARED = [DIALS.index(name) for name in IMAGE_DIALS]
 
 
-class Givens:
+class ConditionSampler:
     """The conditions of one epoch: drawn afresh in each, a pure function of (seed, epoch)."""
 
     def __init__(
@@ -55,42 +55,42 @@ class Givens:
         cues = np.array([as_row(piece.cues) for piece in pieces])
         cues[:, REGISTER] += shift
         self.whole = prepared.scale.table(cues)
-        limits = np.cumsum([options.drop_condition, options.rough, options.guessed])
+        limits = np.cumsum([options.drop_condition, options.piece_level, options.noisy])
         self.kind = np.searchsorted(limits, rng.random(count), side="right")
-        within = np.array([prepared.scale.within.get(name, 0.0) for name in DIALS])
+        segment_rms = np.array([prepared.scale.segment_rms.get(name, 0.0) for name in DIALS])
         self.mask = self._masks(rng)
         guess, unsure = _guesses(self.whole, rng)
-        self.rough = np.where(self.kind[:, None] == GUESSED, guess, self.whole)
-        self.deviation = np.where(self.kind[:, None] == GUESSED, np.hypot(unsure, within), within)
-        self.deviation[self.kind == SURE] = 0
+        self.piece_level = np.where(self.kind[:, None] == NOISY, guess, self.whole)
+        self.deviation = np.where(self.kind[:, None] == NOISY, np.hypot(unsure, segment_rms), segment_rms)
+        self.deviation[self.kind == EXACT] = 0
         self.ensemble = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
-        self.ensemble[(rng.random(count) < options.drop_ensemble) | (self.kind == NOTHING)] = -1
+        self.ensemble[(rng.random(count) < options.drop_ensemble) | (self.kind == NULL)] = -1
         # A picture that contradicts the dials teaches that the dials win; where the dials are a guess, it is the guess.
-        contrary = (rng.random(count) < options.contrary_picture) & (self.kind != GUESSED)
+        contrary = (rng.random(count) < options.mismatch_prob) & (self.kind != NOISY)
         shared = np.where(contrary[:, None], np.nan, self.whole[:, SHARED])
         own = pictures.preferred([piece.id for piece in pieces], np.random.default_rng((*seed, 1)))
         own[contrary] = NO_PICTURE
         self.embedding = _embeddings(shared, pictures, own, rng, options)
-        self.embedding[(rng.random(count) < options.drop_embedding) | (self.kind == NOTHING)] = np.nan
+        self.embedding[(rng.random(count) < options.drop_embedding) | (self.kind == NULL)] = np.nan
 
     def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Choose the dials (P, 9) that each piece is told."""
-        count, pictured = len(self.kind), np.isin(DIALS, SHARED_DIALS)
+        count, pictured = len(self.kind), np.isin(DIALS, IMAGE_DIALS)
         summed = np.isin(DIALS, ("valence", "arousal"))
         some = rng.random((count, len(DIALS))) < rng.random((count, 1))
         how = rng.random((count, 1))
         sure = np.where(how < ALL_CUES, ~summed, np.where(how < AS_PICTURED, pictured, some))
         kind = self.kind[:, None]
-        mask = np.where(kind == SURE, sure, np.where(kind == GUESSED, pictured & (some | (how < 0.8)), some))
-        return mask & (kind != NOTHING)
+        mask = np.where(kind == EXACT, sure, np.where(kind == NOISY, pictured & (some | (how < 0.8)), some))
+        return mask & (kind != NULL)
 
     def conditions(self, pieces: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Lay out the conditions (B, S, C) of pieces (B,) for the stretches in which rows (B, S) of theirs lie."""
-        stretches = self.first[pieces][:, None] + rows // STRETCH
+        stretches = self.first[pieces][:, None] + rows // SEGMENT
         cues = np.array(self.prepared.stretches[stretches], np.float64)
         cues[..., REGISTER] += self.shift[pieces][:, None]
-        sure = (self.kind[pieces] == SURE)[:, None, None]
-        values = np.where(sure, self.prepared.scale.table(cues), self.rough[pieces][:, None])
+        sure = (self.kind[pieces] == EXACT)[:, None, None]
+        values = np.where(sure, self.prepared.scale.table(cues), self.piece_level[pieces][:, None])
         values = np.where(self.mask[pieces][:, None], values, np.nan)
         flat = values.reshape(-1, len(DIALS))
         repeat = rows.shape[1]
@@ -122,8 +122,8 @@ def _embeddings(
         picture = pair(shared[chosen], pictures, rng, temperature=options.pairing_temperature, exact=own[chosen])
         view = rng.integers(pictures.embeddings.shape[1], size=len(picture))
         embeddings[chosen] = pictures.embeddings[picture, view]
-        if options.other_content:
+        if options.content_swap_prob:
             other = rng.integers(len(pictures.embeddings), size=len(picture))
-            lent = np.flatnonzero((rng.random(len(picture)) < options.other_content) & (own[chosen] == NO_PICTURE))
-            embeddings[start + lent, len(SHARED_DIALS) :] = pictures.embeddings[other, view][lent, len(SHARED_DIALS) :]
+            lent = np.flatnonzero((rng.random(len(picture)) < options.content_swap_prob) & (own[chosen] == NO_PICTURE))
+            embeddings[start + lent, len(IMAGE_DIALS) :] = pictures.embeddings[other, view][lent, len(IMAGE_DIALS) :]
     return embeddings

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.prior import Prior
 from imagemusic.data.build.built_set import OwnSet
-from imagemusic.data.pairing import SHARED_DIALS, Pictures
+from imagemusic.data.pairing import IMAGE_DIALS, Pictures
 from imagemusic.errors import DataError
-from imagemusic.vision.encoder import PictureReader
+from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 
@@ -37,7 +37,7 @@ def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None 
     splits = {row.cover: piece.split for row, piece in zip(own.rows, own.prepared, strict=True) if row.cover}
     path = own.folder / PICTURES
     done = _known(path, checkpoint.id)
-    reader = PictureReader(checkpoint.folder, checkpoint.config["encoder"]["size"])
+    reader = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
     missing = [cover for cover in splits if cover not in done]
     for number, cover in enumerate(missing, 1):
         image = load_image(own.folder / cover, at_least=2 * reader.size)
@@ -68,11 +68,11 @@ def _known(path: Path, checkpoint_id: str) -> dict[str, tuple[NDArray[np.float16
 
 def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkpoint: Checkpoint) -> None:
     ids = [cover for cover in done if cover in splits]
-    means = np.array([done[cover][1] for cover in ids], np.float32).reshape(-1, len(SHARED_DIALS))
+    means = np.array([done[cover][1] for cover in ids], np.float32).reshape(-1, len(IMAGE_DIALS))
     prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
     ranks = [prior.spread(mean, checkpoint.config["pictures"]) for mean in means]
     labels: dict[str, Any] = {
-        name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in SHARED_DIALS
+        name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in IMAGE_DIALS
     }
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     with open(waiting, "wb") as file:

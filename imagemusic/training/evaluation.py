@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import STRETCH, PreparedPiece, PreparedSet
+from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
 from imagemusic.events import codec
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
@@ -64,7 +64,7 @@ def _scored(
                 for k in range(3)
             )
             if by_stretch is not None:
-                condition = by_stretch[:, number * window // STRETCH : (number + 1) * window // STRETCH]
+                condition = by_stretch[:, number * window // SEGMENT : (number + 1) * window // SEGMENT]
             heads, state = decoder(before, condition, state)
             nats, right = {}, {}
             for name, score in decoder.logits(heads, target).items():

@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import load_file
 
 from imagemusic.checkpoint import write_checkpoint
-from imagemusic.data.pairing import SHARED_DIALS
+from imagemusic.data.pairing import IMAGE_DIALS
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
@@ -83,7 +83,7 @@ def export_checkpoint(
         "codec": asdict(CodecConfig()),
         "condition": asdict(layout),
         "dials": prepared.scale.to_json(),
-        "pictures": {name: np.quantile(means[:, i], grid).tolist() for i, name in enumerate(SHARED_DIALS)},
+        "pictures": {name: np.quantile(means[:, i], grid).tolist() for i, name in enumerate(IMAGE_DIALS)},
     }
     write_checkpoint(out, config, weights, encoder_graph, training=training, card=card)
     return out

@@ -32,7 +32,7 @@ from imagemusic.training.own_card import own_card
 from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit
 from imagemusic.training.unpacking import encoder_graph
-from imagemusic.vision.encoder import SEEN
+from imagemusic.vision.encoder import IMAGE_DIALS
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing
@@ -46,7 +46,7 @@ class FinetuneOptions:
 
     run: Path
     start: str | None = None  # the checkpoint to begin with; None: the one that ships
-    from_chance: bool = False  # forget what its decoder learned
+    from_scratch: bool = False  # forget what its decoder learned
     steps: int = 400
     learning_rate: float = 3e-4
     batch_size: int = 16
@@ -68,7 +68,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
         CheckpointError: what to start from is missing.
     """
     base = open_checkpoint(resolve(options.start))
-    own = open_own_set(data, None if options.from_chance else base.scale)
+    own = open_own_set(data, None if options.from_scratch else base.scale)
     bound = check_terms(own, accepted=options.accept_spotify_terms)
     pieces = own.prepared.select("train")
     if not pieces:
@@ -78,7 +78,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
     options.run.mkdir(parents=True, exist_ok=True)
     (options.run / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
     fit(config, own.prepared, own_pictures(own, path), base.layout, pieces, resume=not options.restart)
-    return _export(config, own, base, pieces, bound, fresh=options.from_chance)
+    return _export(config, own, base, pieces, bound, fresh=options.from_scratch)
 
 
 def check_terms(own: OwnSet, *, accepted: bool) -> int:
@@ -98,11 +98,11 @@ def check_terms(own: OwnSet, *, accepted: bool) -> int:
 
 def train_config(data: Path, pictures: Path, base: Checkpoint, options: FinetuneOptions) -> TrainConfig:
     """Say how to train, with a decoder of the shape of the checkpoint's."""
-    shape = asdict(DecoderConfig(**base.config["decoder"]))  # with what older checkpoints do not say
+    shape = asdict(DecoderConfig.from_json(base.config["decoder"]))  # with what older checkpoints do not say
     return TrainConfig(
         training=TrainOptions(
             prepared=str(data), pictures=str(pictures), run=str(options.run), seed=options.seed, steps=options.steps,
-            start="" if options.from_chance else str(base.folder), learning_rate=options.learning_rate,
+            init_from="" if options.from_scratch else str(base.folder), learning_rate=options.learning_rate,
             warmup_steps=max(1, round(SHARE_OF_WARMUP * options.steps)), threads=1,
             validate_every=max(1, options.steps // 4), save_every=min(50, options.steps),
             log_every=min(20, options.steps),
@@ -151,7 +151,7 @@ def prior_of(
     """
     dials = own.prepared.scale.table(np.array([as_row(piece.cues) for piece in pieces]))
     ensembles = np.array([float(ENSEMBLES.index(piece.ensemble)) for piece in pieces])
-    seen = [DIALS.index(name) for name in SEEN]
+    seen = [DIALS.index(name) for name in IMAGE_DIALS]
     known = int((~np.isnan(dials[:, seen]).any(axis=1) & (ensembles != ENSEMBLES.index("drums"))).sum())
     if known < ENOUGH_PIECES and not (alone and known):
         dials = np.concatenate([base.weights["prior.dials"], dials])

@@ -7,14 +7,14 @@ from imagemusic.errors import CheckpointError
 from imagemusic.model.decoder import DecoderConfig, NoteDecoder
 
 
-def decoder_of(checkpoint: Checkpoint) -> NoteDecoder:
+def load_decoder(checkpoint: Checkpoint) -> NoteDecoder:
     """Load the decoder of a checkpoint.
 
     Raises:
         CheckpointError: weights and settings do not match.
     """
     try:
-        decoder = NoteDecoder(DecoderConfig(**checkpoint.config["decoder"]))
+        decoder = NoteDecoder(DecoderConfig.from_json(checkpoint.config["decoder"]))
     except TypeError as error:
         raise CheckpointError(f"{checkpoint.folder}: config.json does not describe a decoder ({error})") from error
     load_weights(decoder, checkpoint)
@@ -34,7 +34,7 @@ def load_weights(decoder: NoteDecoder, checkpoint: Checkpoint) -> None:
         raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit the decoder ({reason})") from error
 
 
-def blend(decoder: NoteDecoder, checkpoint: Checkpoint, share: float) -> None:
+def interpolate_weights(decoder: NoteDecoder, checkpoint: Checkpoint, share: float) -> None:
     """Move the weights of a decoder a share of the way back to those of the checkpoint that it was trained from.
 
     What lies between both often does better than either: Wortsman et al. 2022, arXiv:2109.01903.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagemusic.config import from_table, read_toml
+from imagemusic.config import current_names, from_table, read_toml
 from imagemusic.errors import ConfigError
 from imagemusic.events import codec, context
 from imagemusic.model.conditioning import ConditionLayout
@@ -12,6 +12,18 @@ from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
+
+# Names of settings before 0.2 -> today's.
+RENAMED = {
+    "start": "init_from",
+    "keep_of_start": "init_weight",
+    "forget_events": "event_dropout",
+    "hide_velocity": "velocity_dropout",
+    "contrary_picture": "mismatch_prob",
+    "other_content": "content_swap_prob",
+    "rough": "piece_level",
+    "guessed": "noisy",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +33,8 @@ class TrainOptions:
     prepared: str  # directory of scripts/prepare_corpora.py
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
-    start: str = ""  # checkpoint directory whose decoder to begin with; empty: begin from chance
-    keep_of_start: float = 0.0  # share of the weights it began with in the exported ones, see restore.blend
+    init_from: str = ""  # checkpoint directory whose decoder to begin with; empty: random weights
+    init_weight: float = 0.0  # share of the weights it began with in the exported ones, see restore.interpolate_weights
     notes: str = ""  # what a reader of the model card should know of this run
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
@@ -44,8 +56,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0 or self.save_every < 1:
             raise ConfigError("steps, learning_rate and save_every must be above 0")
-        if not 0 <= self.keep_of_start < 1 or (self.keep_of_start and not self.start):
-            raise ConfigError(f"keep_of_start must be in 0..1, below 1, and needs start; got {self.keep_of_start}")
+        if not 0 <= self.init_weight < 1 or (self.init_weight and not self.init_from):
+            raise ConfigError(f"init_weight must be in 0..1, below 1, and needs init_from; got {self.init_weight}")
         if self.precision not in ("32-true", "bf16-mixed"):
             raise ConfigError(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
 
@@ -62,7 +74,7 @@ class DecoderOptions:
     condition_scales: bool = True
     residual: bool = True
     dropout: float = 0.1
-    forget_events: float = 0.0
+    event_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
@@ -89,7 +101,9 @@ def read_config(path: Path) -> TrainConfig:
     if unknown := sorted(tables.keys() - kinds.keys()):
         raise ConfigError(f"{path}: unknown table [{unknown[0]}]; choose from {', '.join(kinds)}")
     parts: dict[str, Any] = {
-        name: from_table(kind, tables.get(name, {}), where=f"{path}: [{name}]") for name, kind in kinds.items()
+        name: from_table(kind, current_names(tables.get(name, {}), RENAMED, where=where), where=where)
+        for name, kind in kinds.items()
+        for where in [f"{path}: [{name}]"]
     }
     return TrainConfig(**parts)
 
@@ -107,5 +121,5 @@ def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderC
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
         condition_scales=options.condition_scales, residual=options.residual,
-        dropout=options.dropout, forget_events=options.forget_events,
+        dropout=options.dropout, event_dropout=options.event_dropout,
     )  # fmt: skip

@@ -36,7 +36,7 @@ from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
 from imagemusic.training.recorder import Recorder, forget_after
-from imagemusic.training.restore import blend, load_weights
+from imagemusic.training.restore import interpolate_weights, load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
@@ -163,8 +163,8 @@ def fit(
         prepared, pieces, pictures, layout, config.batches, options.seed, share=(_rank(), options.devices)
     )
     decoder = NoteDecoder(decoder_config(config.decoder, layout))
-    if options.start:
-        load_weights(decoder, open_checkpoint(Path(options.start)))
+    if options.init_from:
+        load_weights(decoder, open_checkpoint(Path(options.init_from)))
     module = NoteTraining(decoder, options)
 
     run.mkdir(parents=True, exist_ok=True)
@@ -190,8 +190,8 @@ def export_run(
     """Write RUN/checkpoint from RUN/last.ckpt."""
     options = config.training
     decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
-    if options.keep_of_start:
-        blend(decoder, open_checkpoint(Path(options.start)), options.keep_of_start)
+    if options.init_weight:
+        interpolate_weights(decoder, open_checkpoint(Path(options.init_from)), options.init_weight)
     facts = asdict(config.decoder) | asdict(config.batches)
     facts |= {"precision": options.precision, "steps": step, "processes": options.devices, "notes": options.notes}
     training = {

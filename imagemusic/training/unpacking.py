@@ -11,7 +11,7 @@ STORED, WIDENED = ".f16", ".cast"  # ends of the names of a stored weight, and o
 
 
 def encoder_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """Put the weights back into the graph, as float32, under the names they are stored by: undo `graph.point_into`.
+    """Put the weights back into the graph, as float32, under their names: undo `externalize_weights`.
 
     Raises:
         CheckpointError: a weight that the graph points to is missing.

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError
-from imagemusic.generation.graph_files import ENCODER, sound_encoder
+from imagemusic.generation.graph_files import ENCODER, load_encoder_graph
 
-FELT = ("valence", "arousal")
-SEEN = (*FELT, "tempo")  # the dials that an encoder predicts
+AFFECT_DIALS = ("valence", "arousal")
+IMAGE_DIALS = (*AFFECT_DIALS, "tempo")  # the dials that an encoder predicts
 
 
-class PictureReader:
+class ImageEncoder:
     """The encoder on ONNX Runtime."""
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -28,7 +28,7 @@ class PictureReader:
         """
         import onnxruntime
 
-        graph = sound_encoder(folder)
+        graph = load_encoder_graph(folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the same numbers on every machine size
         options.log_severity_level = 3

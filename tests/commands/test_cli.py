@@ -11,7 +11,7 @@ from imagemusic.commands import cli, compose
 from imagemusic.commands.options import comma_list
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.errors import ConfigError
-from imagemusic.generation.backends import DEFAULT, ENGINES
+from imagemusic.generation.backends import BACKENDS, DEFAULT
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Note, Score, Track
@@ -65,7 +65,7 @@ def test_the_dials_and_ensembles_in_the_help_are_those_there_are():
 def test_the_decoder_engines_in_the_help_are_those_there_are(capsys):
     meaning = help_of("compose", capsys).partition("--decoder-engine NAME what runs the decoder: ")[2]
     assert meaning.startswith(f"int8, onnx (fp32) or torch (default {DEFAULT})")
-    assert ENGINES == ("int8", "onnx", "torch")
+    assert BACKENDS == ("int8", "onnx", "torch")
 
 
 def test_an_option_that_is_not_given_is_left_to_the_library():

@@ -8,13 +8,13 @@ from imagemusic.compose.composition import (
     ComposeOptions,
     Composition,
     Dial,
-    PictureReading,
+    ImageFeatures,
     engine_choice,
     load_record,
     parse_dials,
 )
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.backends import BACKENDS
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 
@@ -26,7 +26,7 @@ def composition():
         score=Score(tracks, [Tempo(0, 97.3)], [Meter(0, 3, 4)], [Key(0, -1, minor=True)]),
         dials={"valence": Dial(0.25, "picture"), "tempo": Dial(-1.0, "you"), "ensemble": Dial("piano", "implied")},
         options=ComposeOptions(seconds=12, seed=3, tempo_bpm=97.3),
-        picture=PictureReading("ab" * 32, *(rng.normal(size=n).astype(np.float32) for n in (4, 3, 3))),
+        picture=ImageFeatures("ab" * 32, *(rng.normal(size=n).astype(np.float32) for n in (4, 3, 3))),
         checkpoint_id="0123456789ab",
         engine="onnxruntime 1 fp32",
         versions={"numpy": "2"},
@@ -131,7 +131,7 @@ def test_a_record_with_impossible_notes_is_refused(record, row):
         load_record(record)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", BACKENDS)
 def test_the_engine_that_a_record_names_is_found(tiny_checkpoint, engine):
     assert engine_choice(open_checkpoint(tiny_checkpoint).stepper(engine).engine.name) == engine
 

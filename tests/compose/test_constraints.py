@@ -16,7 +16,7 @@ STRANGE = ("hot", 1.5, True, -1, pytest.param(10**400, id="10**400"), [], {}, {1
 
 def test_nothing_asked_for_leaves_everything_open():
     options = ExactOptions()
-    assert (options.scale, options.keys, options.programs, options.made_ensemble) == (None, (), (), None)
+    assert (options.scale, options.keys, options.programs, options.inferred_ensemble) == (None, (), (), None)
     assert options.pitches == frozenset(COMPASS)
     assert options.meters == SIMPLE_METERS
 
@@ -47,8 +47,8 @@ def test_a_range_goes_beyond_the_piano_only_where_it_must():
     [("piano", "piano"), ("violin,violin,viola,cello", "strings"), ("piano,cello,drums", "band"), ("drums", "drums")],
 )
 def test_instruments_make_an_ensemble(instruments, ensemble):
-    assert ComposeOptions(instruments=instruments).playing == ensemble
-    assert ComposeOptions(instruments=instruments, ensemble=ensemble).playing == ensemble
+    assert ComposeOptions(instruments=instruments).requested_ensemble == ensemble
+    assert ComposeOptions(instruments=instruments, ensemble=ensemble).requested_ensemble == ensemble
 
 
 def test_bars_leave_the_meters_and_tempos_in_which_they_last_long_enough():

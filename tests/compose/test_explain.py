@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagemusic.compose.explain import describe, find_causes, how_sure, look_closely
+from imagemusic.compose.explain import describe, how_sure, occlusion_maps, report_image
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageError
 
@@ -16,7 +16,7 @@ def model(tiny_checkpoint):
 
 def test_what_the_encoder_reads_is_told_as_it_is(model):
     # The tiny encoder reads a colour's red, green and blue, 0..1, as dials -1..1.
-    look = look_closely(model, NAVY)
+    look = report_image(model, NAVY)
     assert [dial.predicted for dial in look.seen.values()] == pytest.approx([-1, -1, -0.2], abs=0.01)
     assert list(look.seen) == ["valence", "arousal", "tempo"]
     assert look.hash == model.look(NAVY).hash
@@ -24,7 +24,7 @@ def test_what_the_encoder_reads_is_told_as_it_is(model):
 
 
 def test_the_other_dials_are_implied_with_a_range(model):
-    look = look_closely(model, NAVY)
+    look = report_image(model, NAVY)
     assert "density" in look.implied
     assert not look.implied.keys() & look.seen.keys()
     assert all(-1 <= dial.low <= dial.mean <= dial.high <= 1 for dial in look.implied.values())
@@ -32,13 +32,13 @@ def test_the_other_dials_are_implied_with_a_range(model):
 
 
 def test_looking_twice_sees_the_same(model):
-    assert look_closely(model, NAVY) == look_closely(model, NAVY)
+    assert report_image(model, NAVY) == report_image(model, NAVY)
 
 
 def test_a_bright_part_raises_what_brightness_raises(model):
     half_white = Image.new("RGB", (40, 40))
     half_white.paste("white", (0, 0, 20, 40))
-    for cells in find_causes(model, half_white).values():
+    for cells in occlusion_maps(model, half_white).values():
         assert (cells[:, :3] > 0).all()
         assert (cells[:, -3:] < 0).all()
 
@@ -66,9 +66,9 @@ def test_uncertainty_has_words():
 def test_what_is_no_picture_is_refused(model, tmp_path):
     (tmp_path / "poem.png").write_text("no picture")
     with pytest.raises(ImageError, match=r"poem\.png: not a picture"):
-        look_closely(model, tmp_path / "poem.png")
+        report_image(model, tmp_path / "poem.png")
 
 
 def test_cells_are_a_square_of_numbers(model):
-    assert {cells.shape for cells in find_causes(model, NAVY).values()} == {(8, 8)}
-    assert not any(np.abs(cells).max() > 1e-6 for cells in find_causes(model, NAVY).values())
+    assert {cells.shape for cells in occlusion_maps(model, NAVY).values()} == {(8, 8)}
+    assert not any(np.abs(cells).max() > 1e-6 for cells in occlusion_maps(model, NAVY).values())

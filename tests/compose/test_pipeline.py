@@ -8,7 +8,7 @@ from PIL import Image
 from imagemusic.compose.composition import ComposeOptions, load_record
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageError
-from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.backends import BACKENDS
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Key, Meter
 
@@ -47,20 +47,20 @@ def test_chance_gives_other_music(model, piece, options):
 
 def test_a_piece_composed_among_others_replays_alone_to_the_same_bytes(model, tmp_path):
     pictures = [FOREST, SUNSET, picture(10, 10, 200)]
-    wishes = [
+    requests = [
         (model.look(pictures[number % 3]), ComposeOptions(
             seconds=4 + number, seed=number // 3, guidance_scale=(1.0, 2.0)[number % 2], temperature=0.8 + number / 20,
         )) for number in range(18)
     ]  # fmt: skip
-    together = model.compose_readings(wishes)
-    assert [piece.options for piece in together] == [options for _, options in wishes]
+    together = model.compose_batch(requests)
+    assert [piece.options for piece in together] == [options for _, options in requests]
     for piece in together[::5]:
         piece.save_record(tmp_path / "x.json")
         assert model.replay(load_record(tmp_path / "x.json")).identical
 
 
 def test_no_wishes_no_pieces(model):
-    assert model.compose_readings([]) == []
+    assert model.compose_batch([]) == []
 
 
 def test_another_picture_gives_other_music(model, piece):
@@ -163,7 +163,7 @@ def test_a_model_describes_itself(model, tiny_checkpoint):
     assert "sizes" not in described["decoder"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", BACKENDS)
 def test_what_is_asked_for_exactly_is_kept_and_replayed(tiny_checkpoint, tmp_path, engine):
     model = ImageMusic.from_pretrained(tiny_checkpoint, engine=engine)
     asked = {"key": "F# minor", "meter": "7/8", "tempo_bpm": 120, "bars": 5, "pitch_range": "C3-C6", "polyphony": 2}

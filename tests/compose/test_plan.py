@@ -4,7 +4,7 @@ from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.plan import FREE_TEMPO_BPM, plan_length, plan_piece
 from imagemusic.events.codec import DRUMS, METERS
 from imagemusic.events.quantize import nearest_tempo
-from imagemusic.music.ensembles import SCORINGS
+from imagemusic.music.ensembles import INSTRUMENTATIONS
 
 WALTZ = METERS.index((3, 4)) + 1
 
@@ -51,9 +51,9 @@ def test_bars_wait_for_the_meter():
 def test_instruments_win_over_the_ensemble():
     options = ComposeOptions(instruments="piano,cello,drums", polyphony=3, key="C", pitch_range="C4-E4")
     plan = plan_piece(options, 100, "band", None)
-    assert plan.scoring.exactly == (0, 42, DRUMS)
+    assert plan.instrumentation.exactly == (0, 42, DRUMS)
     assert (plan.pitches, plan.polyphony) == ({60, 62, 64}, 3)
-    assert plan_piece(ComposeOptions(), 100, "band", None).scoring is SCORINGS["band"]
-    other = plan_piece(ComposeOptions(), 100, "other", None).scoring
+    assert plan_piece(ComposeOptions(), 100, "band", None).instrumentation is INSTRUMENTATIONS["band"]
+    other = plan_piece(ComposeOptions(), 100, "other", None).instrumentation
     assert {24, 75, 107} <= set(other.first)
     assert not {112, 117, 119, 122} & {*other.first, *other.others}  # bells, toms, cymbals and seashores play no tune

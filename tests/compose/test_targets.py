@@ -7,11 +7,11 @@ import pytest
 
 from imagemusic.compose.composition import ComposeOptions, Dial
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import UNTOLD, composing_condition, feedback_for, picture_condition, settle
+from imagemusic.compose.targets import FEEDBACK_ONLY, composing_condition, feedback_for, picture_condition, settle
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
-from imagemusic.vision.encoder import SEEN
+from imagemusic.vision.encoder import IMAGE_DIALS
 
 PICTURE = "data/examples/meadow.jpg"
 
@@ -57,11 +57,11 @@ def test_the_tempo_follows_an_arousal_that_was_set(model, reading):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_dial_set_to_the_value_that_it_had_changes_no_note(model, reading, seed):
-    plain = model.compose_reading(reading, ComposeOptions(seconds=6, seed=seed))
+    plain = model.compose_features(reading, ComposeOptions(seconds=6, seed=seed))
     for name in DIALS:
         if name in plain.dials:
             options = ComposeOptions(seconds=6, seed=seed, dials={name: plain.dials[name].value})
-            assert midi_bytes(model.compose_reading(reading, options).score) == midi_bytes(plain.score), name
+            assert midi_bytes(model.compose_features(reading, options).score) == midi_bytes(plain.score), name
 
 
 def test_sums_of_other_dials_are_not_told_twice(model, reading):
@@ -78,7 +78,7 @@ def test_a_picture_alone_tells_what_it_shows_and_how_sure_that_is(model, reading
     for sure in (True, False):
         told = picture_condition(model.checkpoint, model.prior, reading, sure=sure)
         given, unsure = told[start + len(DIALS) :][: len(DIALS)], told[start + 2 * len(DIALS) :][: len(DIALS)]
-        np.testing.assert_array_equal(given > 0, np.isin(DIALS, SEEN))
+        np.testing.assert_array_equal(given > 0, np.isin(DIALS, IMAGE_DIALS))
         assert (unsure > 0).any() != sure
 
 
@@ -97,10 +97,10 @@ def test_what_is_asked_for_exactly_is_not_fed_back(model, reading, options, free
 def test_loudness_that_is_guessed_is_held_to_and_not_told(model, reading):
     dials = settled(model, reading)
     told = composing_condition(model.checkpoint, reading, dials)
-    guessed = dials | {"loudness": Dial(0.9, UNTOLD)}
+    guessed = dials | {"loudness": Dial(0.9, FEEDBACK_ONLY)}
     without = {name: dial for name, dial in dials.items() if name != "loudness"}
     np.testing.assert_array_equal(
         composing_condition(model.checkpoint, reading, guessed), composing_condition(model.checkpoint, reading, without)
     )
     feedback = feedback_for(model.checkpoint, told, guessed, ComposeOptions())
-    assert feedback.wanted["loudness"] == 0.9 and feedback.untold == {"loudness"}
+    assert feedback.wanted["loudness"] == 0.9 and feedback.feedback_only == {"loudness"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.prepared import FORMAT_VERSION, ROW, STRETCH, PreparedSet, prepare, prepare_piece, stretches_of
+from imagemusic.data.prepared import FORMAT_VERSION, ROW, SEGMENT, PreparedSet, prepare, prepare_piece, stretches_of
 from imagemusic.errors import DataError
 from imagemusic.events.codec import FIELDS, decode, encode
 from imagemusic.events.context import CONTEXT, context
@@ -88,7 +88,7 @@ def test_a_piece_keeps_its_events_and_what_they_lost():
 def test_the_cues_of_stretches_join_to_those_of_the_piece():
     rows, stretches, made = prepare_piece(piece_of(tiny.tune(1, bars=30)))
     assert len(stretches) == stretches_of(len(rows)) > 3
-    spans = np.diff(np.append(rows["tick"][::STRETCH], made.end).astype(int))
+    spans = np.diff(np.append(rows["tick"][::SEGMENT], made.end).astype(int))
     density = stretches[:, CUES.index("density")]
     assert (density * spans).sum() / spans.sum() == pytest.approx(made.cues["density"], rel=1e-3)
 

@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
-from imagemusic.events.codec import END, HOLD, METER, REST, SLOT, TEMPO, canonical, decode, encode, losses, meter_index
+from imagemusic.events.codec import (
+    END,
+    HOLD,
+    METER,
+    REST,
+    SLOT,
+    TEMPO,
+    canonical,
+    decode,
+    encode,
+    meter_index,
+    quantisation_report,
+)
 from imagemusic.events.quantize import canonicalise, nearest_tempo
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
@@ -67,7 +79,7 @@ def test_every_index_is_in_its_vocabulary(score):
 @given(st.lists(notes, max_size=12))
 def test_every_note_that_canonical_loses_is_counted(played):
     score = Score([Track(played)])
-    assert canonical(score).note_count == len(played) - losses(score)["doubled"]
+    assert canonical(score).note_count == len(played) - quantisation_report(score)["doubled"]
 
 
 def test_a_piece_is_spelled_by_hand():
@@ -98,7 +110,7 @@ def test_a_gap_of_just_one_step_needs_no_rest():
     ("duration", "indices"),
     [(192, [191]), (193, [HOLD, 0]), (384, [HOLD, 191]), (385, [HOLD, HOLD, 0])],
 )
-def test_a_long_note_goes_on_in_later_rows(duration, indices):
+def test_a_long_note_is_tie_continuation_in_later_rows(duration, indices):
     events = encode(Score([Track([Note(0, C, duration)])]))
     assert events[events[:, codec.PART] == 0][:, codec.DURATION].tolist() == indices
 

@@ -4,10 +4,10 @@ import pytest
 from imagemusic.events import codec
 from imagemusic.events.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, decode, encode, meter_index
 from imagemusic.events.context import context
-from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import ROLES, nearest_tempo
 from imagemusic.events.voices import MOST_AT_ONCE, SIMPLE_METERS
-from imagemusic.music.ensembles import SCORINGS, ensemble_of
+from imagemusic.music.ensembles import INSTRUMENTATIONS, ensemble_of
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.tiny import written
 
@@ -27,7 +27,7 @@ def plan(**changes):
 
 def writer_of(*events, **changes):
     """A writer that has written a header and some events."""
-    writer = Writer(plan(**changes))
+    writer = GrammarState(plan(**changes))
     for event in (*HEADER, *events):
         for value in event:
             writer.put(value)
@@ -39,9 +39,9 @@ def fill(writer, choose, seed=0, most=5_000):
     rng = np.random.default_rng(seed)
     while not writer.finished and len(writer.events) < most:
         for column in range(5):
-            value = writer.implied(column)
+            value = writer.forced_value(column)
             if value is None:
-                allowed = np.flatnonzero(writer.allowed(column))
+                allowed = np.flatnonzero(writer.mask(column))
                 assert len(allowed), f"nothing is allowed in column {column} after {writer.events[-3:]}, {writer._now}"
                 value = choose(allowed, rng)
             writer.put(value)
@@ -64,13 +64,13 @@ def declared(writer):
         pytest.param({"end": 400 * 24}, id="long"),
         pytest.param({"ending_slack": 48}, id="with slack"),
         pytest.param({"meter": meter_index(Meter(0, 6, 8))}, id="in six eight"),
-        *(pytest.param({"scoring": scoring}, id=name) for name, scoring in SCORINGS.items()),
+        *(pytest.param({"instrumentation": instrumentation}, id=name) for name, instrumentation in INSTRUMENTATIONS.items()),
         pytest.param({"longest_silence": 48}, id="restless"),
     ],
 )
 def test_whatever_is_preferred_a_valid_piece_is_written_that_ends_on_time(whim, changes):
     for seed in range(3):
-        writer = Writer(plan(**changes))
+        writer = GrammarState(plan(**changes))
         events = fill(writer, WHIMS[whim], seed)
         score = decode(events)
         assert writer.plan.end - writer.plan.ending_slack <= score.end <= writer.plan.end
@@ -79,12 +79,12 @@ def test_whatever_is_preferred_a_valid_piece_is_written_that_ends_on_time(whim, 
         if changes.get("meter"):
             assert list(score.meters) == [Meter(0, 6, 8)]
         for name in ("piano", "voice", "strings", "band", "drums"):
-            assert changes.get("scoring") is not SCORINGS[name] or ensemble_of(declared(writer)) == name
+            assert changes.get("instrumentation") is not INSTRUMENTATIONS[name] or ensemble_of(declared(writer)) == name
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_is_written_keeps_its_own_rules(seed):
-    writer = Writer(plan(end=64 * 24))
+    writer = GrammarState(plan(end=64 * 24))
     events = fill(writer, WHIMS["at random"], seed)
     parts, ticks = events[:, codec.PART], np.cumsum(events[:, codec.GAP])
     assert parts[:2].tolist() == [METER, TEMPO]
@@ -97,7 +97,7 @@ def test_what_is_written_keeps_its_own_rules(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_silence_is_longer_than_planned(seed):
-    score = decode(fill(Writer(plan(end=200 * 24, longest_silence=96)), WHIMS["either end"], seed))
+    score = decode(fill(GrammarState(plan(end=200 * 24, longest_silence=96)), WHIMS["either end"], seed))
     notes = np.concatenate([track.notes for track in score.tracks if not track.is_drum])
     notes = notes[np.argsort(notes[:, 0])]
     reached = np.maximum.accumulate(np.append(0, notes[:, 0] + notes[:, 2]))
@@ -108,68 +108,68 @@ def test_drums_do_not_break_a_silence():
     strokes = [(24 if beat else 0, 1, 36, 5, 20) for beat in range(8)]
     writer = writer_of(PIANO, DRUM_SLOT, *strokes)
     writer.put(24)  # two bars without a pitched note are over
-    assert np.flatnonzero(writer.allowed(codec.PART)).tolist() == [0]
+    assert np.flatnonzero(writer.mask(codec.PART)).tolist() == [0]
 
 
 def test_a_piece_begins_with_its_header():
-    writer = Writer(plan())
-    assert [writer.implied(codec.GAP), writer.in_header] == [0, True]
+    writer = GrammarState(plan())
+    assert [writer.forced_value(codec.GAP), writer.in_header] == [0, True]
     writer.put(0)
-    assert writer.implied(codec.PART) == METER
+    assert writer.forced_value(codec.PART) == METER
     writer.put(METER)
-    assert writer.implied(codec.PITCH) is None
-    assert set(np.flatnonzero(writer.allowed(codec.PITCH))) == set(SIMPLE_METERS)
+    assert writer.forced_value(codec.PITCH) is None
+    assert set(np.flatnonzero(writer.mask(codec.PITCH))) == set(SIMPLE_METERS)
 
 
 def test_the_planned_tempo_is_written():
-    writer = Writer(plan())
+    writer = GrammarState(plan())
     for value in (*HEADER[0], 0, TEMPO):
         writer.put(value)
-    assert writer.implied(codec.PITCH) == nearest_tempo(100)
+    assert writer.forced_value(codec.PITCH) == nearest_tempo(100)
 
 
 def test_drums_come_last_and_not_alone():
     writer = writer_of()
     writer.put(0)
-    assert writer.implied(codec.PART) == SLOT
+    assert writer.forced_value(codec.PART) == SLOT
     writer.put(SLOT)
-    assert not writer.allowed(codec.PITCH)[DRUMS]
+    assert not writer.mask(codec.PITCH)[DRUMS]
     writer = writer_of(PIANO, DRUM_SLOT)
     writer.put(0)
-    assert not writer.allowed(codec.PART)[SLOT]
+    assert not writer.mask(codec.PART)[SLOT]
 
 
 def test_a_piece_for_drums_has_no_other_part():
-    writer = writer_of(scoring=SCORINGS["drums"])
+    writer = writer_of(instrumentation=INSTRUMENTATIONS["drums"])
     for value in (0, SLOT):
         writer.put(value)
-    assert np.flatnonzero(writer.allowed(codec.PITCH)).tolist() == [DRUMS]
+    assert np.flatnonzero(writer.mask(codec.PITCH)).tolist() == [DRUMS]
 
 
 def test_notes_of_one_tick_go_upwards():
     writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
     writer.put(0)
-    assert np.flatnonzero(writer.allowed(codec.PART)).tolist() == [0, 1]
+    assert np.flatnonzero(writer.mask(codec.PART)).tolist() == [0, 1]
     writer.put(0)
-    assert np.flatnonzero(writer.allowed(codec.PITCH)).min() == 61
+    assert np.flatnonzero(writer.mask(codec.PITCH)).min() == 61
 
 
 def test_a_pitch_that_sounds_is_not_struck_again_by_its_part():
     writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
     for value in (12, 0):
         writer.put(value)
-    assert not writer.allowed(codec.PITCH)[60]
+    assert not writer.mask(codec.PITCH)[60]
     writer = writer_of(PIANO, PIANO, (0, 0, 60, 23, 20))
     for value in (24, 0):
         writer.put(value)
-    assert writer.allowed(codec.PITCH)[60]
+    assert writer.mask(codec.PITCH)[60]
 
 
 def test_no_note_outlasts_the_piece():
     writer = writer_of(PIANO, (0, 0, 60, 95, 20), end=100)
     for value in (96, 0, 64):
         writer.put(value)
-    assert np.flatnonzero(writer.allowed(codec.DURATION)).tolist() == [0, 1, 2, 3]
+    assert np.flatnonzero(writer.mask(codec.DURATION)).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_no_note_outlasts_the_piece():
 def test_a_piece_may_end(duration, changes, may):
     writer = writer_of(PIANO, (0, 0, 60, duration, 20), **changes)
     writer.put(0)
-    assert writer.allowed(codec.PART)[END] == may
+    assert writer.mask(codec.PART)[END] == may
 
 
 def test_the_notes_that_end_last_are_held_to_the_end():
@@ -205,17 +205,17 @@ def test_a_piece_does_not_close_before_its_last_stroke(stroke, may):
     strokes = (16, 1, 36, 5, 20), (stroke - 16, 1, 38, 5, 20)
     writer = writer_of(PIANO, DRUM_SLOT, (0, 0, 60, 20, 20), *strokes, end=72, ending_slack=48)
     writer.put(0)
-    assert writer.allowed(codec.PART)[END] == may
+    assert writer.mask(codec.PART)[END] == may
 
 
 def test_what_may_be_stacked_is_told_only_near_an_end_that_must_wait():
     writer = writer_of(PIANO, (0, 0, 60, 11, 20), end=72)
-    known, parts = writer.stacked_before_end()
+    known, parts = writer.notes_before_end()
     assert parts[0] and not parts[END]
     writer.put(0)
-    assert tuple(writer.known(codec.GAP)) == tuple(known)
+    assert tuple(writer.context_of(codec.GAP)) == tuple(known)
     for far in (writer_of(PIANO, (0, 0, 60, 11, 20), end=72 * 24), writer_of(PIANO, (0, 0, 60, 71, 20), end=72)):
-        assert far.stacked_before_end() is None  # not near, or free to end
+        assert far.notes_before_end() is None  # not near, or free to end
 
 
 def test_a_part_starts_no_more_notes_together_than_hands_can():
@@ -223,19 +223,19 @@ def test_a_part_starts_no_more_notes_together_than_hands_can():
     for count, may in ((MOST_AT_ONCE - 1, True), (MOST_AT_ONCE, False)):
         writer = writer_of(PIANO, PIANO, *chord[:count])
         writer.put(0)
-        assert writer.allowed(codec.PART)[:2].tolist() == [may, True]  # another part may join
+        assert writer.mask(codec.PART)[:2].tolist() == [may, True]  # another part may join
     writer = writer_of(PIANO, *chord, (12, 0, 60, 11, 20))
     writer.put(0)
-    assert writer.allowed(codec.PART)[0]
+    assert writer.mask(codec.PART)[0]
 
 
 def test_a_rest_takes_the_longest_gap():
     writer = writer_of(PIANO, (0, 0, 60, 95, 20))
     writer.put(95)
-    assert not writer.allowed(codec.PART)[REST]
+    assert not writer.mask(codec.PART)[REST]
     writer = writer_of(PIANO, (0, 0, 60, 95, 20))
     writer.put(96)
-    assert writer.allowed(codec.PART)[REST]
+    assert writer.mask(codec.PART)[REST]
 
 
 def test_once_the_meter_is_chosen_the_plan_may_change():
@@ -245,7 +245,7 @@ def test_once_the_meter_is_chosen_the_plan_may_change():
         chosen.append(meter)
         return plan(end=999)
 
-    writer = Writer(plan(), replan=replan)
+    writer = GrammarState(plan(), replan=replan)
     for value in (0, METER, 7, 0, 0):
         writer.put(value)
     assert chosen == [7]
@@ -258,15 +258,15 @@ def test_drums_are_not_guarded_against_repetition():
         fresh = writer_of(PIANO, DRUM_SLOT)
         for value in (0, part):
             fresh.put(value)
-        assert fresh.guarded_part() == guarded
+        assert fresh.penalized_part() == guarded
     assert writer.events[-1] == DRUM_SLOT
 
 
-def test_a_row_goes_on_where_a_held_row_of_its_pitch_and_part_stops():
+def test_a_row_is_tie_continuation_where_a_held_row_of_its_pitch_and_part_stops():
     writer = writer_of(PIANO, (0, SLOT, 40, 0, 0), (0, 0, 60, HOLD, 9), (0, 0, 64, 191, 9), end=600)
-    for gap, part, goes_on in ((96, 0, []), (96, 0, [60]), (96, 1, [])):
+    for gap, part, is_tie_continuation in ((96, 0, []), (96, 0, [60]), (96, 1, [])):
         writer._now.extend((gap, part))
-        assert [pitch for pitch in range(128) if writer.goes_on(pitch)] == goes_on
+        assert [pitch for pitch in range(128) if writer.is_tie_continuation(pitch)] == is_tie_continuation
         writer._now.clear()
         for value in (gap, REST, 0, 0, 0):
             writer.put(value)
@@ -280,7 +280,7 @@ def test_the_decoder_is_told_of_the_context_as_it_becomes_known():
         known = []
         for column, value in enumerate(row[:-1]):
             writer._now.append(value)
-            known.append(writer.known(column))
+            known.append(writer.context_of(column))
         writer._now.clear()
         gap, part, row_pitch, row_duration, _ = row
         assert known == [(gap, place, chroma), (part, program, pitch), (row_pitch, duration), (row_duration, velocity)]

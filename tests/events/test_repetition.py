@@ -1,7 +1,7 @@
 import pytest
 
 from imagemusic.events.context import Running
-from imagemusic.events.repetition import Form
+from imagemusic.events.repetition import PhraseMemory
 
 BAR = 96
 
@@ -9,11 +9,11 @@ BAR = 96
 @pytest.fixture
 def form():
     """Two parts that have played one phrase: an onset a beat, the second part on every other."""
-    made = Form(Running())
+    made = PhraseMemory(Running())
     for beat in range(16):
-        made.hear(24 * beat, 0, 60 + beat)
+        made.update(24 * beat, 0, 60 + beat)
         if beat % 2 == 0:
-            made.hear(24 * beat, 1, 40)
+            made.update(24 * beat, 1, 40)
     made.running.tick = 15 * 24
     return made
 
@@ -29,11 +29,11 @@ def test_the_first_phrase_answers_none(form):
 
 
 def test_the_second_phrase_would_say_what_the_first_said(form):
-    form.hear(4 * BAR, 0, 60)
+    form.update(4 * BAR, 0, 60)
     assert at(form, 4 * BAR).gap() == 0  # the second part's note is still to come
     assert form.pitches(4 * BAR, 1) == [40]
     assert form.pitches(4 * BAR, 0) == []  # has been said
-    form.hear(4 * BAR, 1, 55)
+    form.update(4 * BAR, 1, 55)
     assert at(form, 4 * BAR).gap() == 24
     assert form.pitches(4 * BAR + 24, 0) == [61]
     assert form.pitches(4 * BAR + 24, 1) == []
@@ -41,20 +41,20 @@ def test_the_second_phrase_would_say_what_the_first_said(form):
 
 
 def test_a_note_that_can_no_longer_be_written_is_not_waited_for(form):
-    form.hear(4 * BAR, 1, 45)  # above the second part's note, and after the first part's
+    form.update(4 * BAR, 1, 45)  # above the second part's note, and after the first part's
     assert at(form, 4 * BAR).gap() == 24
 
 
 def test_at_the_end_of_an_answer_the_next_phrase_is_free_or_begins_as_its_own_source_did(form):
-    form.hear(4 * BAR + 15 * 24, 0, 80)
+    form.update(4 * BAR + 15 * 24, 0, 80)
     assert at(form, 4 * BAR + 15 * 24).gap() is None  # the third phrase answers none
-    form.hear(15 * BAR + 3 * 24, 0, 80)
+    form.update(15 * BAR + 3 * 24, 0, 80)
     assert at(form, 15 * BAR + 3 * 24).gap() == 24  # the fifth answers the first
 
 
 @pytest.mark.parametrize(("bar", "answered"), [(0, None), (4, 0), (8, None), (12, 4), (16, 0), (20, 16), (24, 8)])
 def test_phrases_follow_each_other_as_a_a_b_a(bar, answered):
-    form = Form(Running(origin=10))
+    form = PhraseMemory(Running(origin=10))
     for start in range(0, 28, 4):
-        form.hear(10 + start * BAR, 0, start)
+        form.update(10 + start * BAR, 0, start)
     assert form.pitches(10 + bar * BAR, 0) == ([] if answered is None else [answered])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from imagemusic.events.codec import DRUMS
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.events.running_cues import Heard
+from imagemusic.events.running_cues import RunningCues
 from imagemusic.music.dials import measure
 from imagemusic.music.score import Note, Score, Track
 
@@ -17,7 +17,7 @@ tunes = st.lists(
 
 
 def listened(tune):
-    heard, tracks, tick = Heard(), ([], []), 0
+    heard, tracks, tick = RunningCues(), ([], []), 0
     for gap, part, pitch, length, velocity in tune:
         tick += gap
         heard.add(tick, part, 0, pitch, length, velocity)
@@ -38,15 +38,15 @@ def test_tells_what_measuring_the_notes_so_far_tells(tune):
 
 
 def test_articulation_is_the_share_of_the_wait_that_sounds():
-    heard = Heard()
+    heard = RunningCues()
     for tick in range(0, 96, 24):
         heard.add(tick, 0, 0, 60, 6, 80)
         heard.add(tick, 0, 0, 64, 12, 80)
     assert heard.cues()["articulation"] == pytest.approx((6 / 24 + 12 / 24) / 2)
 
 
-def test_a_note_that_goes_on_is_one_note():
-    heard, whole = Heard(), Heard()
+def test_a_note_that_is_tie_continuation_is_one_note():
+    heard, whole = RunningCues(), RunningCues()
     for made, rows in ((heard, (192, 192, 100)), (whole, (484,))):
         made.add(0, 0, 0, 40, rows[0], 80)
         made.add(0, 1, 0, 60, 24, 40)
@@ -58,7 +58,7 @@ def test_a_note_that_goes_on_is_one_note():
 
 
 def test_drums_are_heard_for_their_loudness_alone():
-    heard = Heard()
+    heard = RunningCues()
     heard.add(0, 0, 0, 60, 24, 40)
     heard.add(12, 1, DRUMS, 36, 1, 120)
     assert heard.pitched == 1
@@ -66,8 +66,8 @@ def test_drums_are_heard_for_their_loudness_alone():
 
 
 def test_silence_tells_nothing():
-    assert Heard().cues() == {}
-    assert Heard().mode()[0] == 0
+    assert RunningCues().cues() == {}
+    assert RunningCues().mode()[0] == 0
 
 
 @given(tunes)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from imagemusic.events import codec
 from imagemusic.events.codec import DRUMS, METER, METERS, REST, SLOT, decode
-from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import nearest_tempo
-from imagemusic.music.ensembles import scoring_for
+from imagemusic.music.ensembles import instrumentation_for
 
 C4, E4, G4 = 60, 64, 67
 WHIMS = {
@@ -25,9 +25,9 @@ def plan(**changes):
 
 def writer_of(*events, **changes):
     """A writer that has written a header for the instruments of its plan, and some events."""
-    writer = Writer(plan(**changes))
+    writer = GrammarState(plan(**changes))
     header = [(0, METER, writer.plan.meter, 0, 0), (0, codec.TEMPO, writer.plan.tempo, 0, 0)]
-    slots = [(0, SLOT, program, 5 if program == DRUMS else 0, 0) for program in writer.plan.scoring.exactly]
+    slots = [(0, SLOT, program, 5 if program == DRUMS else 0, 0) for program in writer.plan.instrumentation.exactly]
     for event in (*header, *slots, *events):
         for value in event:
             writer.put(value)
@@ -38,16 +38,16 @@ def allowed(writer, *fields):
     """What the field after these, of the next event, may be."""
     for value in fields:
         writer.put(value)
-    return np.flatnonzero(writer.allowed(len(fields))).tolist()
+    return np.flatnonzero(writer.mask(len(fields))).tolist()
 
 
 def write(the_plan, whim, seed):
-    writer, rng = Writer(the_plan), np.random.default_rng(seed)
+    writer, rng = GrammarState(the_plan), np.random.default_rng(seed)
     while not writer.finished:
         for column in range(5):
-            value = writer.implied(column)
+            value = writer.forced_value(column)
             if value is None:
-                values = np.flatnonzero(writer.allowed(column))
+                values = np.flatnonzero(writer.mask(column))
                 assert len(values), f"no way on in column {column} after {writer.events[-3:]}, {writer._now}"
                 value = int(WHIMS[whim](values, rng))
             writer.put(value)
@@ -67,7 +67,7 @@ parts = st.lists(st.integers(0, 127), min_size=1, max_size=15).flatmap(
     lambda pitched: st.sampled_from([pitched, [*pitched, DRUMS]])
 )
 plans = st.builds(
-    lambda programs, **settings: plan(scoring=programs and scoring_for(programs), **settings),
+    lambda programs, **settings: plan(instrumentation=programs and instrumentation_for(programs), **settings),
     st.none() | st.just([DRUMS]) | parts,
     end=st.integers(48, 40 * 24),
     meter=st.integers(1, len(METERS)),
@@ -86,23 +86,23 @@ def test_whatever_is_preferred_every_limit_is_kept(the_plan, whim, seed):
     assert the_plan.end - the_plan.ending_slack <= score.end <= the_plan.end
     assert {pitch for track in pitched for pitch in track.notes[:, 1].tolist()} <= the_plan.pitches
     assert the_plan.polyphony is None or most_at_once(score) <= the_plan.polyphony
-    if the_plan.scoring is not None:
+    if the_plan.instrumentation is not None:
         heard = [DRUMS if track.is_drum else track.program for track in score.tracks]
-        assert sorted(heard) == sorted(the_plan.scoring.exactly)
+        assert sorted(heard) == sorted(the_plan.instrumentation.exactly)
 
 
 @pytest.mark.parametrize("polyphony", [1, 2, 16])
 def test_sixteen_parts_come_in_within_two_beats(polyphony):
-    everybody = scoring_for([*range(15), DRUMS])
+    everybody = instrumentation_for([*range(15), DRUMS])
     for seed in range(5):
-        score = write(plan(end=48, scoring=everybody, polyphony=polyphony), "mostly the most", seed)
+        score = write(plan(end=48, instrumentation=everybody, polyphony=polyphony), "mostly the most", seed)
         assert len(score.tracks) == 16
         assert most_at_once(score) <= polyphony
 
 
 def test_only_the_instruments_that_are_missing_may_join_and_drums_are_last():
-    quartet = scoring_for([40, DRUMS, 40])
-    writer = Writer(plan(scoring=quartet))
+    quartet = instrumentation_for([40, DRUMS, 40])
+    writer = GrammarState(plan(instrumentation=quartet))
     for value in (0, METER, 76, 0, 0, 0, codec.TEMPO, 1, 0, 0):
         writer.put(value)
     for joining in ([40], [40], [DRUMS]):
@@ -113,46 +113,46 @@ def test_only_the_instruments_that_are_missing_may_join_and_drums_are_last():
 
 
 def test_a_note_waits_until_a_voice_is_free():
-    writer = writer_of((0, 0, C4, 29, 20), scoring=scoring_for([0, 1]), polyphony=1)
+    writer = writer_of((0, 0, C4, 29, 20), instrumentation=instrumentation_for([0, 1]), polyphony=1)
     gaps = allowed(writer)
     assert gaps[0] == 30  # ticks until the note ends; the other part is due much later
     assert 0 not in gaps
 
 
 def test_drums_and_rests_go_on_while_no_voice_is_free():
-    everybody = scoring_for([0, DRUMS])
+    everybody = instrumentation_for([0, DRUMS])
     strokes = [(0, 0, C4, 191, 20), (0, 1, 36, 5, 20)]
-    writer = writer_of(*strokes, scoring=everybody, polyphony=1)
+    writer = writer_of(*strokes, instrumentation=everybody, polyphony=1)
     assert allowed(writer) == list(range(97))
     assert allowed(writer, 50) == [1]
-    writer = writer_of(*strokes, scoring=everybody, polyphony=1)
+    writer = writer_of(*strokes, instrumentation=everybody, polyphony=1)
     assert allowed(writer, 96) == [1, REST]
 
 
 def test_who_holds_every_pitch_waits_for_the_first_to_end():
     held = [(0, 0, C4, 19, 20), (0, 0, E4, 39, 20)]
-    writer = writer_of(*held, scoring=scoring_for([0]), pitches=frozenset({C4, E4}))
+    writer = writer_of(*held, instrumentation=instrumentation_for([0]), pitches=frozenset({C4, E4}))
     assert allowed(writer)[0] == 20
     assert allowed(writer, 25, 0) == [C4]
 
 
 def test_a_note_leaves_its_voice_to_a_part_that_has_not_played():
     # The second of two parts is due when half of the piece is over.
-    writer = writer_of(scoring=scoring_for([0, 1]), polyphony=1, end=8 * 24)
+    writer = writer_of(instrumentation=instrumentation_for([0, 1]), polyphony=1, end=8 * 24)
     assert max(allowed(writer, 0, 0, C4)) + 1 == 4 * 24
-    writer = writer_of(scoring=scoring_for([0, 1]), polyphony=2, end=8 * 24)
+    writer = writer_of(instrumentation=instrumentation_for([0, 1]), polyphony=2, end=8 * 24)
     assert max(allowed(writer, 0, 0, C4)) + 1 >= 8 * 24
 
 
 def test_a_part_that_is_due_comes_in_and_nobody_else():
-    writer = writer_of((0, 0, C4, 23, 20), (72, 0, C4, 23, 20), scoring=scoring_for([0, 1]), end=8 * 24)
+    writer = writer_of((0, 0, C4, 23, 20), (72, 0, C4, 23, 20), instrumentation=instrumentation_for([0, 1]), end=8 * 24)
     assert max(allowed(writer)) == 24
     assert allowed(writer, 24) == [1]
 
 
 def test_drums_that_are_due_after_a_silence_follow_a_note():
     silence = {"longest_silence": 48, "end": 8 * 24}
-    writer = writer_of((0, 0, C4, 47, 20), scoring=scoring_for([0, DRUMS]), **silence)
+    writer = writer_of((0, 0, C4, 47, 20), instrumentation=instrumentation_for([0, DRUMS]), **silence)
     assert allowed(writer) == list(range(97))  # then the drums are due, and the silence has lasted two beats
     assert allowed(writer, 96) == [0]
     for value in (0, G4, 0, 20):
@@ -162,16 +162,16 @@ def test_drums_that_are_due_after_a_silence_follow_a_note():
 
 
 def test_a_piece_does_not_end_before_everybody_was_heard():
-    writer = writer_of((0, 0, C4, 47, 20), scoring=scoring_for([0, 1]), end=48)
+    writer = writer_of((0, 0, C4, 47, 20), instrumentation=instrumentation_for([0, 1]), end=48)
     assert codec.END not in allowed(writer, 0)
 
 
 @given(st.lists(st.integers(40, 52), max_size=6, unique=True), st.integers(-1, 54), st.booleans())
 def test_whether_any_pitch_is_open_is_told_as_the_pitches_themselves_tell(held, above, drums):
     programs = (0, DRUMS) if drums else (0, 40)
-    writer = writer_of(scoring=scoring_for(programs), pitches=frozenset(range(44, 51)))
-    stage = writer._stage
+    writer = writer_of(instrumentation=instrumentation_for(programs), pitches=frozenset(range(44, 51)))
+    voices = writer._voices
     for pitch in held:
-        stage.hear(0, pitch, 0, 23)
+        voices.update(0, pitch, 0, 23)
     for part, tick in ((0, 0), (0, 23), (0, 24), (1, 0)):
-        assert stage._is_open(part, tick, above) == stage.open(part, tick, above).any()
+        assert voices._is_open(part, tick, above) == voices.open(part, tick, above).any()

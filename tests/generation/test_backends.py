@@ -3,7 +3,14 @@ import pytest
 
 from imagemusic.errors import CheckpointError, ConfigError, ImageMusicWarning
 from imagemusic.generation import backends
-from imagemusic.generation.backends import ENGINES, FullGroups, OnnxEngine, RowsApart, keeps_rows_apart, make_engine
+from imagemusic.generation.backends import (
+    BACKENDS,
+    OnnxBackend,
+    PaddedBackend,
+    RowwiseBackend,
+    is_batch_invariant,
+    make_backend,
+)
 from imagemusic.generation.step_graph import StepShape
 from tests import tiny
 
@@ -35,11 +42,11 @@ class Mingling:
         return gates[:, :40] - gates.mean(), tuple(part + 1 for part in state)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_engines_agree(name, folder, weights):
     gates, state = rows(5)
-    expected, after = make_engine("torch", folder, weights, SHAPE).run(gates, state)
-    heads, found = make_engine(name, folder, weights, SHAPE).run(gates, state)
+    expected, after = make_backend("torch", folder, weights, SHAPE).run(gates, state)
+    heads, found = make_backend(name, folder, weights, SHAPE).run(gates, state)
     close = 0.05 if name == "int8" else 1e-5
     np.testing.assert_allclose(heads, expected, atol=close)
     for one, other in zip(found, after, strict=True):
@@ -56,10 +63,10 @@ class InPairs:
         return gates[:, :40] + np.where(odd, np.float32(1e-6), np.float32(0))[:, None], state
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("count", [2, 5, 64])
 def test_a_row_is_the_same_to_the_bit_whatever_is_beside_it(name, count, folder, weights):
-    engine = make_engine(name, folder, weights, SHAPE)
+    engine = make_backend(name, folder, weights, SHAPE)
     gates, state = rows(count)
     heads, after = engine.run(gates, state)
     for row in range(count):
@@ -70,11 +77,11 @@ def test_a_row_is_the_same_to_the_bit_whatever_is_beside_it(name, count, folder,
 
 
 def test_an_engine_whose_rows_mingle_runs_them_one_at_a_time(folder, weights, monkeypatch):
-    assert not keeps_rows_apart(Mingling(), SHAPE)
+    assert not is_batch_invariant(Mingling(), SHAPE)
     monkeypatch.setitem(backends._MAKERS, "torch", lambda *_: Mingling())
-    engine = make_engine("torch", folder, weights, SHAPE)
-    assert isinstance(engine, RowsApart)
-    assert keeps_rows_apart(engine, SHAPE)
+    engine = make_backend("torch", folder, weights, SHAPE)
+    assert isinstance(engine, RowwiseBackend)
+    assert is_batch_invariant(engine, SHAPE)
     gates, state = rows(3)
     heads, after = engine.run(gates, state)
     assert (heads.shape, [part.shape for part in after]) == ((3, 40), [(3, 16)] * 4)
@@ -83,10 +90,10 @@ def test_an_engine_whose_rows_mingle_runs_them_one_at_a_time(folder, weights, mo
 
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_an_engine_that_takes_rows_in_pairs_gets_pairs(count, folder, weights, monkeypatch):
-    assert not keeps_rows_apart(InPairs(), SHAPE)
+    assert not is_batch_invariant(InPairs(), SHAPE)
     monkeypatch.setitem(backends._MAKERS, "torch", lambda *_: InPairs())
-    engine = make_engine("torch", folder, weights, SHAPE)
-    assert isinstance(engine, FullGroups)
+    engine = make_backend("torch", folder, weights, SHAPE)
+    assert isinstance(engine, PaddedBackend)
     gates, state = rows(count)
     heads, after = engine.run(gates, state)
     np.testing.assert_array_equal(heads, gates[:, :40])
@@ -97,11 +104,11 @@ def test_an_engine_that_takes_rows_in_pairs_gets_pairs(count, folder, weights, m
 @pytest.mark.parametrize("content", [None, b"", b"not a graph"])
 def test_a_graph_that_is_missing_or_damaged_is_made_again_with_a_notice(folder, weights, content):
     gates, state = rows(2)
-    expected, _ = make_engine("onnx", folder, weights, SHAPE).run(gates, state)
+    expected, _ = make_backend("onnx", folder, weights, SHAPE).run(gates, state)
     sound = (folder / "step.onnx").read_bytes()
     (folder / "step.onnx").unlink() if content is None else (folder / "step.onnx").write_bytes(content)
     with pytest.warns(ImageMusicWarning, match=r"step\.onnx: stale or damaged, made again from model\.safetensors"):
-        engine = make_engine("onnx", folder, weights, SHAPE)
+        engine = make_backend("onnx", folder, weights, SHAPE)
     np.testing.assert_array_equal(engine.run(gates, state)[0], expected)
     assert (folder / "step.onnx").read_bytes() == sound
     assert {path.name for path in folder.iterdir()} == {"step.onnx", "model.safetensors"}
@@ -114,9 +121,9 @@ def test_a_graph_of_other_weights_is_stale(folder, weights):
     save_file({"a": np.zeros(7, np.float16)} | load_file(folder / "model.safetensors"), folder / "model.safetensors")
     gates, state = rows(2)
     with pytest.warns(ImageMusicWarning, match="stale"):
-        heads, _ = make_engine("onnx", folder, weights, SHAPE).run(gates, state)
-    np.testing.assert_allclose(heads, make_engine("torch", folder, weights, SHAPE).run(gates, state)[0], atol=1e-5)
-    make_engine("onnx", folder, weights, SHAPE)  # without a warning
+        heads, _ = make_backend("onnx", folder, weights, SHAPE).run(gates, state)
+    np.testing.assert_allclose(heads, make_backend("torch", folder, weights, SHAPE).run(gates, state)[0], atol=1e-5)
+    make_backend("onnx", folder, weights, SHAPE)  # without a warning
 
 
 def test_in_a_folder_that_cannot_be_written_the_graph_serves_once(folder, weights, monkeypatch):
@@ -126,31 +133,31 @@ def test_in_a_folder_that_cannot_be_written_the_graph_serves_once(folder, weight
     (folder / "step.onnx").write_bytes(b"")
     monkeypatch.setattr("os.replace", refuse)
     with pytest.warns(ImageMusicWarning):
-        engine = make_engine("onnx", folder, weights, SHAPE)
+        engine = make_backend("onnx", folder, weights, SHAPE)
     assert np.isfinite(engine.run(*rows(1))[0]).all()
     assert {path.name for path in folder.iterdir()} == {"step.onnx", "model.safetensors"}
 
 
 def test_an_unknown_engine_is_refused(folder, weights):
     with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from int8, onnx, torch"):
-        make_engine("abacus", folder, weights, SHAPE)
+        make_backend("abacus", folder, weights, SHAPE)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_weight_of_another_shape_is_refused(folder, weights, name):
     with pytest.raises(ValueError, match=r"to_heads\.bias is \(39,\), need \(40,\)"):
-        make_engine(name, folder, weights | {"to_heads.bias": weights["to_heads.bias"][:-1]}, SHAPE)
+        make_backend(name, folder, weights | {"to_heads.bias": weights["to_heads.bias"][:-1]}, SHAPE)
 
 
 def test_a_graph_that_cannot_be_used_is_refused_in_one_line():
     with pytest.raises(CheckpointError, match="fp32: not a usable step graph") as caught:
-        OnnxEngine(b"not a graph", SHAPE, "fp32")
+        OnnxBackend(b"not a graph", SHAPE, "fp32")
     assert "\n" not in str(caught.value)
 
 
 def test_where_bytes_cannot_be_multiplied_the_step_runs_in_fp32_with_a_notice(folder, weights, monkeypatch):
     monkeypatch.setattr(backends, "int8_step_graph", lambda *_: b"an operator of the future")
     with pytest.warns(ImageMusicWarning, match="composing in fp32") as caught:
-        engine = make_engine("int8", folder, weights, SHAPE)
+        engine = make_backend("int8", folder, weights, SHAPE)
     assert engine.name.endswith("fp32")
     assert "\n" not in str(caught[0].message)

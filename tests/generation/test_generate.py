@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import imagemusic.generation.generate as generation
 from imagemusic.events.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMPO, decode, meter_index
 from imagemusic.events.context import context
-from imagemusic.events.grammar import Plan, Writer
+from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import nearest_tempo
-from imagemusic.generation import generate
-from imagemusic.generation.backends import ENGINES
-from imagemusic.generation.generate import Job, _Table, write_piece, write_pieces
+from imagemusic.generation.backends import BACKENDS
+from imagemusic.generation.generate import BatchScheduler, GenerationRequest, generate, generate_one
 from imagemusic.generation.sampling import RepetitionGuard, SamplingOptions
-from imagemusic.generation.slots import Seat
+from imagemusic.generation.slots import Slot
 from imagemusic.music.distributions import bar_similarities
-from imagemusic.music.ensembles import SCORINGS
+from imagemusic.music.ensembles import INSTRUMENTATIONS
 from imagemusic.music.score import Meter
 from tests import tiny
 
@@ -25,7 +25,7 @@ def decoder():
     return tiny.decoder()
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=BACKENDS)
 def stepper(request, decoder, tmp_path_factory):
     return tiny.stepper(decoder, request.param, tmp_path_factory.mktemp("step"))
 
@@ -41,26 +41,28 @@ def conditions(decoder, seed=0):
 
 
 def job(decoder, seed=0, beats=32, plan=None, rows=2, **options):
-    writer = Writer(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
-    return Job(conditions(decoder, seed)[:rows], writer, SamplingOptions(**options), np.random.default_rng(seed))
+    writer = GrammarState(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
+    return GenerationRequest(
+        conditions(decoder, seed)[:rows], writer, SamplingOptions(**options), np.random.default_rng(seed)
+    )
 
 
 def compose(stepper, decoder, seed=0, **changes):
     made = job(decoder, seed, **changes)
-    write_piece(stepper, made.conditions, made.writer, made.options, made.rng)
+    generate_one(stepper, made.conditions, made.writer, made.options, made.rng)
     return made.writer
 
 
 def mixed(decoder, count):
     """Jobs that differ in everything: length, plan, guidance, temperature, sampler."""
     rng = np.random.default_rng(count)
-    plans = [None, {"meter": meter_index(Meter(0, 3, 4))}, {"scoring": SCORINGS["drums"]}, {"ending_slack": 24}]
+    plans = [None, {"meter": meter_index(Meter(0, 3, 4))}, {"instrumentation": INSTRUMENTATIONS["drums"]}, {"ending_slack": 24}]
     return [
         job(
             decoder, seed, beats=int(rng.integers(2, 12)), plan=plans[seed % 4], rows=1 + seed % 2,
             temperature=float(rng.uniform(0.7, 1.3)), top_p=float(rng.choice([0.5, 0.9, 1.0])),
             sampler=("nucleus", "typical")[seed % 3 == 0], guidance_scale=float(rng.choice([1.0, 1.5, 3.0])),
-            repetition_guard=seed % 5 > 0, recurrence=2.0 * (seed % 2),
+            repetition_guard=seed % 5 > 0, repetition_bonus=2.0 * (seed % 2),
             temperatures={"velocity": 0.5} if seed % 7 == 0 else {},
         )
         for seed in range(count)
@@ -68,7 +70,7 @@ def mixed(decoder, count):
 
 
 def written(stepper, jobs):
-    write_pieces(stepper, jobs)
+    generate(stepper, jobs)
     return [one.writer.events for one in jobs]
 
 
@@ -86,7 +88,7 @@ def test_any_part_of_a_batch_in_any_order_gives_the_same_pieces(onnx_stepper, de
 
 def test_more_pieces_than_seats_are_all_written(onnx_stepper, decoder, monkeypatch):
     together = written(onnx_stepper, mixed(decoder, 20))
-    monkeypatch.setattr(generate, "SEATS", 6)
+    monkeypatch.setattr(generation, "MAX_BATCH", 6)
     assert written(onnx_stepper, mixed(decoder, 20)) == together
 
 
@@ -98,31 +100,31 @@ def test_threads_do_not_change_a_piece(onnx_stepper, decoder, monkeypatch):
 
 @pytest.mark.parametrize("broken", [0, 13])
 def test_what_fails_in_any_thread_is_raised(onnx_stepper, decoder, broken):
-    class Broken(Writer):
-        def implied(self, column):
+    class Broken(GrammarState):
+        def forced_value(self, column):
             raise RuntimeError("broken writer")
 
     jobs = mixed(decoder, 20)
     jobs[broken] = replace(jobs[broken], writer=Broken(Plan(end=96, tempo=1)))
     with pytest.raises(RuntimeError, match="broken writer"):
-        write_pieces(onnx_stepper, jobs)
+        generate(onnx_stepper, jobs)
 
 
 def test_with_recurrence_phrases_come_back(onnx_stepper, decoder):
-    def likeness(recurrence):
-        made = [compose(onnx_stepper, decoder, seed, beats=64, recurrence=recurrence) for seed in range(4)]
+    def likeness(repetition_bonus):
+        made = [compose(onnx_stepper, decoder, seed, beats=64, repetition_bonus=repetition_bonus) for seed in range(4)]
         return np.mean([bar_similarities(decode(np.array(writer.events)), 4).mean() for writer in made])
 
     assert likeness(5.0) > likeness(0.0) + 0.1
 
 
 def test_no_pieces_are_soon_written(onnx_stepper):
-    write_pieces(onnx_stepper, [])
+    generate(onnx_stepper, [])
 
 
 def test_a_piece_that_does_not_end_is_left_at_the_most_events(onnx_stepper, decoder):
     jobs = [job(decoder, seed, beats=400) for seed in range(3)]
-    write_pieces(onnx_stepper, jobs, max_events=25)
+    generate(onnx_stepper, jobs, max_events=25)
     assert [(one.writer.finished, len(one.writer.events)) for one in jobs] == [(False, 25)] * 3
 
 
@@ -133,7 +135,7 @@ def test_a_piece_that_does_not_end_is_left_at_the_most_events(onnx_stepper, deco
         pytest.param({}, id="free"),
         pytest.param({"meter": meter_index(Meter(0, 3, 4))}, id="waltz"),
         pytest.param({"meter": METERS.index((12, 8)) + 1, "ending_slack": 24}, id="twelve eight"),
-        pytest.param({"scoring": SCORINGS["drums"]}, id="drums"),
+        pytest.param({"instrumentation": INSTRUMENTATIONS["drums"]}, id="drums"),
     ],
 )
 def test_an_untrained_decoder_writes_a_valid_piece_that_ends_on_time(onnx_stepper, decoder, plan, seed):
@@ -149,7 +151,7 @@ def test_what_the_decoder_was_told_is_what_training_would_tell(onnx_stepper, dec
     events = np.array(writer.events, np.int16)
     for (told, row), table in zip(tiny.written(events, writer.plan.end), context(events).tolist(), strict=True):
         told._now.extend(row[:2])
-        assert told.known(1) == (row[1], table[3], table[4])
+        assert told.context_of(1) == (row[1], table[3], table[4])
         told._now.clear()
 
 
@@ -183,21 +185,21 @@ def test_a_field_may_have_a_temperature_of_its_own(onnx_stepper, decoder):
         assert spread(0, **one) > spread(0) / 2
 
 
-def test_a_note_that_goes_on_is_no_repetition(onnx_stepper, decoder, monkeypatch):
+def test_a_note_that_is_tie_continuation_is_no_repetition(onnx_stepper, decoder, monkeypatch):
     heard = []
     monkeypatch.setattr(RepetitionGuard, "note", lambda self, part, pitch: heard.append((part, pitch)))
     compose(onnx_stepper, decoder)
     assert heard
     heard.clear()
-    monkeypatch.setattr(Writer, "goes_on", lambda self, pitch: True)
+    monkeypatch.setattr(GrammarState, "is_tie_continuation", lambda self, pitch: True)
     compose(onnx_stepper, decoder)
     assert not heard
 
 
 def test_progress_counts_events(onnx_stepper, decoder):
     heard = []
-    writer = Writer(Plan(end=200 * 24, tempo=1))
-    write_piece(
+    writer = GrammarState(Plan(end=200 * 24, tempo=1))
+    generate_one(
         onnx_stepper, conditions(decoder), writer, SamplingOptions(), np.random.default_rng(0), progress=heard.append
     )
     assert heard == list(range(16, len(writer.events) + 1, 16))
@@ -207,8 +209,8 @@ def test_progress_counts_events(onnx_stepper, decoder):
 class Leaning:
     """Feedback that leans, and hears nothing."""
 
-    pitch_nats = length_nats = velocity_nats = None
-    together_nats = 0.75
+    pitch_bias = duration_bias = velocity_bias = None
+    chord_bias = 0.75
 
 
 @pytest.mark.parametrize(("end", "may"), [(480, False), (24, True)])
@@ -219,17 +221,17 @@ def test_notes_together_gain_unless_the_piece_may_end(decoder, end, may):
         made.writer.put(value)
     assert made.writer.may_end is may
     scores = np.zeros(SIZES[GAP])
-    Seat(replace(made, feedback=Leaning())).lean(GAP, scores)
+    Slot(replace(made, feedback=Leaning())).apply_bias(GAP, scores)
     assert scores[0] == (0 if may else 0.75) and not scores[1:].any()
 
 
 def test_near_an_end_that_must_wait_the_gap_0_counts_for_what_it_may_mean(stepper, decoder):
     made = job(decoder, beats=12)
-    table = _Table(stepper, deque([made]), 1, 1000)
+    table = BatchScheduler(stepper, deque([made]), 1, 1000)
     near = []
-    while table.take_seats():
+    while table.admit():
         heads, state = table.step()
-        near.append((made.writer.stacked_before_end(), table._holding_back(heads, 0)))
+        near.append((made.writer.notes_before_end(), table._holding_back(heads, 0)))
         table.write_event(heads, state)
     assert all((waits is None) == (nats == 0.0) and nats <= 0 for waits, nats in near)
     assert any(waits is not None for waits, _ in near) and any(waits is None for waits, _ in near)

@@ -174,7 +174,7 @@ def test_a_few_notes_are_no_loop():
         ({"top_ps": {"pitch": None}}, "top_p must be a number, got None"),
         ({"temperatures": 1.1}, "temperatures must be a table of names and numbers, got 1.1"),
         ({"temperatures": {1: 1, "tempo": 1}}, "unknown field 1; choose from gap"),
-        ({"recurrence": "2"}, "recurrence must be a number, got '2'"),
+        ({"repetition_bonus": "2"}, "repetition_bonus must be a number, got '2'"),
         ({"repetition_guard": "no"}, "repetition_guard must be True or False, got 'no'"),
         ({"repetition_share": 0}, "repetition_share must be above 0 and at most 1, got 0"),
     ],

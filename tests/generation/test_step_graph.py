@@ -6,20 +6,20 @@ from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
 from imagemusic.errors import CheckpointError, ImageMusicWarning
-from imagemusic.generation.backends import OnnxEngine
-from imagemusic.generation.graph_files import ENCODER, WEIGHTS, sound_encoder
+from imagemusic.generation.backends import OnnxBackend
+from imagemusic.generation.graph_files import ENCODER, WEIGHTS, load_encoder_graph
 from imagemusic.generation.step_graph import (
     BLOCK,
     IR_VERSION,
     OPSET,
     StepShape,
     block_size,
+    externalize_weights,
     int8_step_graph,
-    point_into,
     quantize,
     step_graph,
 )
-from imagemusic.vision.encoder import PictureReader
+from imagemusic.vision.encoder import ImageEncoder
 from tests import tiny
 
 UNIT = StepShape(layers=1, hidden_size=1, heads_size=5)
@@ -43,7 +43,7 @@ def step_by_hand(engine):
 def test_a_step_computes_an_lstm_cell_by_hand(tmp_path):
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in unit_weights().items()}
     save_file(half, tmp_path / "w.safetensors")
-    engine = OnnxEngine(step_graph(UNIT, tmp_path / "w.safetensors"), UNIT, "fp32", tmp_path)
+    engine = OnnxBackend(step_graph(UNIT, tmp_path / "w.safetensors"), UNIT, "fp32", tmp_path)
     heads, expected = step_by_hand(engine)
     assert heads == pytest.approx(expected)
 
@@ -54,7 +54,7 @@ def test_the_graph_of_a_residual_step_is_sound(tmp_path):
 
 def test_a_step_of_bytes_computes_the_same_cell():
     weights = {name: value.astype(np.float32) for name, value in unit_weights().items()}
-    heads, expected = step_by_hand(OnnxEngine(int8_step_graph(UNIT, weights), UNIT, "int8"))
+    heads, expected = step_by_hand(OnnxBackend(int8_step_graph(UNIT, weights), UNIT, "int8"))
     assert heads == pytest.approx(expected, rel=0.02)
 
 
@@ -92,7 +92,7 @@ def test_a_graph_is_pointed_to_the_weights_that_are_stored(tmp_path):
     sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])] for name in ("x", "y")]
     nodes = [helper.make_node("Sum", ["x", "w", "unknown"], ["y"])]
     model = helper.make_model(helper.make_graph(nodes, "g", *sides, constants))
-    made = point_into(model, tmp_path / "w.safetensors", "encoder").graph
+    made = externalize_weights(model, tmp_path / "w.safetensors", "encoder").graph
     assert [tensor.name for tensor in made.initializer] == ["w.f16", "unknown"]
     assert [node.op_type for node in made.node] == ["Cast", "Sum"]
     assert list(made.node[0].output) == ["w"]
@@ -107,13 +107,13 @@ def test_a_graph_whose_weights_lie_elsewhere_is_pointed_there_with_a_notice(tmp_
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
     def spelled():
-        return point_into(model, tmp_path / WEIGHTS, "encoder").SerializeToString()
+        return externalize_weights(model, tmp_path / WEIGHTS, "encoder").SerializeToString()
 
     (tmp_path / ENCODER).write_bytes(spelled())
-    assert sound_encoder(tmp_path) == spelled()  # as onnx itself spells it
+    assert load_encoder_graph(tmp_path) == spelled()  # as onnx itself spells it
     save_file({"a": np.zeros(99, np.float16)} | values, tmp_path / WEIGHTS)  # which lies before the other
     with pytest.warns(ImageMusicWarning, match=r"encoder\.onnx: stale or damaged, made again"):
-        mended = sound_encoder(tmp_path)
+        mended = load_encoder_graph(tmp_path)
     assert mended == spelled() == (tmp_path / ENCODER).read_bytes()
     session = onnxruntime.InferenceSession(tmp_path / ENCODER)
     assert session.run(None, {"x": np.zeros(2, np.float32)})[0].tolist() == [1, 2]
@@ -124,7 +124,7 @@ def test_an_encoder_that_is_no_graph_is_refused_in_one_line(tmp_path, content):
     save_file({"encoder.w": np.zeros(2, np.float16)}, tmp_path / WEIGHTS)
     (tmp_path / ENCODER).write_bytes(content)
     with pytest.raises(CheckpointError, match=r"encoder\.onnx: not a usable encoder graph") as caught:
-        PictureReader(tmp_path, 32)
+        ImageEncoder(tmp_path, 32)
     assert "\n" not in str(caught.value)
 
 

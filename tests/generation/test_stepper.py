@@ -4,7 +4,7 @@ import torch
 
 from imagemusic.events.codec import encode
 from imagemusic.events.vocabulary import FIELDS, INPUTS
-from imagemusic.generation.backends import ENGINES
+from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import GAP, PART, times
 from imagemusic.training.batches import window_columns
 from tests import tiny
@@ -17,7 +17,7 @@ def decoder(request):
     return tiny.decoder(hidden_size=24, **request.param)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=BACKENDS)
 def stepper(request, decoder, tmp_path_factory):
     return tiny.stepper(decoder, request.param, tmp_path_factory.mktemp("step"))
 
@@ -60,15 +60,15 @@ def taught(decoder, piece, conditions):
 def stepped(stepper, piece, conditions):
     """The stepper's logits of the same events, told by a writer."""
     events, end, _ = piece
-    state, reminder = stepper.start(conditions)
+    state, conditioning = stepper.start(conditions)
     found = {name: [] for name in FIELDS}
     for writer, row in tiny.written(events, end):
-        heads, state = stepper.step(state, reminder, [writer.before])
+        heads, state = stepper.step(state, conditioning, [writer.before])
         for column, name in enumerate(FIELDS):
             found[name].append(heads.logits(column))
             writer._now.append(row[column])
             if column < len(FIELDS) - 1:
-                heads.tell(column, [writer.known(column)])
+                heads.condition_on(column, [writer.context_of(column)])
         writer._now.clear()
     return {name: np.stack(scores, axis=1) for name, scores in found.items()}
 
@@ -101,27 +101,27 @@ def test_rows_of_several_pieces_are_told_apart(stepper, conditions):
     # Two pieces: one declares a flute, the other plays a note; a third row is the second piece's null row.
     before = (0, 19, 5, 0, 0, 0, 0, 129, 0, 20, 0b101), (12, 0, 60, 11, 20, 48, 2, 40, 27, 20, 0b1001)
     told = [((0, 0, 0b101), (16, 129, 128), (73, 193), (1, 32)), ((6, 54, 0), (0, 40, 60), (64, 11), (11, 20))]
-    state, reminder = stepper.start(conditions[[0, 1, 1]])
-    heads, _ = stepper.step(state, reminder, [before[0], before[1], before[1]])
+    state, conditioning = stepper.start(conditions[[0, 1, 1]])
+    heads, _ = stepper.step(state, conditioning, [before[0], before[1], before[1]])
     for column in range(len(FIELDS)):
         every, some = heads.logits(column), heads.logits(column, np.array([2, 0]))
         np.testing.assert_array_equal(some, every[[2, 0]])
         for row, piece in ((0, 0), (1, 1), (2, 1)):
-            state, reminder = stepper.start(conditions[[0, 1, 1]][[row]])
-            own, _ = stepper.step(state, reminder, [before[piece]])
+            state, conditioning = stepper.start(conditions[[0, 1, 1]][[row]])
+            own, _ = stepper.step(state, conditioning, [before[piece]])
             for done in range(column):
-                own.tell(done, [told[piece][done]])
+                own.condition_on(done, [told[piece][done]])
             np.testing.assert_array_equal(own.logits(column)[0], every[row])
         if column < len(FIELDS) - 1:
-            heads.tell(column, [told[0][column], told[1][column], told[1][column]])
+            heads.condition_on(column, [told[0][column], told[1][column], told[1][column]])
 
 
 def test_parts_after_a_gap_are_those_that_are_scored_once_it_is_told(stepper, conditions):
-    state, reminder = stepper.start(conditions)
-    heads, _ = stepper.step(state, reminder, [[0] * len(INPUTS)] * 2)
+    state, conditioning = stepper.start(conditions)
+    heads, _ = stepper.step(state, conditioning, [[0] * len(INPUTS)] * 2)
     known = [(0, 3, 0b1001), (5, 7, 0b100000000001)]
-    told = heads.parts_after(np.array([0, 1]), known), heads.parts_after(np.array([1]), known[1:])
-    heads.tell(GAP, known)
+    told = heads.part_logits_given(np.array([0, 1]), known), heads.part_logits_given(np.array([1]), known[1:])
+    heads.condition_on(GAP, known)
     np.testing.assert_array_equal(told[0], heads.logits(PART))
     np.testing.assert_array_equal(told[1], heads.logits(PART)[1:])
 

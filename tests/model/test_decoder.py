@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from imagemusic.events.vocabulary import FIELDS, INTERVALS, NO_INTERVAL
-from imagemusic.model.decoder import bits_of, interval_of
+from imagemusic.model.decoder import interval_of, multi_hot
 from imagemusic.training.batches import BEFORE, TARGET, field_weights
 from tests import tiny
 
@@ -69,8 +69,8 @@ def test_the_condition_reaches_every_layer_of_the_first_state(decoder):
 
 def test_the_reminder_can_be_switched_off(condition):
     silent = tiny.decoder(condition_every_step=False)
-    assert not any(told.any() for told in silent.reminders(condition))
-    assert all(told.any() for told in tiny.decoder().reminders(condition))
+    assert not any(told.any() for told in silent.condition_terms(condition))
+    assert all(told.any() for told in tiny.decoder().condition_terms(condition))
 
 
 def test_an_interval_is_counted_from_the_last_pitch_of_the_part(decoder):
@@ -82,7 +82,7 @@ def test_an_interval_is_counted_from_the_last_pitch_of_the_part(decoder):
 
 
 def test_a_set_of_pitch_classes_is_spread_over_bits():
-    assert bits_of(torch.tensor([0b100000000001])).tolist() == [[1.0, *[0.0] * 10, 1.0]]
+    assert multi_hot(torch.tensor([0b100000000001])).tolist() == [[1.0, *[0.0] * 10, 1.0]]
 
 
 def test_what_has_no_weight_costs_nothing(decoder):

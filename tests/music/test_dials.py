@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.music.dials import CUES, DIALS, DialScale, as_row, key_correlations, measure, measure_spans
+from imagemusic.music.dials import CUES, DIALS, DialNormalizer, as_row, key_correlations, measure, measure_spans
 from imagemusic.music.ensembles import ENSEMBLES, ensemble_of
 from imagemusic.music.score import Note, Score, Tempo, Track
 from tests.tiny import tune
@@ -17,7 +17,7 @@ def scale_of(steps, duration=24):
 
 @pytest.fixture(scope="module")
 def scale():
-    return DialScale.fit([measure(tune(seed)) for seed in range(6)])
+    return DialNormalizer.fit([measure(tune(seed)) for seed in range(6)])
 
 
 def test_cues_are_measured_by_hand():
@@ -134,26 +134,28 @@ def test_dials_span_the_music_they_were_fitted_on(scale):
 
 
 def test_a_cue_beyond_all_others_is_at_the_end(scale):
-    assert scale.signed("tempo", 1e6) == 1
-    assert scale.signed("tempo", 1) == -1
-    assert scale.signed("tempo", None) is None
+    assert scale.to_percentile("tempo", 1e6) == 1
+    assert scale.to_percentile("tempo", 1) == -1
+    assert scale.to_percentile("tempo", None) is None
 
 
 def test_pieces_that_tie_stand_in_the_middle_of_their_run():
-    table = DialScale({}, {}, {"tempo": [60.0, 120.0, 120.0, 120.0, 120.0]})
-    assert table.signed("tempo", 120.0) == pytest.approx(0.25)
+    table = DialNormalizer({}, {}, {"tempo": [60.0, 120.0, 120.0, 120.0, 120.0]})
+    assert table.to_percentile("tempo", 120.0) == pytest.approx(0.25)
 
 
 @given(st.lists(st.integers(0, 8), min_size=2, max_size=12), st.floats(-1, 9) | st.integers(0, 8))
 def test_a_value_has_the_same_place_alone_and_in_a_table(quantiles, raw):
-    table = DialScale({}, {}, {"tempo": sorted(map(float, quantiles))})
-    assert table.signed("tempo", raw) == pytest.approx(float(table._ranks("tempo", np.array(raw))), abs=1e-9)
+    table = DialNormalizer({}, {}, {"tempo": sorted(map(float, quantiles))})
+    assert table.to_percentile("tempo", raw) == pytest.approx(float(table._ranks("tempo", np.array(raw))), abs=1e-9)
 
 
 @given(st.floats(-1, 1))
-def test_a_dial_turned_back_gives_its_raw_value(signed):
-    table = DialScale({}, {}, {"tempo": np.linspace(50, 200, 101).tolist()})
-    assert table.signed("tempo", table.unsigned("tempo", signed)) == pytest.approx(signed, abs=1e-9)
+def test_a_dial_turned_back_gives_its_raw_value(to_percentile):
+    table = DialNormalizer({}, {}, {"tempo": np.linspace(50, 200, 101).tolist()})
+    assert table.to_percentile("tempo", table.from_percentile("tempo", to_percentile)) == pytest.approx(
+        to_percentile, abs=1e-9
+    )
 
 
 def test_valence_needs_tempo_and_register(scale):
@@ -172,11 +174,11 @@ def test_faster_music_is_more_aroused(scale):
 
 
 def test_a_scale_comes_back_from_json(scale):
-    assert DialScale(**scale.to_json()).dials(measure(tune(3))) == scale.dials(measure(tune(3)))
+    assert DialNormalizer.from_json(scale.to_json()).dials(measure(tune(3))) == scale.dials(measure(tune(3)))
 
 
 def test_a_cue_that_no_piece_knows_leaves_the_other_dials():
     cues = [measure(tune(seed), velocity_known=False) for seed in range(4)]
-    dials = DialScale.fit(cues).dials(cues[0])
+    dials = DialNormalizer.fit(cues).dials(cues[0])
     assert dials["loudness"] is None
     assert dials["arousal"] is not None

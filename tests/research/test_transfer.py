@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.compose.composition import PictureReading
+from imagemusic.compose.composition import ImageFeatures
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import picture_condition
 from imagemusic.data.corpora.user_midi import own_piece
@@ -29,7 +29,7 @@ from imagemusic.research.transfer import (
 )
 from imagemusic.research.transfer_table import joined, measure_fold, table_of
 from imagemusic.training.export import Sources, export_checkpoint
-from imagemusic.training.restore import decoder_of
+from imagemusic.training.restore import load_decoder
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs
 
@@ -57,7 +57,7 @@ def base(folders):
 
 
 def reading(name):
-    return PictureReading(name, np.zeros(4, np.float32), np.zeros(3, np.float32), np.ones(3, np.float32))
+    return ImageFeatures(name, np.zeros(4, np.float32), np.zeros(3, np.float32), np.ones(3, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def features(base):
 
 
 def fresh(base):
-    return decoder_of(base), CoverConditions(base, encoder_of(base))
+    return load_decoder(base), CoverConditions(base, encoder_of(base))
 
 
 def pair_of(artist, picture):
@@ -127,7 +127,7 @@ def test_what_a_cover_tells_is_what_composing_tells_with_the_dials_as_guesses(ba
         found, embedding = conditions(features).numpy(), encoder.embed(features)
         mean, sd = (part.numpy() for part in encoder.affect(embedding))
     for row, one in enumerate(embedding.numpy()):
-        expected = picture_condition(base, prior, PictureReading("", one, mean[row], sd[row]), sure=False)
+        expected = picture_condition(base, prior, ImageFeatures("", one, mean[row], sd[row]), sure=False)
         np.testing.assert_allclose(found[row], expected, atol=1e-5)
 
 

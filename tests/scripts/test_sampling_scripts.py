@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imagemusic.compose.composition import ComposeOptions
-from imagemusic.music.dials import DialScale, measure
+from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.distributions import FIGURES, mean_shares, share_table
 from imagemusic.music.score import Note, Score, Track
 from tests import tiny
@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.append(str(SCRIPTS))  # as scripts find each other
 
 TUNES = [tiny.tune(seed, bars=20) for seed in range(16)]
-SCALE = DialScale.fit([measure(tune) for tune in TUNES])
+SCALE = DialNormalizer.fit([measure(tune) for tune in TUNES])
 
 
 def load(name):
@@ -106,4 +106,4 @@ def test_pieces_of_one_picture_differ_and_come_in_order(quality, tiny_checkpoint
     pieces = quality.compose(model, readings, options, 2, "test")
     assert [piece.picture_hash for piece in pieces] == [reading.hash for reading in readings for _ in range(2)]
     assert [piece.options.variation for piece in pieces] == [1, 2, 1, 2]
-    assert pieces[0].score == model.compose_reading(readings[0], options).score
+    assert pieces[0].score == model.compose_features(readings[0], options).score

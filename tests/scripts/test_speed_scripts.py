@@ -34,7 +34,7 @@ def prepared(tmp_path_factory):
 
 def test_engines_cost_the_bits_that_evaluation_measures(tiny_checkpoint, prepared, tmp_path, monkeypatch, capsys):
     from imagemusic.checkpoint import open_checkpoint
-    from imagemusic.training.restore import decoder_of
+    from imagemusic.training.restore import load_decoder
 
     words = ["--prepared", prepared, "--checkpoint", tiny_checkpoint, "--split", "validation", "--events", 400,
              "--sampled", 5, "--alone", 3]  # fmt: skip
@@ -44,7 +44,7 @@ def test_engines_cost_the_bits_that_evaluation_measures(tiny_checkpoint, prepare
     assert figures == {key: value for key, value in json.loads((tmp_path / "engines.json").read_text()).items()
                        if key != "how"}  # fmt: skip
     pieces = [piece for piece in PreparedSet.open(prepared) if piece.split == "validation"]
-    ((_, nats, _),) = piece_nats(decoder_of(open_checkpoint(tiny_checkpoint)), PreparedSet.open(prepared), pieces)
+    ((_, nats, _),) = piece_nats(load_decoder(open_checkpoint(tiny_checkpoint)), PreparedSet.open(prepared), pieces)
     expected = sum(nats[name] for name in FIELDS) / np.log(2) / pieces[0].notes
     for measured in figures["engines"].values():
         assert measured["bits_per_note"] == pytest.approx(expected, rel=1e-3)

@@ -12,7 +12,7 @@ from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.music.dials import DIALS
 from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
-from imagemusic.training.condition_sampler import Givens, _guesses
+from imagemusic.training.condition_sampler import ConditionSampler, _guesses
 from tests import tiny
 
 
@@ -59,7 +59,7 @@ def test_an_epoch_reads_every_window(prepared, pictures_file):
 
 
 def test_a_stream_reads_a_piece_in_turn_and_starts_afresh_with_the_next(prepared, pictures_file):
-    batches = source(prepared, pictures_file, batch_size=1, hide_velocity=0.0)
+    batches = source(prepared, pictures_file, batch_size=1, velocity_dropout=0.0)
     previous = None
     for step in range(batches.epoch_steps):
         batch = batches.batch(step)
@@ -149,7 +149,7 @@ def test_what_remains_can_be_hidden(prepared):
 def test_hidden_loudness_is_still_to_be_guessed(prepared):
     piece = prepared.select("train")[0]
     rows = rows_of(prepared, piece)
-    before, target, weights = window_columns(rows, piece.end, 0, len(rows), hide_velocity=True)
+    before, target, weights = window_columns(rows, piece.end, 0, len(rows), velocity_dropout=True)
     assert not before["velocity"].any()
     assert set(target["last_velocity"].tolist()) <= {0, context.NO_VELOCITY}
     assert target["velocity"].any()
@@ -176,7 +176,7 @@ def test_only_fields_that_tell_something_count():
 
 
 def test_everything_can_be_dropped_from_the_condition(prepared, pictures_file):
-    batches = source(prepared, pictures_file, drop_condition=1.0, rough=0.0, guessed=0.0)
+    batches = source(prepared, pictures_file, drop_condition=1.0, piece_level=0.0, noisy=0.0)
     assert not batches.batch(0).condition.any()
 
 
@@ -188,7 +188,7 @@ def test_nothing_need_be_dropped_from_the_condition(prepared, pictures_file):
 
 
 def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
-    only_sure = {"drop_condition": 0.0, "rough": 0.0, "guessed": 0.0, "transpose": 0}
+    only_sure = {"drop_condition": 0.0, "piece_level": 0.0, "noisy": 0.0, "transpose": 0}
     batches = source(prepared, pictures_file, window=32, batch_size=1, **only_sure)
     layout, start = tiny.layout(), tiny.EMBEDDING_SIZE + 1
     found = 0
@@ -207,7 +207,7 @@ def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
 
 def test_a_transposed_piece_is_told_its_new_register(prepared, pictures_file):
     def registers(shift):
-        givens = Givens(
+        givens = ConditionSampler(
             prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout(), BatchOptions(), (0,),
             np.full(len(pieces), shift),
         )  # fmt: skip
@@ -256,7 +256,10 @@ def test_a_share_outside_of_0_to_1_is_refused(share, value):
         ({"header_weight": float("nan")}, "header_weight must be above 0"),
         ({"pairing_temperature": float("nan")}, "pairing_temperature must be above 0"),
         ({"corpus_weights": {"x": float("nan")}}, "corpus_weights must be 0 or more"),
-        ({"drop_condition": 0.5, "rough": 0.4, "guessed": 0.2}, "drop_condition, rough and guessed .* at most 1"),
+        (
+            {"drop_condition": 0.5, "piece_level": 0.4, "noisy": 0.2},
+            "drop_condition, piece_level and noisy .* at most 1",
+        ),
     ],
 )
 def test_other_settings_out_of_range_are_refused(change, message):
@@ -271,7 +274,7 @@ def test_every_setting_that_is_a_share_is_checked():
 
 def test_shares_may_be_all_or_nothing():
     for share in SHARES:
-        alone = dict.fromkeys(("drop_condition", "rough", "guessed"), 0.0)
+        alone = dict.fromkeys(("drop_condition", "piece_level", "noisy"), 0.0)
         assert [getattr(BatchOptions(**alone | {share: end}), share) for end in (0, 1)] == [0, 1]
 
 

@@ -3,10 +3,10 @@ import pytest
 
 from imagemusic.data.pairing import EXACT_SHARE, Pictures
 from imagemusic.training.batches import BatchOptions
-from imagemusic.training.condition_sampler import Givens
+from imagemusic.training.condition_sampler import ConditionSampler
 from tests import tiny
 
-HIDING = ("drop_condition", "rough", "guessed", "drop_embedding", "drop_ensemble", "contrary_picture")
+HIDING = ("drop_condition", "piece_level", "noisy", "drop_embedding", "drop_ensemble", "mismatch_prob")
 NOTHING_HIDDEN = dict.fromkeys(HIDING, 0.0)
 
 
@@ -16,7 +16,7 @@ def shown(prepared, pictures, epochs=60, **shares):
     still = np.zeros(len(pieces), np.int64)
     return np.array(
         [
-            Givens(prepared, pieces, pictures, tiny.layout(), options, (0, epoch), still).embedding[:, 0]
+            ConditionSampler(prepared, pieces, pictures, tiny.layout(), options, (0, epoch), still).embedding[:, 0]
             for epoch in range(epochs)
         ]
     )
@@ -37,7 +37,7 @@ def test_a_piece_meets_its_own_picture_in_most_epochs_and_another_piece_any(prep
 
 
 def test_a_contrary_picture_is_not_the_piece_s_own(prepared, pictures):
-    assert (shown(prepared, pictures, contrary_picture=1.0)[:, 0] == 0).mean() < 0.4
+    assert (shown(prepared, pictures, mismatch_prob=1.0)[:, 0] == 0).mean() < 0.4
 
 
 def test_a_piece_without_an_embedding_gets_none(prepared, pictures):
@@ -47,9 +47,12 @@ def test_a_piece_without_an_embedding_gets_none(prepared, pictures):
 def test_a_picture_paired_by_dials_lends_its_dials_alone(prepared, pictures):
     """The first three numbers stay those of one picture, and the rest is another's; never for a piece's own."""
     pieces, still = prepared.select("train"), np.zeros(len(prepared.select("train")), np.int64)
-    options = BatchOptions(**NOTHING_HIDDEN, other_content=1.0)
+    options = BatchOptions(**NOTHING_HIDDEN, content_swap_prob=1.0)
     mixed = np.array(
-        [Givens(prepared, pieces, pictures, tiny.layout(), options, (0, n), still).embedding for n in range(40)]
+        [
+            ConditionSampler(prepared, pieces, pictures, tiny.layout(), options, (0, n), still).embedding
+            for n in range(40)
+        ]
     )
     dials, content = mixed[..., 0], mixed[..., 3]
     assert (mixed[..., :3] == dials[..., None]).all() and (mixed[..., 3:] == content[..., None]).all()

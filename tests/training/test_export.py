@@ -14,7 +14,7 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.training.export import Sources, export_checkpoint
-from imagemusic.training.restore import blend, decoder_of
+from imagemusic.training.restore import interpolate_weights, load_decoder
 from tests import tiny
 
 
@@ -78,11 +78,11 @@ def test_a_missing_encoder_is_refused(prepared, pictures_file, tmp_path):
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_weights_are_blended_with_those_that_training_began_with(exported, share):
     start = open_checkpoint(exported)
-    decoder, began = tiny.decoder(), decoder_of(start).state_dict()
+    decoder, began = tiny.decoder(), load_decoder(start).state_dict()
     with torch.no_grad():
         for value in decoder.parameters():
             value.add_(1.0)
     trained = {name: value.clone() for name, value in decoder.state_dict().items()}
-    blend(decoder, start, share)
+    interpolate_weights(decoder, start, share)
     for name, value in decoder.state_dict().items():
         torch.testing.assert_close(value, share * began[name] + (1 - share) * trained[name])

@@ -16,7 +16,7 @@ from imagemusic.errors import ConfigError, DataError
 from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
 from imagemusic.training.unpacking import encoder_graph
-from imagemusic.vision.encoder import PictureReader
+from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 from tests import tiny
@@ -48,7 +48,7 @@ def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained
     with np.load(dataset / PICTURES) as table:
         assert table["embedding"].shape == (6, len(COVER_VIEWS), 3)
         assert len(set(table["id"].tolist())) == 6
-        reader = PictureReader(tiny_checkpoint, 32)
+        reader = ImageEncoder(tiny_checkpoint, 32)
         first = reader.read(load_pixels(dataset / str(table["id"][0]), 32))
         np.testing.assert_allclose(table["embedding"][0, 0], first[0], atol=1e-3)
         np.testing.assert_allclose(table["dial_mean"][0], first[1], atol=1e-6)
@@ -111,7 +111,9 @@ def test_training_goes_on_where_it_stopped(trained, dataset, tiny_checkpoint):
 
 
 def test_a_model_can_begin_from_chance_with_dials_of_its_own(dataset, tiny_checkpoint, tmp_path):
-    options = FinetuneOptions(run=tmp_path / "run", start=str(tiny_checkpoint), steps=1, batch_size=1, from_chance=True)
+    options = FinetuneOptions(
+        run=tmp_path / "run", start=str(tiny_checkpoint), steps=1, batch_size=1, from_scratch=True
+    )
     made = open_checkpoint(finetune(dataset, options))
     assert made.config["dials"] != open_checkpoint(tiny_checkpoint).config["dials"]
     assert json.loads((made.folder / "training.json").read_text())["started_from"] == "chance"

@@ -25,7 +25,7 @@ from imagemusic.data.build.splits import Union, group_name, split_of_group
 from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.gather.journal_reader import Gathered, open_gathered
 from imagemusic.errors import DataError
-from imagemusic.executors import engine_named
+from imagemusic.executors import executor_named
 
 SPILLED = "spilled"  # folder beside the blocks for what does not fit into memory
 Progress = Callable[[Iterable[str], int], Iterable[str]]
@@ -38,7 +38,7 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
         DataError: nothing was gathered there, no file can be used, or the folder cannot be written.
         ConfigError: the engine is unknown.
     """
-    run = engine_named(engine, workers)
+    run = executor_named(engine, workers)
     gathered = open_gathered(folder)
     if not gathered.midi_dir.is_dir():
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")

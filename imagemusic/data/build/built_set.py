@@ -18,7 +18,7 @@ from imagemusic.data.build.note_store import BlockArray
 from imagemusic.data.prepared import ROW, PreparedPiece, PreparedSet, fit_scale
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
-from imagemusic.music.dials import CUES, DialScale
+from imagemusic.music.dials import CUES, DialNormalizer
 
 MOST_FOR_SCALE = 20_000  # training pieces that say how cues become dials
 COLUMNS = (
@@ -50,7 +50,7 @@ class OwnSet:
     rows: tuple[OwnRow, ...]
 
 
-def open_own_set(folder: Path, scale: DialScale | None = None) -> OwnSet:
+def open_own_set(folder: Path, scale: DialNormalizer | None = None) -> OwnSet:
     """Open what `imagemusic data build` made.
 
     Args:
@@ -91,7 +91,7 @@ def _piece(row: dict[str, Any], rows: BlockArray, stretches: BlockArray, path: P
     )
 
 
-def _scale_of(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialScale:
+def _scale_of(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialNormalizer:
     """Fit dials to pieces, at most MOST_FOR_SCALE of them."""
     if not pieces:
         raise DataError("no piece to train on: all are held out; gather more artists")

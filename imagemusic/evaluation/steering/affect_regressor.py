@@ -22,7 +22,7 @@ from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
-FELT = ("valence", "arousal")
+AFFECT_DIALS = ("valence", "arousal")
 PULL = 0.05  # of the weights to zero, times the number of clips: chosen beforehand, tuned on nothing
 LARGEST = 3.0  # deviations; what lies further out is no stranger than that
 FOLDS = 5
@@ -176,7 +176,7 @@ def check_judge(clips: Sequence[Clip], seed: int = 0) -> dict[str, dict[str, Any
     for corpus in sorted({clip.corpus for clip in clips}):
         here = [number for number, clip in enumerate(clips) if clip.corpus == corpus]
         result[corpus] = {"clips": len(here)}
-        for column, name in enumerate(FELT):
+        for column, name in enumerate(AFFECT_DIALS):
             truth = labels[here, column]
             right = (np.sign(rated[here, column]) == truth).astype(np.float64)
             commonest = np.unique(truth, return_counts=True)[1].max() / len(here)

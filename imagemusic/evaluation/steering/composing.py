@@ -14,16 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions, PictureReading
+from imagemusic.compose.composition import ComposeOptions, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.plan import plan_piece
 from imagemusic.compose.targets import composing_condition, feedback_for, settle
 from imagemusic.errors import CodecError
 from imagemusic.evaluation.steering.measures import Measured, measured
 from imagemusic.events import codec
-from imagemusic.events.grammar import Plan, Writer
-from imagemusic.generation.generate import Job as Writing
-from imagemusic.generation.generate import write_pieces
+from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.generation.generate import GenerationRequest, generate
 from imagemusic.music.score import Score, Tempo
 
 COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
@@ -33,10 +32,10 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ComposeJob:
     """A piece to compose."""
 
-    reading: PictureReading
+    reading: ImageFeatures
     options: ComposeOptions
     masked: bool = True  # as shipped; False: nothing says who may play, nothing holds repetition or silence back
 
@@ -57,7 +56,7 @@ class Composer:
         self._known = dict(_remembered(memory))
         self._pool: ProcessPoolExecutor | None = None
 
-    def measure(self, jobs: Sequence[Job], what: str) -> list[Measured]:
+    def measure(self, jobs: Sequence[ComposeJob], what: str) -> list[Measured]:
         """Compose and measure each job; those that were composed before are only looked up."""
         keys = [job.key(self.model.checkpoint.id) for job in jobs]
         fresh = {key: job for key, job in zip(keys, jobs, strict=True) if key not in self._known}
@@ -72,7 +71,7 @@ class Composer:
                     self.report(f"{what}: {done} of {len(fresh)} pieces")
         return [self._known[key] for key in keys]
 
-    def _composed(self, fresh: dict[str, Job]) -> Iterator[tuple[str, Measured]]:
+    def _composed(self, fresh: dict[str, ComposeJob]) -> Iterator[tuple[str, Measured]]:
         items = list(fresh.items())
         chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
         groups = [[job for _, job in chunk] for chunk in chunks]
@@ -113,27 +112,27 @@ def _open(folder: Path) -> None:
     _worker.append(ImageMusic.from_pretrained(folder))
 
 
-def _measure_there(jobs: list[Job]) -> list[Measured]:
+def _measure_there(jobs: list[ComposeJob]) -> list[Measured]:
     return _measure(_worker[0], jobs)
 
 
-def _measure(model: ImageMusic, jobs: Sequence[Job]) -> list[Measured]:
+def _measure(model: ImageMusic, jobs: Sequence[ComposeJob]) -> list[Measured]:
     return [measured(score, model.checkpoint.scale) for score in compose_jobs(model, jobs)]
 
 
-def compose_jobs(model: ImageMusic, jobs: Sequence[Job]) -> Iterator[Score]:
+def compose_jobs(model: ImageMusic, jobs: Sequence[ComposeJob]) -> Iterator[Score]:
     """Compose the jobs, those of each kind side by side, and give them in order."""
-    pieces = model.compose_readings([(job.reading, job.options) for job in jobs if job.masked])
+    pieces = model.compose_batch([(job.reading, job.options) for job in jobs if job.masked])
     masked = iter([piece.score for piece in pieces])
     unmasked = iter(compose_unmasked(model, [job for job in jobs if not job.masked]))
     for job in jobs:
         yield next(masked if job.masked else unmasked)
 
 
-def compose_unmasked(model: ImageMusic, jobs: Sequence[Job]) -> list[Score]:
+def compose_unmasked(model: ImageMusic, jobs: Sequence[ComposeJob]) -> list[Score]:
     """Compose with the codec's own rules alone: any instruments, any silence, any repetition."""
     writing = [_unmasked(model, job.reading, replace(job.options, repetition_guard=False)) for job in jobs]
-    write_pieces(model.stepper, [piece for piece, _ in writing])
+    generate(model.stepper, [piece for piece, _ in writing])
     scores = []
     for _, writer in writing:
         if not writer.finished:
@@ -143,17 +142,19 @@ def compose_unmasked(model: ImageMusic, jobs: Sequence[Job]) -> list[Score]:
     return scores
 
 
-def _unmasked(model: ImageMusic, reading: PictureReading, options: ComposeOptions) -> tuple[Writing, Writer]:
+def _unmasked(
+    model: ImageMusic, reading: ImageFeatures, options: ComposeOptions
+) -> tuple[GenerationRequest, GrammarState]:
     dials = settle(model.checkpoint, model.prior, reading, options)
     condition = composing_condition(model.checkpoint, reading, dials)
     rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-    bpm = model.checkpoint.scale.unsigned("tempo", float(dials["tempo"].value))
+    bpm = model.checkpoint.scale.from_percentile("tempo", float(dials["tempo"].value))
 
     def plan(meter: int | None) -> Plan:
         planned = plan_piece(options, bpm, None, meter)
         return replace(planned, longest_silence=planned.end)
 
-    writer = Writer(plan(None), replan=plan)
+    writer = GrammarState(plan(None), replan=plan)
     rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
     feedback = feedback_for(model.checkpoint, condition, dials, options)
-    return Writing(np.stack(rows), writer, options, rng, feedback), writer
+    return GenerationRequest(np.stack(rows), writer, options, rng, feedback), writer

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import asked_for, picture_condition
+from imagemusic.compose.targets import image_targets, picture_condition
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.evaluation.steering.composing import Report
@@ -23,7 +23,7 @@ from imagemusic.evaluation.steering.pairs import RATED, Pair, drawn, prepare_pai
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
 from imagemusic.music.dials import DIALS, as_row
-from imagemusic.vision.encoder import SEEN
+from imagemusic.vision.encoder import IMAGE_DIALS
 
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder
@@ -77,9 +77,9 @@ class Scorer:
     @classmethod
     def of(cls, model: ImageMusic, music: Music, notes: int) -> "Scorer":
         """Make one for the first notes of every piece."""
-        from imagemusic.training.restore import decoder_of
+        from imagemusic.training.restore import load_decoder
 
-        return cls(decoder_of(model.checkpoint), music, tuple(cut(music.prepared, notes)))
+        return cls(load_decoder(model.checkpoint), music, tuple(cut(music.prepared, notes)))
 
     def nats(self, conditions: Rows) -> Nats:
         """Nats by band of every piece."""
@@ -189,10 +189,10 @@ def ceiling(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[s
     For dials of picture and music that are jointly normal with canonical correlations r, a swapped picture costs the
     sum of r^2 / (1 - r^2) nats a piece, however many notes that has.  None where too few pieces know all three.
     """
-    pictured = [asked_for(model.checkpoint, model.prior, pair.reading) for pair in music.pairs]
-    told = np.array([[dials[name] for name in SEEN] for dials in pictured])
+    pictured = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in music.pairs]
+    told = np.array([[dials[name] for name in IMAGE_DIALS] for dials in pictured])
     own = model.checkpoint.scale.table(np.array([as_row(piece.cues) for piece in music.prepared.pieces]))
-    own = own[:, [DIALS.index(name) for name in SEEN]]
+    own = own[:, [DIALS.index(name) for name in IMAGE_DIALS]]
     known = np.flatnonzero(~np.isnan(own).any(axis=1))
     if len(known) < FEWEST_FOR_CEILING:
         return None

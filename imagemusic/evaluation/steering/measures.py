@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagemusic.evaluation.steering.affect_regressor import describe
 from imagemusic.music import metrics
-from imagemusic.music.dials import DIALS, DialScale, measure
+from imagemusic.music.dials import DIALS, DialNormalizer, measure
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
@@ -62,7 +62,7 @@ class Measured:
         )  # fmt: skip
 
 
-def measured(score: Score, scale: DialScale, *, tempo_known: bool = True, velocity_known: bool = True) -> Measured:
+def measured(score: Score, scale: DialNormalizer, *, tempo_known: bool = True, velocity_known: bool = True) -> Measured:
     """Measure a piece."""
     dials = scale.dials(measure(score, tempo_known=tempo_known, velocity_known=velocity_known))
     return Measured(

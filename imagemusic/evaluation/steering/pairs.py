@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import PictureReading
+from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.corpora.user_midi import own_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
-from imagemusic.music.dials import DialScale
+from imagemusic.music.dials import DialNormalizer
 from imagemusic.music.midi import read_midi
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
@@ -28,7 +28,7 @@ RATED = ("valence", "arousal", "tempo_bpm")
 SHOWN_PROBLEMS = 5
 SEED = 0  # of every draw of pairs and pictures
 
-Look = Callable[[Path], PictureReading]
+Encode = Callable[[Path], ImageFeatures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Pair:
 
     name: str  # row 3 of the CSV, or the picture's file name
     image: Path
-    reading: PictureReading
+    reading: ImageFeatures
     piece: Piece | None = None
     album: str = ""
     artist: str = ""
@@ -85,7 +85,7 @@ class PairList:
         return self
 
 
-def read_pairs(path: Path, look: Look, *, music: bool = True) -> PairList:
+def read_pairs(path: Path, look: Encode, *, music: bool = True) -> PairList:
     """Read the pairs of a CSV, or its pictures alone where `music` is off; a row that is no use becomes a problem.
 
     Raises:
@@ -101,7 +101,7 @@ def read_pairs(path: Path, look: Look, *, music: bool = True) -> PairList:
     return PairList(tuple(pairs), tuple(problems))
 
 
-def read_folder(folder: Path, look: Look) -> PairList:
+def read_folder(folder: Path, look: Encode) -> PairList:
     """Read the pictures of a folder and of those below it.
 
     Raises:
@@ -150,7 +150,7 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
         raise DataError(f"{path}: not a CSV file in UTF-8 ({error})") from error
 
 
-def _pair(number: int, row: dict[str, str], folder: Path, look: Look, music: bool) -> Pair:
+def _pair(number: int, row: dict[str, str], folder: Path, look: Encode, music: bool) -> Pair:
     # A row with more cells than the header has them under None.
     cells = {name: text.strip() for name, text in row.items() if name is not None}
     for column in ("image", "midi") if music else ("image",):
@@ -179,7 +179,7 @@ def _number(text: str, column: str) -> float:
     return value
 
 
-def prepare_pairs(pairs: Sequence[Pair], scale: DialScale) -> tuple[PreparedSet, list[int]]:
+def prepare_pairs(pairs: Sequence[Pair], scale: DialNormalizer) -> tuple[PreparedSet, list[int]]:
     """Spell the music of pairs as events; return the set, and for each of its pieces which pair it is of."""
     rows, stretches, pieces, owners = [], [], [], []
     start = stretch = 0

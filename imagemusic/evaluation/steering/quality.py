@@ -18,19 +18,19 @@ from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import picture_condition
 from imagemusic.evaluation.intervals import plain, ratio_of, wilson
-from imagemusic.evaluation.steering.composing import Composer, Job
+from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.conditional import Music, Scorer
 from imagemusic.evaluation.steering.measures import Measured, first_seconds, measured
 from imagemusic.evaluation.steering.pairs import Pair
 from imagemusic.evaluation.steering.sensitivity import Pool
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.music import metrics
-from imagemusic.music.dials import DIALS, DialScale
+from imagemusic.music.dials import DIALS, DialNormalizer
 
 CORNERED = ("valence", "arousal", "density", "register")  # all their signs together; every dial alone besides
 
 
-def real_pieces(pairs: Sequence[Pair], scale: DialScale, seconds: float) -> list[Measured]:
+def real_pieces(pairs: Sequence[Pair], scale: DialNormalizer, seconds: float) -> list[Measured]:
     """Measure the pairs' own music, as much of it as a composed piece is long."""
     return [
         measured(
@@ -81,7 +81,7 @@ def corner_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOp
     for number, dials in enumerate(named.values()):
         for place in range(options.corner_pieces):
             pair = pairs[(number * options.corner_pieces + place) % len(pairs)]
-            jobs.append(Job(pair.reading, ComposeOptions(seed=place, seconds=options.seconds, dials=dials)))
+            jobs.append(ComposeJob(pair.reading, ComposeOptions(seed=place, seconds=options.seconds, dials=dials)))
     found = composer.measure(jobs, "corners of the dials")
     count = options.corner_pieces
     pieces = {name: found[i * count : (i + 1) * count] for i, name in enumerate(named)}

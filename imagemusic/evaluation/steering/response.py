@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import asked_for
+from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
-from imagemusic.evaluation.steering.affect_regressor import FELT, Judge
-from imagemusic.evaluation.steering.composing import Composer, Job
+from imagemusic.evaluation.steering.affect_regressor import AFFECT_DIALS, Judge
+from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.music.dials import DIALS
-from imagemusic.vision.encoder import SEEN
+from imagemusic.vision.encoder import IMAGE_DIALS
 
 # As composed, as composed but for the masks, and what the decoder does of itself.
 SETTINGS = {
@@ -43,22 +43,26 @@ class Ear:
 
     def hear(self, pieces: Sequence[Measured], dial: str) -> NDArray[np.float64]:
         """Tell a dial of pieces (N,)."""
-        if self.judge is not None and dial in FELT:
-            return self.judge.rate(table(list(pieces), "felt"))[:, FELT.index(dial)]
+        if self.judge is not None and dial in AFFECT_DIALS:
+            return self.judge.rate(table(list(pieces), "felt"))[:, AFFECT_DIALS.index(dial)]
         return np.array([piece.dial(dial) for piece in pieces])
 
     def name(self, dial: str) -> str:
         """Say who tells it."""
-        return "a model of people's ratings" if self.judge is not None and dial in FELT else "measured in the score"
+        return (
+            "a model of people's ratings"
+            if self.judge is not None and dial in AFFECT_DIALS
+            else "measured in the score"
+        )
 
 
 def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.float64]:
     """Say what each picture suggests of a dial (P,): as seen, or what music with like seen dials has on average."""
-    asked = [asked_for(model.checkpoint, model.prior, pair.reading) for pair in pairs]
-    seen = np.array([[dials[name] for name in SEEN] for dials in asked])
-    if dial in SEEN:
-        return seen[:, SEEN.index(dial)]
-    known = model.prior.dials[:, [DIALS.index(name) for name in (*SEEN, dial)]]
+    asked = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in pairs]
+    seen = np.array([[dials[name] for name in IMAGE_DIALS] for dials in asked])
+    if dial in IMAGE_DIALS:
+        return seen[:, IMAGE_DIALS.index(dial)]
+    known = model.prior.dials[:, [DIALS.index(name) for name in (*IMAGE_DIALS, dial)]]
     known = known[~np.isnan(known).any(axis=1)]
     slopes = np.linalg.lstsq(np.column_stack([known[:, :3], np.ones(len(known))]), known[:, 3], rcond=None)[0]
     return seen @ slopes[:3] + slopes[3]
@@ -66,7 +70,7 @@ def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.f
 
 def dose_jobs(
     model: ImageMusic, dial: str, pairs: Sequence[Pair], options: SteeringOptions, base: ComposeOptions, *, masked: bool
-) -> tuple[list[Job], NDArray[np.float64], list[str]]:
+) -> tuple[list[ComposeJob], NDArray[np.float64], list[str]]:
     """Plan the pieces for all levels of a dial: jobs, their levels and the groups of their pictures."""
     order = np.argsort(implied(model, dial, pairs), kind="stable")
     count = min(options.dose_pictures, max(1, len(order) // 2))
@@ -79,7 +83,7 @@ def dose_jobs(
         for place, index in enumerate(contrary):
             seed = (number + place) % options.seeds
             changed = replace(base, seed=seed, dials={dial: round(level, 6)}, seconds=options.seconds)
-            jobs.append(Job(pairs[index].reading, changed, masked=masked))
+            jobs.append(ComposeJob(pairs[index].reading, changed, masked=masked))
             levels.append(level)
             groups.append(pairs[index].picture_group)
     return jobs, np.array(levels), groups
@@ -99,7 +103,7 @@ def dose_response(
         for dial in TURNED:
             jobs, levels, groups = dose_jobs(model, dial, pairs, options, base, masked=masked)
             pieces = composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}")
-            tempos = np.array([piece.dial("tempo") for piece in pieces]) if dial in FELT else None
+            tempos = np.array([piece.dial("tempo") for piece in pieces]) if dial in AFFECT_DIALS else None
             result[name][dial] = response(levels, ear.hear(pieces, dial), groups, tempos)
     return result
 
@@ -141,14 +145,14 @@ def response(
 def picture_response(composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions) -> dict[str, Any]:
     """Hold people's ratings of pictures against what the pictures yield, a piece at a time and over the seeds."""
     result: dict[str, Any] = {}
-    for dial in FELT:
+    for dial in AFFECT_DIALS:
         rated = [pair for pair in pairs if not np.isnan(getattr(pair, dial))]
         chosen = distinct_pictures(rated, options.rated_pictures)
         if len(chosen) < 3:
             result[dial] = None
             continue
         jobs = [
-            Job(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
+            ComposeJob(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
             for pair in chosen
             for seed in range(options.seeds)
         ]

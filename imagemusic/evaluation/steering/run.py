@@ -22,7 +22,7 @@ from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError, OutputError
 from imagemusic.evaluation.steering.affect_regressor import Judge, check_judge, read_clips
-from imagemusic.evaluation.steering.composing import COMPOSING, Composer, Job, Report, compose_jobs
+from imagemusic.evaluation.steering.composing import COMPOSING, ComposeJob, Composer, Report, compose_jobs
 from imagemusic.evaluation.steering.conditional import conditional_gap
 from imagemusic.evaluation.steering.copying import copying
 from imagemusic.evaluation.steering.gallery import gallery
@@ -130,7 +130,9 @@ def evaluate(
 
 def _scores(model: ImageMusic, pictures: Sequence[Pair], options: SteeringOptions) -> list[Any]:
     chosen = distinct_pictures(pictures, options.copied_pieces)
-    return list(compose_jobs(model, [Job(pair.reading, ComposeOptions(seconds=options.seconds)) for pair in chosen]))
+    return list(
+        compose_jobs(model, [ComposeJob(pair.reading, ComposeOptions(seconds=options.seconds)) for pair in chosen])
+    )
 
 
 def read_controls(path: Path | None) -> Figure | None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import SUMMED
+from imagemusic.compose.targets import COMPOSITE_DIALS
 from imagemusic.evaluation.intervals import bootstrap, mean_of, plain
-from imagemusic.evaluation.steering.composing import Composer, Job
+from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures, drawn
 from imagemusic.evaluation.steering.settings import SteeringOptions
@@ -25,7 +25,9 @@ from imagemusic.vision.image import load_image
 from imagemusic.vision.null_edits import NULL_EDITS
 
 COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is exact, so it would prove nothing
-WITHOUT_TEMPO = tuple(name for name in COMPARED if name not in SUMMED)  # those weigh onsets a second, so tempo too
+WITHOUT_TEMPO = tuple(
+    name for name in COMPARED if name not in COMPOSITE_DIALS
+)  # those weigh onsets a second, so tempo too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,7 @@ def compose_pool(composer: Composer, pairs: Sequence[Pair], options: SteeringOpt
     """Compose for up to `pictures` of the pairs, seeds 0 to `pieces` - 1."""
     chosen = distinct_pictures(pairs, options.pictures)
     jobs = [
-        Job(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
+        ComposeJob(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
         for pair in chosen
         for seed in range(options.pieces)
     ]
@@ -100,7 +102,7 @@ def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: Stee
         image = load_image(pair.image)
         readings = [pair.reading, *(model.look(edit(image)) for edit in NULL_EDITS.values())]
         jobs += [
-            Job(reading, ComposeOptions(seed=seed, seconds=options.seconds))
+            ComposeJob(reading, ComposeOptions(seed=seed, seconds=options.seconds))
             for reading in readings
             for seed in range(options.pieces, 2 * options.pieces)
         ]

@@ -39,7 +39,7 @@ class Bench:
     pictures: Pictures
     layout: ConditionLayout
     told: BatchOptions  # the condition as in the training of what ships
-    untold: BatchOptions  # never a condition, and no state dropped
+    unconditional: BatchOptions  # never a condition, and no state dropped
     tokens: dict[str, RemiTokens]
     coverage: float  # share of held-out notes in pieces that both codecs reproduce
 
@@ -67,12 +67,12 @@ class Bench:
         pictures = Pictures.open(Path(config.training.pictures), "train")
         told = replace(
             config.batches, batch_size=batch_size, window=window, drop_remaining=1.0, header_weight=1.0,
-            hide_velocity=0.0,
+            velocity_dropout=0.0,
         )  # fmt: skip
-        untold = replace(told, drop_condition=1.0, rough=0.0, guessed=0.0, drop_state=0.0)
+        unconditional = replace(told, drop_condition=1.0, piece_level=0.0, noisy=0.0, drop_state=0.0)
         tokens = {"remi": RemiTokens(), "remi-bpe": _pairs(prepared, training, folder / "pairs.json")}
         layout = layout_for(pictures.embeddings.shape[-1])
-        return cls(prepared, training, validation, test, pictures, layout, told, untold, tokens, coverage)
+        return cls(prepared, training, validation, test, pictures, layout, told, unconditional, tokens, coverage)
 
 
 def without_loudness(prepared: PreparedSet) -> PreparedSet:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import STRETCH, PreparedPiece, stretches_of
+from imagemusic.data.prepared import SEGMENT, PreparedPiece, stretches_of
 from imagemusic.evaluation.intervals import Statistic, bootstrap
 from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder
@@ -23,7 +23,7 @@ from imagemusic.training.evaluation import banded_nats, note_bands
 
 BANDS = (16, 64, 256, 1 << 30)
 BAND_NAMES = ("1-16", "17-64", "65-256", "257-")
-SUMMED = ("valence", "arousal")  # sums of other dials
+COMPOSITE_DIALS = ("valence", "arousal")  # sums of other dials
 WINDOW = 256  # rows scored at once: whole stretches
 
 
@@ -55,14 +55,14 @@ def dial_savings(net: NoteDecoder, bench: Bench) -> dict[str, Any]:
 
 def told(bench: Bench, pieces: Sequence[PreparedPiece], whose: Sequence[PreparedPiece]) -> Tensor:
     """Lay out conditions (P, S, C) of the stretches of pieces, with the dials of others, repeated where those end."""
-    most = max(-(-piece.rows // WINDOW) * WINDOW // STRETCH for piece in pieces)
+    most = max(-(-piece.rows // WINDOW) * WINDOW // SEGMENT for piece in pieces)
     values = np.full((len(pieces), most, len(DIALS)), np.nan)
     for number, (piece, other) in enumerate(zip(pieces, whose, strict=True)):
         cues = bench.prepared.stretches[other.stretch : other.stretch + stretches_of(other.rows)].astype(np.float64)
         dials = bench.prepared.scale.table(cues)
         length = stretches_of(piece.rows)
         values[number, :length] = dials[np.arange(length) % len(dials)]
-    values[..., [DIALS.index(name) for name in SUMMED]] = np.nan
+    values[..., [DIALS.index(name) for name in COMPOSITE_DIALS]] = np.nan
     flat = values.reshape(-1, len(DIALS))
     packed = bench.layout.pack(None, flat, np.full(len(flat), -1))
     return torch.from_numpy(packed.reshape(len(pieces), most, -1))

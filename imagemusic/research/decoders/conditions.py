@@ -19,7 +19,7 @@ class ConcatenatedCondition(NoteDecoder):
     def build_core(self, width: int) -> None:
         super().build_core(width + self.config.condition_hidden)
 
-    def tell_step(self, step: Tensor, told: Tensor) -> Tensor:
+    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
         return torch.cat([step, told], dim=-1)
 
 
@@ -33,9 +33,9 @@ class FiLMCondition(NoteDecoder):
             for layer in (self.to_input, self.condition_to_heads)
         )
 
-    def tell_step(self, step: Tensor, told: Tensor) -> Tensor:
+    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
         scale, shift = told.chunk(2, dim=-1)
         return step * (1 + scale) + shift
 
-    def tell_heads(self, heads: Tensor, told: Tensor) -> Tensor:
-        return self.tell_step(heads, told)
+    def condition_heads(self, heads: Tensor, told: Tensor) -> Tensor:
+        return self.condition_step(heads, told)

@@ -111,10 +111,10 @@ class TokenLearner:
         self.tokens = bench.tokens[variant.tokens]
         trial = bench.training[:: max(1, len(bench.training) // TRIAL_PIECES)]
         self.tokens_per_row = sum(len(self.spell(p)) for p in trial) / sum(p.rows for p in trial)
-        weights = np.array([bench.untold.corpus_weights.get(piece.corpus, 1.0) for piece in bench.training])
+        weights = np.array([bench.unconditional.corpus_weights.get(piece.corpus, 1.0) for piece in bench.training])
         self.source = TokenSource(
-            bench.training, weights, self.spell, self.tokens.start, bench.untold.batch_size,
-            round(bench.untold.window * self.tokens_per_row), bench.untold.transpose, seed,
+            bench.training, weights, self.spell, self.tokens.start, bench.unconditional.batch_size,
+            round(bench.unconditional.window * self.tokens_per_row), bench.unconditional.transpose, seed,
         )  # fmt: skip
 
     def spell(self, piece: PreparedPiece, shift: int = 0) -> Tokens:

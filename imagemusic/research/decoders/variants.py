@@ -67,7 +67,7 @@ class Variant:
         options = DecoderOptions(
             hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=self.dropout,
             condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
-            condition_every_step=self.every_step, forget_events=0.1 if self.group == "conditions" else 0.0,
+            condition_every_step=self.every_step, event_dropout=0.1 if self.group == "conditions" else 0.0,
             **{"residual": False, "condition_scales": False} | dict(self.shape),
         )  # fmt: skip
         return self.net(decoder_config(options, bench.layout))
@@ -75,8 +75,8 @@ class Variant:
     def batches(self, bench: Bench) -> BatchOptions:
         """How batches of note events are drawn: those of a twin differ in the condition alone."""
         if self.group != "conditions":
-            return replace(bench.untold, **self.reads)
-        return bench.told if self.told else replace(bench.told, drop_condition=1.0, rough=0.0, guessed=0.0)
+            return replace(bench.unconditional, **self.reads)
+        return bench.told if self.told else replace(bench.told, drop_condition=1.0, piece_level=0.0, noisy=0.0)
 
 
 def _decoder(about: str, net: type[NoteDecoder], layers: int = 2, **shape: bool) -> Variant:

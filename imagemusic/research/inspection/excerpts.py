@@ -17,7 +17,7 @@ from imagemusic.errors import DataError
 from imagemusic.events import codec
 from imagemusic.events.context import NO_PROGRAM
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.music.dials import Cues, DialScale, as_row, key_correlations
+from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlations
 from imagemusic.music.midi import read_midi
 from imagemusic.training.batches import window_columns
 
@@ -61,7 +61,7 @@ class Excerpt:
         pitch = np.where(moved, np.clip(events[:, codec.PITCH] + self.shift, 0, 127), events[:, codec.PITCH])
         return np.column_stack([events[:, :2], pitch, events[:, 3:]]).astype(np.int16)
 
-    def dials(self, scale: DialScale) -> NDArray[np.float64]:
+    def dials(self, scale: DialNormalizer) -> NDArray[np.float64]:
         """Dials (D,) of the piece at the pitch at which it is read; NaN where not known."""
         register = self.cues["register"]
         return scale.table(as_row(self.cues | {"register": None if register is None else register + self.shift}))

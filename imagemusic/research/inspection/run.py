@@ -20,7 +20,7 @@ from imagemusic.research.inspection.probes import Probe, Steps, probe_classes, p
 from imagemusic.research.inspection.tracing import GATES, Trace, trace
 from imagemusic.research.inspection.units import Unit, excited_most, most_telling, passage
 from imagemusic.training.evaluation import to_tensors
-from imagemusic.training.restore import decoder_of
+from imagemusic.training.restore import load_decoder
 
 Figures = dict[str, Any]
 Say = Callable[[float, str], None]
@@ -67,7 +67,7 @@ def inspect(
     Raises:
         DataError: the excerpts are too much alike to try on some what others taught.
     """
-    decoder = decoder_of(checkpoint)
+    decoder = load_decoder(checkpoint)
     before, target, weights = columns(excerpts)
     counts = weights["gap"] > 0
     counts[:, 0] = False  # nothing has been read yet

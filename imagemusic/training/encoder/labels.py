@@ -111,7 +111,7 @@ class Ranks:
         if not self.ordered.size:
             raise DataError("no value is known, so none can be ranked")
 
-    def signed(self, values: ArrayLike) -> NDArray[np.float64]:
+    def to_percentile(self, values: ArrayLike) -> NDArray[np.float64]:
         """Rank values (N,) to -1..1; equal values share the middle of their ranks; nan stays nan."""
         wanted = np.asarray(values, dtype=np.float64)
         below = np.searchsorted(self.ordered, wanted, side="left")
@@ -119,5 +119,5 @@ class Ranks:
         return np.where(np.isnan(wanted), np.nan, (below + up_to) / self.ordered.size - 1)
 
     def quantiles(self, count: int = 101) -> list[float]:
-        """List `count` values at equal steps of percentile, the table that undoes `signed`."""
+        """List `count` values at equal steps of percentile, the table that undoes `to_percentile`."""
         return [round(float(value), 3) for value in np.quantile(self.ordered, np.linspace(0, 1, count))]

@@ -104,7 +104,7 @@ def test_a_built_set_opens_as_training_sees_it(made):
 
 def test_the_scale_can_be_that_of_another_model(made):
     scale = open_own_set(made.folder).prepared.scale
-    assert set(scale.within) >= {"valence", "tempo"}
+    assert set(scale.segment_rms) >= {"valence", "tempo"}
     assert open_own_set(made.folder, scale).prepared.scale is scale
 
 

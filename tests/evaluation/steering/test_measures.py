@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from imagemusic.evaluation.steering.measures import Measured, fault, first_seconds, measured, table, tick_figures
-from imagemusic.music.dials import DialScale, measure
+from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from tests import tiny
 
 
 @pytest.fixture(scope="module")
 def scale():
-    return DialScale.fit([measure(tiny.tune(seed)) for seed in range(8)])
+    return DialNormalizer.fit([measure(tiny.tune(seed)) for seed in range(8)])
 
 
 def notes(rows):

@@ -12,7 +12,7 @@ from imagemusic.commands import cli
 from imagemusic.errors import CheckpointError, ConfigError, DataError, ImageError
 from imagemusic.evaluation.intervals import TOO_FEW
 from imagemusic.evaluation.steering import composing, run
-from imagemusic.evaluation.steering.composing import Composer, Job
+from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.goals import goals
 from imagemusic.evaluation.steering.pairs import PairList, read_folder, read_pairs
 from imagemusic.evaluation.steering.run import Extras, evaluate, read_controls
@@ -135,7 +135,7 @@ def test_worker_processes_measure_what_one_process_measures(tiny_model, tmp_path
 
     monkeypatch.setattr(composing, "CHUNK", 2)
     reading = tiny_model.look(write_picture(tmp_path / "one.png", (9, 99, 9)))
-    jobs = [Job(reading, ComposeOptions(seed=seed, seconds=4), masked=seed != 1) for seed in range(4)]
+    jobs = [ComposeJob(reading, ComposeOptions(seed=seed, seconds=4), masked=seed != 1) for seed in range(4)]
     found = []
     for workers in (1, 2):
         with Composer(tiny_model, tmp_path / f"{workers}.jsonl", workers=workers) as composer:

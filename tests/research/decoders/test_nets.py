@@ -63,8 +63,8 @@ def test_no_net_sees_what_comes_later(kind, bench):
 def test_a_net_heeds_its_condition(kind, bench):
     net = make(kind)
     before, _, _ = columns(bench)
-    told, untold = (net(before, c, net.initial_state(c))[0] for c in (condition(net), 0 * condition(net)))
-    assert not torch.allclose(told, untold)
+    told, feedback_only = (net(before, c, net.initial_state(c))[0] for c in (condition(net), 0 * condition(net)))
+    assert not torch.allclose(told, feedback_only)
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.events import codec
-from imagemusic.music.dials import DIALS, DialScale
+from imagemusic.music.dials import DIALS, DialNormalizer
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.inspection.excerpts import (
     FAMILIES,
@@ -65,7 +65,7 @@ def test_an_instrument_is_named_by_its_family():
 
 
 def test_the_register_that_is_read_is_the_one_that_is_told():
-    scale = DialScale.fit([excerpt_of(chords(root, root)).cues for root in (40, 60, 80)])
+    scale = DialNormalizer.fit([excerpt_of(chords(root, root)).cues for root in (40, 60, 80)])
     low, high = (excerpt_of(chords(60, 60), shift=shift).dials(scale)[DIALS.index("register")] for shift in (-5, 5))
     assert low < high
 

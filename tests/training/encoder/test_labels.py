@@ -61,8 +61,8 @@ def test_the_committed_split_is_that_of_the_rule():
 
 def test_ranks_are_signed_percentiles_with_ties_in_the_middle():
     ranks = Ranks([10, 20, 20, 30, float("nan")])
-    assert ranks.signed([10, 20, 30, 5, 99]).tolist() == [-0.75, 0.0, 0.75, -1.0, 1.0]
-    assert np.isnan(ranks.signed([float("nan")])[0])
+    assert ranks.to_percentile([10, 20, 30, 5, 99]).tolist() == [-0.75, 0.0, 0.75, -1.0, 1.0]
+    assert np.isnan(ranks.to_percentile([float("nan")])[0])
     assert ranks.quantiles(3) == [10.0, 20.0, 30.0]
 
 
