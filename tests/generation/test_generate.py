@@ -185,7 +185,7 @@ def test_a_field_may_have_a_temperature_of_its_own(onnx_stepper, decoder):
         assert spread(0, **one) > spread(0) / 2
 
 
-def test_a_note_that_is_tie_continuation_is_no_repetition(onnx_stepper, decoder, monkeypatch):
+def test_a_tied_continuation_is_no_repetition(onnx_stepper, decoder, monkeypatch):
     heard = []
     monkeypatch.setattr(RepetitionGuard, "note", lambda self, part, pitch: heard.append((part, pitch)))
     compose(onnx_stepper, decoder)
