@@ -21,11 +21,11 @@ from tqdm import tqdm
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import bootstrap, spearman
+from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
-from imagemusic.vision.encoder import AFFECT_DIALS
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.saliency import occlude
 

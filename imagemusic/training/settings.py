@@ -6,7 +6,7 @@ from typing import Any
 
 from imagemusic.config import current_names, from_table, read_toml
 from imagemusic.errors import ConfigError
-from imagemusic.events import codec, context
+from imagemusic.events.vocabulary import SLOT, VOCABULARY
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS
@@ -117,8 +117,7 @@ def layout_for(embedding_size: int) -> ConditionLayout:
 def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
     """Shape of the decoder for the codec of this version of the package."""
     return DecoderConfig(
-        sizes=context.VOCABULARY, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
-        first_header=codec.SLOT,
+        sizes=VOCABULARY, condition_size=layout.size, first_header=SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
         condition_scales=options.condition_scales, residual=options.residual,

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError
 from imagemusic.generation.graph_files import ENCODER, load_encoder_graph
-
-AFFECT_DIALS = ("valence", "arousal")
-IMAGE_DIALS = (*AFFECT_DIALS, "tempo")  # the dials that an encoder predicts
+from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS  # noqa: F401
 
 
 class ImageEncoder:

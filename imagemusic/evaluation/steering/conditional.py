@@ -22,8 +22,7 @@ from imagemusic.evaluation.steering.composing import Report
 from imagemusic.evaluation.steering.pairs import RATED, Pair, drawn, prepare_pairs
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
-from imagemusic.music.dials import DIALS, as_row
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder
