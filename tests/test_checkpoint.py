@@ -189,7 +189,8 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
 def test_a_model_of_other_segments_is_refused(copy):
     table = json.loads((copy / "config.json").read_text())["condition"]
     change_config(copy, condition=table | {"segment": 8})
-    with pytest.raises(CheckpointError, match=r"config\.json: condition: segments of 8 events, this imagemusic needs 16"):
+    expected = r"config\.json: condition: segments of 8 events, this imagemusic needs 16"
+    with pytest.raises(CheckpointError, match=expected):
         open_checkpoint(copy)
 
 

@@ -2,7 +2,7 @@
 
 features (B, F) of the frozen backbone ──> embedding, dials ──> ranks ──> condition (B, C)
 
-The numbers are those of `brief.picture_condition` with the dials as guesses.
+The numbers are those of `brief.image_condition` with the dials as guesses.
 """
 
 import torch

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
