@@ -4,8 +4,8 @@ Orchestral instruments, harp, keyboards and tuned percussion: the professional r
 Orchestration (3rd ed., W. W. Norton 2002).  Where the book names a wider range for soloists, the range here is that of
 an orchestral part.  Choir: the outer ranges of bass and soprano in Kent Kennan and Donald Grantham, The Technique of
 Orchestration (6th ed., Prentice Hall 2002).  What these books leave out has the compass that its construction gives
-(open strings and frets, reeds, bars).  Synthesizers have the compass of the piano; percussion and
-effects without a pitch have all keys.  Pitches sound as written here: transposing instruments and octave clefs are resolved.
+(open strings and frets, reeds, bars).  Synthesizers have the compass of the piano; percussion and effects
+without a pitch have all keys.  Pitches sound as written here: transposing instruments and octave clefs are resolved.
 """
 
 from imagemusic.errors import ConfigError
