@@ -13,7 +13,7 @@ HEADINGS = {
 
 
 def targets_html(targets: Targets) -> str:
-    """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for its source; name the ensemble."""
+    """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for its source; name who plays."""
     parts = []
     for sources, heading in HEADINGS.items():
         rows = [_row(name, dial.value) for name, dial in targets.dials.items() if dial.source in sources]
