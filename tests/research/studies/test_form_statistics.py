@@ -12,7 +12,7 @@ from imagemusic.research.studies import form_statistics
 from imagemusic.research.studies.form_statistics import common_meter, describe, final_speed, measure, summarise
 from tests.tiny import CORPUS, tune, write_corpus
 
-TABLE = json.loads((resources.EXAMPLES.parent / "form_statistics.json").read_text(encoding="utf-8"))
+TABLE = json.loads(resources.FORM_STATISTICS.read_text(encoding="utf-8"))
 
 
 def piece_of(score):
