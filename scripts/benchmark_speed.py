@@ -37,10 +37,10 @@ from imagemusic.events.grammar import GrammarState
 from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.generation.backends import DEFAULT, Backend, make_backend
 from imagemusic.generation.generate import MAX_BATCH, generate_one
-from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
-from imagemusic.generation.step_graph import BLOCK, step_graph
+from imagemusic.generation.step_graph import BLOCK, write_step_graphs
 from imagemusic.generation.stepper import Stepper
+from imagemusic.graphs.external_data import WEIGHTS
 
 REPEATS = 3
 WINDOW = 100
@@ -98,7 +98,7 @@ def without_heads(stepper: Stepper, name: str) -> Backend:
     }
     with TemporaryDirectory() as folder:
         save_file({f"decoder.{weight}": values for weight, values in weights.items()}, Path(folder) / WEIGHTS)
-        (Path(folder) / STEP).write_bytes(step_graph(shape, Path(folder) / WEIGHTS))
+        write_step_graphs(Path(folder), shape)
         return make_backend(
             name, Path(folder), {key: value.astype(np.float32) for key, value in weights.items()}, shape
         )
@@ -112,13 +112,13 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     shape = stepper.shape
     hidden, layers = shape.hidden_size, shape.layers
     weights = int((2 * layers - 1) * 4 * hidden * hidden * bytes_each)
-    gates, *state = (np.zeros((1, size), np.float32) for size in (shape.fed, *[hidden] * (2 * layers)))
+    gates, *state = (np.zeros((1, size), np.float32) for size in (shape.input_size, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
 
     def seconds(engine: Backend) -> float:
         return min(seconds_each(lambda: engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
 
-    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
+    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.backend)
     return {
         "step_ms": 1000 * step,
         "with_heads_ms": 1000 * whole,
@@ -152,7 +152,7 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     try:
         import torch
 
-        from imagemusic.training.restore import load_decoder
+        from imagemusic.training.loading import load_decoder
     except ImportError:
         return None
     torch.set_num_threads(2)
@@ -211,7 +211,7 @@ def main() -> int:
         "first_note_ms": latency,
         "peak_bytes": peak,
     }
-    engines = {name: model.stepper.engine for name, model in models.items()}
+    engines = {name: model.stepper.backend for name, model in models.items()}
     figures = {
         "notes_per_second": rates,
         "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in BATCHES.items()},

@@ -147,7 +147,7 @@ def main() -> int:
     figures = {
         "engines": engines,
         "composed": agreement(models, arguments.sampled, arguments.alone),
-        "names": {name: stepper.engine.name for name, stepper in steppers.items()},
+        "names": {name: stepper.backend.name for name, stepper in steppers.items()},
         "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
         "pieces": len(chosen),
         "events": int(weights["gap"].sum()),

@@ -105,7 +105,7 @@ class ImageMusic:
             "codec": config["codec"],
             "dials": list(config["condition"]["dials"]),
             "ensembles": list(config["condition"]["ensembles"]),
-            "engine": self.stepper.engine.name,
+            "engine": self.stepper.backend.name,
             "card": "README.md" if (self.checkpoint.folder / "README.md").exists() else "none",
         }
 
@@ -178,7 +178,7 @@ class ImageMusic:
         return [
             Composition(
                 score=score, dials=draft.dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
-                engine=self.stepper.engine.name, versions=library_versions(), compose_seconds=seconds,
+                engine=self.stepper.backend.name, versions=library_versions(), compose_seconds=seconds,
             )
             for (reading, options), draft, score in zip(requests, drafts, scores, strict=True)
         ]  # fmt: skip

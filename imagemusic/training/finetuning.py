@@ -27,11 +27,10 @@ from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import read_decoder
+from imagemusic.training.loading import load_encoder_graph, load_trained_decoder
 from imagemusic.training.own_card import own_card
 from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit
-from imagemusic.training.unpacking import encoder_graph
 from imagemusic.vision.encoder import IMAGE_DIALS
 
 SPOTIFY = "spotify"
@@ -119,7 +118,7 @@ def _export(
     from safetensors.numpy import load_file
 
     run = Path(config.training.run)
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
     weights = {name: value for name, value in load_file(base.folder / WEIGHTS).items() if name.startswith("encoder.")}
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights |= prior_of(own, pieces, base, alone=fresh)
@@ -138,7 +137,9 @@ def _export(
     for name in ("terms", "paired"):
         training["data"][name] = dict(Counter(getattr(rows[piece.id], name) for piece in pieces))
     card = own_card(training, own.manifest.header.source)
-    write_checkpoint(run / "checkpoint", settings, weights, encoder_graph(base), training=training, card=card)
+    write_checkpoint(
+        run / "checkpoint", settings, weights, load_encoder_graph(base.folder), training=training, card=card
+    )
     return run / "checkpoint"
 
 

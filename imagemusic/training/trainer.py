@@ -34,9 +34,9 @@ from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.training.batches import BatchSource
 from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import Sources, export_checkpoint, read_decoder
+from imagemusic.training.export import Sources, export_checkpoint
+from imagemusic.training.loading import interpolate_weights, load_trained_decoder, load_weights
 from imagemusic.training.recorder import Recorder, forget_after
-from imagemusic.training.restore import interpolate_weights, load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
@@ -189,7 +189,7 @@ def export_run(
 ) -> Path:
     """Write RUN/checkpoint from RUN/last.ckpt."""
     options = config.training
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, layout))
     if options.init_weight:
         interpolate_weights(decoder, open_checkpoint(Path(options.init_from)), options.init_weight)
     facts = asdict(config.decoder) | asdict(config.batches)

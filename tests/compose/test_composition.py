@@ -133,7 +133,7 @@ def test_a_record_with_impossible_notes_is_refused(record, row):
 
 @pytest.mark.parametrize("engine", BACKENDS)
 def test_the_engine_that_a_record_names_is_found(tiny_checkpoint, engine):
-    assert engine_choice(open_checkpoint(tiny_checkpoint).stepper(engine).engine.name) == engine
+    assert engine_choice(open_checkpoint(tiny_checkpoint).stepper(engine).backend.name) == engine
 
 
 def test_an_engine_that_nobody_knows_keeps_its_name(record):

@@ -75,7 +75,7 @@ def stepped(stepper, piece, conditions):
 
 def test_the_stepper_equals_the_model(decoder, stepper, piece, conditions):
     one_pass, steps = taught(decoder, piece, conditions), stepped(stepper, piece, conditions)
-    close = CLOSE["int8" if "int8" in stepper.engine.name else "onnx"]
+    close = CLOSE["int8" if "int8" in stepper.backend.name else "onnx"]
     for name in FIELDS:
         np.testing.assert_allclose(steps[name], one_pass[name], atol=close)
 
