@@ -15,13 +15,12 @@ import onnx
 from safetensors.numpy import load_file
 
 from imagemusic.checkpoint import write_checkpoint, write_graphs
-from imagemusic.data.pairing import IMAGE_DIALS
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.loading import load_encoder_graph
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from imagemusic.graphs.session import load_session
 
 ENCODER = "encoder.onnx"
-AFFECT_DIALS = ("valence", "arousal")
-IMAGE_DIALS = (*AFFECT_DIALS, "tempo")  # the dials that the encoder predicts
 
 
 class ImageEncoder:
@@ -29,7 +27,7 @@ class ImageEncoder:
         self.session = load_session(folder / ENCODER, "encoder")
         self.size = size
 
-    def read(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    def encode(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Return embedding (E,), dial means (3,) and standard deviations (3,) for RGB pixels (3, S, S) in 0..1."""
         outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
         return tuple(output[0] for output in outputs)

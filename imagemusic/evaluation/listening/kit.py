@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.instructions import readme
