@@ -28,10 +28,9 @@ from imagemusic.training.card import finetuned_card
 from imagemusic.training.condition_sampler import TrainingData
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import read_decoder
+from imagemusic.training.loading import load_encoder_graph, load_trained_decoder
 from imagemusic.training.settings import BatchOptions, DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit, library_versions
-from imagemusic.training.unpacking import encoder_graph
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with known image dials, for a prior from the data set alone
@@ -125,7 +124,7 @@ def _export(
     from safetensors.numpy import load_file
 
     run = Path(config.training.run)
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
     weights = {name: value for name, value in load_file(base.folder / WEIGHTS).items() if name.startswith("encoder.")}
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights |= prior_of(own, pieces, base, alone=from_scratch)
@@ -148,7 +147,9 @@ def _export(
     for name in ("terms", "paired"):
         training["data"][name] = dict(Counter(getattr(rows[piece.id], name) for piece in pieces))
     card = finetuned_card(training, own.manifest.header.source)
-    write_checkpoint(run / "checkpoint", settings, weights, encoder_graph(base), training=training, card=card)
+    write_checkpoint(
+        run / "checkpoint", settings, weights, load_encoder_graph(base.folder), training=training, card=card
+    )
     return run / "checkpoint"
 
 
