@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
+from imagemusic.compose.takes import Take
 from imagemusic.compose.targets import Dial, Targets
 from imagemusic.errors import DataError, OutputError
 from imagemusic.music.dials import AFFECT_DIALS
@@ -54,6 +55,7 @@ class Composition:
     features: ImageFeatures
     checkpoint_id: str
     backend: str
+    take: Take = field(default_factory=Take)
     versions: Mapping[str, str] = field(default_factory=dict)
     compose_seconds: float = 0.0
 
@@ -92,6 +94,7 @@ class Composition:
             "options": self.options.to_json(),
             "checkpoint_id": self.checkpoint_id,
             "backend": self.backend,
+            "take": self.take.to_json(),
             "versions": dict(self.versions),
             "compose_seconds": round(self.compose_seconds, 3),
             "picture": {
@@ -179,10 +182,16 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             *(np.array(picture[name], np.float32) for name in ("embedding", "dial_mean", "dial_sd")),
         ),
         checkpoint_id=table["checkpoint_id"],
+        take=_take(table.get("take", {})),
         backend=str(table.get("backend") or table["engine"]),
         versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],
     )
+
+
+def _take(table: Mapping[str, Any]) -> Take:
+    reasons = {str(name): float(value) for name, value in table.get("reasons", {}).items()}
+    return Take(int(table.get("kept", 0)), tuple(float(score) for score in table.get("scores", ())), reasons)
 
 
 def _targets(table: Mapping[str, Any]) -> Targets:
