@@ -11,8 +11,6 @@ float16 is rounded once, when it is written; torch and ONNX Runtime read the sam
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.events.context import VOCABULARY
+from imagemusic.files import replace_folder
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.graph_files import ENCODER, STEP, WEIGHTS
 from imagemusic.generation.stepper import Stepper
@@ -172,9 +171,7 @@ def write_checkpoint(
 
     from imagemusic.generation.step_graph import StepShape, externalize_weights, relocate_weights, step_graph
 
-    waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    waiting.mkdir(parents=True)
-    try:
+    with replace_folder(folder) as waiting:
         stored = {
             name: np.ascontiguousarray(value, np.float16 if np.issubdtype(value.dtype, np.floating) else None)
             for name, value in sorted(weights.items())
@@ -187,8 +184,3 @@ def write_checkpoint(
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")
         (waiting / "README.md").write_text(card, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        waiting.rename(folder)
-    finally:
-        shutil.rmtree(waiting, ignore_errors=True)

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "resources"),
+    ("config", "executors", "files", "resources"),
     ("vision", "music"),
     ("events", "audio", "graphs"),
     ("model", "generation"),

@@ -91,7 +91,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_stats(arguments: argparse.Namespace) -> int:
     from imagemusic.data.build.manifest import Manifest, need_arrow
     from imagemusic.data.build.statistics import draw_statistics, measure_set, spell_statistics
-    from imagemusic.data.gather.journal import write_whole
+    from imagemusic.files import write_outputs
 
     need_arrow()
     if arguments.plot and arguments.plot.suffix.lower() != ".svg":
@@ -99,7 +99,7 @@ def run_stats(arguments: argparse.Namespace) -> int:
     found = measure_set(Manifest.open(arguments.dataset))
     print("\n".join(spell_out(spell_statistics(found))))
     if arguments.plot:
-        write_whole(arguments.plot, draw_statistics(found).encode())
+        write_outputs({arguments.plot: draw_statistics(found).encode()}, overwrite=True)
         print(arguments.plot)
     return 0
 

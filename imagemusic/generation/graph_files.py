@@ -4,12 +4,12 @@ DIR/step.onnx       made again from the shape of the decoder
 DIR/encoder.onnx    its references made again, for where the weights lie
 """
 
-import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from imagemusic.errors import CheckpointError, ImageMusicWarning
+from imagemusic.errors import CheckpointError, ImageMusicWarning, OutputError
+from imagemusic.files import write_atomically
 from imagemusic.generation.step_graph import StepShape, relocate_weights, step_graph
 
 STEP, ENCODER = "step.onnx", "encoder.onnx"
@@ -43,11 +43,6 @@ def _sound(path: Path, wanted: bytes) -> bytes:
     if path.is_file() and path.read_bytes() == wanted:
         return wanted
     warnings.warn(f"{path}: stale or damaged, made again from {WEIGHTS}", ImageMusicWarning, stacklevel=3)
-    waiting = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        waiting.write_bytes(wanted)
-        os.replace(waiting, path)
-    except OSError:  # a folder that is not ours to mend: what was made serves this once
-        with suppress(OSError):
-            waiting.unlink()
+    with suppress(OutputError):  # a folder that cannot be written: what was made serves this once
+        write_atomically(path, wanted)
     return wanted

@@ -22,10 +22,10 @@ from imagemusic.data.build.manifest import MANIFEST, BlockName, Manifest, Manife
 from imagemusic.data.build.manifest_rows import about, label_of, manifest_row, read_labels
 from imagemusic.data.build.near_duplicates import EMPTY
 from imagemusic.data.build.splits import Union, group_name, split_of_group
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.gather.journal_reader import Gathered, open_gathered
 from imagemusic.errors import DataError
 from imagemusic.executors import executor_named
+from imagemusic.files import replace_atomically, sweep, write_atomically
 
 SPILLED = "spilled"  # folder beside the blocks for what does not fit into memory
 Progress = Callable[[Iterable[str], int], Iterable[str]]
@@ -59,7 +59,7 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
         _write_manifest(gathered, blocks, belonging)
         _sweep(folder, blocks)
         manifest = Manifest.open(folder)
-        write_whole(folder / CARD, dataset_card(manifest).encode())
+        write_atomically(folder / CARD, dataset_card(manifest))
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
     return manifest
@@ -71,7 +71,7 @@ def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belo
     covers = _Likes(belonging.covers, "cover_group", "cover_sha256")
     names: dict[int, str] = {}  # of groups, by their earliest row
     lengths = np.zeros((len(blocks), 2), np.int64)  # rows and stretches
-    with ManifestWriter(gathered.folder) as writer:
+    with replace_atomically(gathered.folder / MANIFEST) as temporary, ManifestWriter(temporary) as writer:
         for place, row in enumerate(_rows(gathered, blocks)):
             root = belonging.groups.root(place)
             if root == place:
@@ -122,5 +122,4 @@ def _sweep(folder: Path, blocks: Sequence[Block]) -> None:
             shutil.rmtree(path)
         elif path.name not in kept:
             path.unlink()
-    for left in folder.glob(f"{MANIFEST}.*.part"):
-        left.unlink()
+    sweep(folder)
