@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.feedback import HELD_TO
+from imagemusic.compose.feedback import CONTROLLED
 from imagemusic.files import replace_atomically
 from imagemusic.music import metrics
 from imagemusic.music.dials import DialNormalizer, measure
@@ -20,7 +20,7 @@ from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_tab
 from imagemusic.music.metrics import Distance
 from imagemusic.music.score import DURATION, Score
 
-FOLLOWED = (*HELD_TO, "mode")
+FOLLOWED = (*CONTROLLED, "mode")
 COLUMNS = ("worn", "note_beats", "notes", "asked", "heard", "ensembles")
 REPEATS = 1000
 Table = dict[str, NDArray[np.float64]]

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.instructions import readme
@@ -115,6 +115,7 @@ def make_kit(
     trials = plan_trials(len(different), options.trials, np.random.default_rng(options.seed))
     hidden = np.random.default_rng(list(secret))
     try:
+<<<<<<< HEAD
         with replace_folder(out) as partial:
             (partial / "pictures").mkdir()
             (partial / "sounds").mkdir()
@@ -136,6 +137,36 @@ def make_kit(
     except BaseException:
         key.unlink(missing_ok=True)  # of no use without its kit
         raise
+=======
+        (partial / "pictures").mkdir(parents=True)
+        (partial / "sounds").mkdir()
+        rows: list[dict[str, Any]] = []
+        for number, trial in enumerate(trials):
+            say(number / len(trials), f"trial {number + 1} of {len(trials)}")
+            side = SIDES[hidden.integers(2)]
+            rows.append(_write_trial(model, different, trial, side, partial, options, _namer(secret, number)))
+        order = hidden.permutation(len(rows)).tolist()
+        kit = _name(secret, "kit")
+        _write_page(partial, kit, [rows[index] for index in order], options)
+        _same_date(partial)
+        table = {
+            "format": KEY_FORMAT, "version": VERSION, "kit": kit, "secret": secret.hex(), "options": asdict(options),
+            "imagemusic": __version__, "checkpoint_id": model.checkpoint.id, "engine": model.stepper.backend.name,
+            "trials": [rows[index] for index in order],
+        }  # fmt: skip
+        waiting = partial.with_suffix(".key")
+        waiting.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(waiting, key)
+        try:
+            os.replace(partial, out.resolve())
+        except OSError:
+            key.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+>>>>>>> main
     return key
 
 
