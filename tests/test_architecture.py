@@ -17,7 +17,7 @@ LAYERS = (
     ("config", "executors", "files", "resources"),
     ("vision", "music"),
     ("events", "audio", "graphs"),
-    ("model", "generation"),
+    ("model", "generation", "export"),
     ("checkpoint",),
     ("compose",),
     ("data", "reports"),

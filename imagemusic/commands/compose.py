@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from imagemusic.commands import Commands
-from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.commands.options import add_backend, add_checkpoint, add_old_name, add_overwrite, add_sound_options
 from imagemusic.commands.terminal import notice, print_error, progress_bar
 from imagemusic.errors import ConfigError
 
@@ -59,19 +59,22 @@ def register(commands: Commands) -> None:
     compose.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     compose.add_argument("--variations", type=int, default=1, metavar="N", help="pieces for each picture (default 1)")
     add_compose_options(compose)
-    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg")
+    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg, png")
+    add_overwrite(compose)
     add_checkpoint(compose)
-    compose.add_argument(
-        "--decoder-engine", default="int8", metavar="NAME",
-        help="what runs the decoder: int8, onnx (fp32) or torch (default %(default)s)",
-    )  # fmt: skip
+    add_backend(compose)
     compose.set_defaults(run=run_compose)
 
 
 def add_compose_options(command: argparse.ArgumentParser) -> None:
     """Add `--dial` and the rows of COMPOSE_OPTIONS; one that is not given keeps the default of `ComposeOptions`."""
-    for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS:
-        command.add_argument(flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
+    added = {
+        flag: command.add_argument(
+            flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning
+        )
+        for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS
+    }
+    add_old_name(command, "--recurrence", added["--repetition-bonus"])
     command.add_argument(
         "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
         help=f"set a dial, -1..1, over what the picture says; may be repeated: {', '.join(DIAL_NAMES)}",
@@ -79,28 +82,33 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
 
 
 def run_compose(arguments: argparse.Namespace) -> int:
-    from imagemusic import batch
+    from imagemusic.batch import BatchOptions, Outcome, compose_files
     from imagemusic.compose.options import ComposeOptions, parse_dials
     from imagemusic.compose.pipeline import ImageMusic
+    from imagemusic.export.formats import ExportOptions
+    from imagemusic.files import make_folder
+    from imagemusic.vision.listing import find_pictures
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if {"bars", "seconds"} <= given.keys():
         raise ConfigError("bars and seconds both say how long: leave out --bars or --seconds")
     options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
-    outputs = batch.OutputOptions(
-        variations=arguments.variations,
-        formats=arguments.format or default_formats(arguments.engine),
-        engine=arguments.engine,
+    export = ExportOptions(
+        formats=arguments.format or default_formats(arguments.synth),
+        synth=arguments.synth,
         soundfont=arguments.soundfont,
+        overwrite=arguments.overwrite,
     )
-    pictures, failures = batch.find_pictures(arguments.pictures)
+    batch = BatchOptions(variations=arguments.variations, compose=options, export=export)
+    pictures, missing = find_pictures(arguments.pictures)
+    failures = [Outcome(path, error=error) for path, error in missing]
     composed = 0
     if pictures:
-        folder = batch.make_folder(arguments.out)
-        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=arguments.decoder_engine)
+        folder = make_folder(arguments.out)
+        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=arguments.backend)
         with progress_bar() as (progress, say):
-            for outcome in batch.compose_files(model, pictures, folder, options, outputs, progress=progress):
+            for outcome in compose_files(model, pictures, folder, batch, progress):
                 if outcome.error:
                     failures.append(outcome)
                 else:
@@ -114,11 +122,11 @@ def run_compose(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def default_formats(engine: str) -> tuple[str, ...]:
-    """MIDI and WAV; where nothing can play, and nobody asked for an engine, MIDI alone and a line that says so."""
-    from imagemusic.batch import has_sound
+def default_formats(synth: str) -> tuple[str, ...]:
+    """Return MIDI and WAV; where no synthesizer is installed or asked for, MIDI alone, with a notice."""
+    from imagemusic.audio.synthesis import has_sound
 
-    if engine != "auto" or has_sound():
+    if synth != "auto" or has_sound():
         return ("mid", "wav")
     notice("no synthesizer is installed, so MIDI alone; for sound run: pip install --no-deps tinysoundfont")
     return ("mid",)

@@ -47,21 +47,21 @@ def register_listening(commands: Commands) -> None:
 
 
 def run_listening(arguments: argparse.Namespace) -> int:
-    from imagemusic.batch import find_pictures
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.evaluation.listening.kit import KitOptions, make_kit
+    from imagemusic.vision.listing import find_pictures
 
     options = KitOptions(
         trials=arguments.trials, seconds=arguments.seconds, seed=arguments.seed, format=arguments.format
     )
     pictures, failures = find_pictures(arguments.pictures)
     if failures:
-        for failure in failures:
-            print_error(failure.error, where=str(failure.picture))
+        for path, error in failures:
+            print_error(error, where=str(path))
         return 1
     model = ImageMusic.from_pretrained(arguments.checkpoint)
     with progress_bar() as (progress, _):
-        key = make_kit(model, pictures, arguments.out, options, say=progress)
+        key = make_kit(model, pictures, arguments.out, options, progress=progress)
     print(f"{arguments.out / 'index.html'}: the page, for listeners")
     print(f"{key}: which picture is right, for nobody but you")
     return 0

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
+from imagemusic.commands.options import add_old_name
 from imagemusic.commands.terminal import progress_bar
 from imagemusic.errors import ConfigError, DependencyError
 
@@ -24,7 +25,7 @@ DATA_FLAGS = (
     *(field for _, field, _, _ in DATA_OPTIONS),
     "run_dir",
     "checkpoint",
-    "from_chance",
+    "from_scratch",
     "accept_spotify_terms",
 )
 
@@ -48,7 +49,10 @@ def register(commands: Commands) -> None:
     data.add_argument(
         "--checkpoint", metavar="DIR", default=unset, help="what to start from (default: the model that ships)"
     )
-    data.add_argument("--from-chance", action="store_true", default=unset, help="forget what its decoder learned")
+    scratch = data.add_argument(
+        "--from-scratch", action="store_true", default=unset, help="train a decoder with new weights"
+    )
+    add_old_name(data, "--from-chance", scratch)
     for flag, field, kind, meaning in DATA_OPTIONS:
         data.add_argument(flag, dest=field, type=kind, metavar="N", default=unset, help=meaning)
     data.add_argument(

@@ -4,7 +4,7 @@ DATASET/pictures.npz   id, split, embedding (P, 3, E) of three views, dial_mean,
                        a cover that is there already is not looked at again
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from imagemusic.compose.prior import Prior
 from imagemusic.data.build.built_set import OwnSet
 from imagemusic.data.pairing import IMAGE_DIALS, Pictures
 from imagemusic.errors import DataError
+from imagemusic.executors import Progress
 from imagemusic.files import replace_atomically
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_image, load_pixels
@@ -25,7 +26,6 @@ PICTURES = "pictures.npz"
 SAVED_EVERY = 500  # covers
 RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
 
-Progress = Callable[[float, str], None]
 
 
 def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:

@@ -8,7 +8,6 @@ The decoder starts from a checkpoint's and keeps its dials, so that a dial goes 
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve,
 from imagemusic.data.build.built_set import OwnSet, open_own_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
+from imagemusic.executors import Progress
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -36,7 +36,6 @@ from imagemusic.training.unpacking import encoder_graph
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing
 SHARE_OF_WARMUP = 0.1
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

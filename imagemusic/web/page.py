@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image, ImageOps
 
-from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.compose.composition import Composition
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
@@ -25,7 +25,7 @@ from imagemusic.resources import EXAMPLES
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options
-from imagemusic.web.readout import dials_html
+from imagemusic.web.readout import targets_html
 from imagemusic.web.style import CSS, theme
 
 BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff"}  # what a browser shows by itself
@@ -207,12 +207,12 @@ def show_piece(piece: Piece) -> Iterator[tuple[Any, ...]]:
     # Gradio copies the files that it is given while this generator waits for its next turn.
     with tempfile.TemporaryDirectory() as folder:
         midi, sound, record = (Path(folder, piece.name + suffix) for suffix in (".mid", ".wav", ".json"))
-        composition.score.save(midi)
-        composition.save_record(record)
-        roll, readout = composition.piano_roll(), dials_html(composition.dials)
+        composition.save(midi)
+        composition.save(record)
+        roll, readout = composition.piano_roll(), targets_html(composition.targets)
         yield None, roll, midi, None, record, readout
-        if SYNTHESIZERS[engine_name()].is_installed():
-            composition.render().save(sound)
+        if has_sound():
+            composition.save(sound)
             yield sound, roll, midi, sound, record, readout
         else:
             gr.Warning("No synthesizer is installed, so there is no sound; run: pip install --no-deps tinysoundfont")

@@ -1,10 +1,9 @@
-"""What a piece was made from, as HTML that a person reads at a glance."""
+"""The targets of a piece as HTML: a bar for each dial."""
 
-from collections.abc import Mapping
 from html import escape
 
 from imagemusic.compose.explain import ends_of
-from imagemusic.compose.targets import Dial
+from imagemusic.compose.targets import Targets
 
 HEADINGS = {
     ("picture",): "What it saw",
@@ -13,24 +12,28 @@ HEADINGS = {
 }
 
 
-def dials_html(dials: Mapping[str, Dial]) -> str:
-    """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for where it comes from."""
+def targets_html(targets: Targets) -> str:
+    """Return each dial, -1..1, as a bar from the middle to its value, and the ensemble, under headings by source."""
     parts = []
     for sources, heading in HEADINGS.items():
-        if rows := [_row(name, dial.value) for name, dial in dials.items() if dial.source in sources]:
+        rows = [_dial_row(name, dial.value) for name, dial in targets.dials.items() if dial.source in sources]
+        if targets.ensemble_source in sources:
+            rows.append(_row("ensemble", f'<span class="name">{escape(targets.ensemble)}</span>'))
+        if rows:
             parts += [f"<h4>{heading}</h4>", *rows]
     return f'<div class="dials">{"".join(parts)}</div>'
 
 
-def _row(name: str, value: float | str) -> str:
-    label = f'<span class="name">{escape(name)}</span>'
-    if isinstance(value, str):
-        return f'<div class="dial">{label}<span class="name">{escape(value)}</span></div>'
+def _dial_row(name: str, value: float) -> str:
     low, high = ends_of(name)
     middle, end = 50.0, 50 + 50 * min(max(value, -1.0), 1.0)
     left, width = min(middle, end), max(abs(end - middle), 1.5)  # a dial in the middle still shows
-    return (
-        f'<div class="dial" title="{escape(name)}: {value:+.2f}">{label}'
+    bar = (
         f'<span class="bar"><i style="left:{left:.1f}%;width:{width:.1f}%"></i></span>'
-        f'<span class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></span></div>'
+        f'<span class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></span>'
     )
+    return _row(name, bar, f' title="{escape(name)}: {value:+.2f}"')
+
+
+def _row(name: str, content: str, attributes: str = "") -> str:
+    return f'<div class="dial"{attributes}><span class="name">{escape(name)}</span>{content}</div>'

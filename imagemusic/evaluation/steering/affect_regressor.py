@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import mean_of
 from imagemusic.music.metrics import pitched_notes
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
 AFFECT_DIALS = ("valence", "arousal")
@@ -148,7 +148,7 @@ def _read(rows: Iterator[Row], folder: Path, *, pedal: bool) -> Iterator[Clip]:
     try:
         for corpus, path, song, labels in rows:
             try:
-                figures = describe(read_midi(path, fold_pedal=pedal))
+                figures = describe(load_midi(path, fold_pedal=pedal))
             except ScoreError:
                 continue  # a few of the tables' files are missing from copies
             if np.isfinite(figures).all():

@@ -56,9 +56,7 @@ def cache_features(
             rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=whole)
             with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
                 done = 0
-                for part in pool.map(
-                    _features, chunks, *([value] * len(chunks) for value in (tuple(views), graph, size))
-                ):
+                for part in pool.map(_features, chunks, *rest):
                     rows[done : done + len(part)] = part
                     done += len(part)
                     print(f"\rfeatures of {done} of {len(rows)} pictures", end="", flush=True)
