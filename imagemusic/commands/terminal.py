@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from imagemusic.errors import ImageMusicWarning
+from imagemusic.executors import Progress
 
 
 @contextmanager
-def progress_bar() -> Iterator[tuple[Callable[[float, str], None], Callable[[str], None]]]:
+def progress_bar() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     """Show a bar on a terminal while the work goes on.
 
     Yields two functions: one to say how far the work is, in 0..1, and one to print a line past the bar.

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.events import codec, context
-from imagemusic.events.codec import (
+from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import (
     DRUMS,
     END,
     MAX_DURATION,
@@ -25,9 +27,8 @@ from imagemusic.events.codec import (
     START,
     TEMPO,
     VELOCITY_STEP,
+    interval_index,
 )
-from imagemusic.events.ending import can_close, close, closing_tick
-from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.events.voices import Mask, Plan, VoiceState
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
@@ -237,6 +238,20 @@ class GrammarState:
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
+        return bool(self._voices.open(part, tick)[pitch])
+
+    @property
+    def roles(self) -> list[str]:
+        """Role of each declared part, see ROLES."""
+        return [ROLES[min(event[codec.DURATION], len(ROLES) - 1)] for event in self.events if event[codec.PART] == SLOT]
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Fields of the event in the making that are chosen."""
+        return tuple(self._now)
+
     # What the decoder is conditioned on.
 
     def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
@@ -267,9 +282,7 @@ class GrammarState:
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
         place, bar, chroma = running.place(tick), running.bar_number(tick), running.chroma(tick)
-        interval = 0
-        if program < DRUMS and last_pitch < context.NO_PITCH:
-            interval = max(-24, min(24, pitch - last_pitch)) + 25
+        interval = interval_index(pitch, last_pitch, program)
         self._previous = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         self.last_note = None
         if part < SLOTS:

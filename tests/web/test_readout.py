@@ -2,7 +2,7 @@ from imagemusic.compose.targets import Dial, Targets
 from imagemusic.web.readout import targets_html
 
 
-def html_of(dials, ensemble="strings", source="sampled"):
+def html_of(dials, ensemble="piano", source="sampled"):
     return targets_html(Targets(dials, ensemble, source))
 
 
@@ -21,14 +21,17 @@ def test_its_ends_are_named():
     assert "<span>low</span><span>high</span>" in html
 
 
-def test_dials_and_the_ensemble_stand_under_where_they_come_from():
-    dials = {"mode": Dial(0.1, "sampled"), "loudness": Dial(0.1, "estimated"), "valence": Dial(0.2, "picture")}
-    html = html_of(dials)
+def test_dials_stand_under_where_they_come_from():
+    html = html_of({"mode": Dial(0.1, "sampled"), "loudness": Dial(0.1, "estimated"), "valence": Dial(0.2, "picture")})
     assert html.index("What it saw") < html.index("valence") < html.index("What such music is like")
-    assert html.index("What such music is like") < html.index("mode") < html.index("loudness") < html.index("strings")
+    assert html.index("What such music is like") < html.index("mode") < html.index("loudness")
     assert "What you set" not in html
-    html = html_of(dials, "band", "you")
-    assert html.index("What you set") < html.index("band")
+    assert html.index("What such music is like") < html.index("ensemble")
+
+
+def test_an_ensemble_is_named():
+    html = html_of({}, "strings", "you")
+    assert html.index("What you set") < html.index("strings")
 
 
 def test_a_name_cannot_smuggle_markup_into_the_page():
