@@ -6,13 +6,9 @@ A job is a small value and its result another: a job writes large results to fil
 calling process does not grow with the number of jobs.  On a cluster every machine must see the same folders.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
 from imagemusic.errors import ConfigError, DataError, DependencyError
@@ -42,6 +38,10 @@ def run_processes(function: Callable[[Job], Result], jobs: Iterable[Job], worker
     Raises:
         DataError: a worker died.
     """
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     if workers == 1:
         yield from run_here(function, jobs, workers)
         return
@@ -71,6 +71,8 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
         DependencyError: Ray is not installed.
         DataError: the cluster cannot be reached or lost a worker.
     """
+    import logging
+
     try:
         import ray
         from ray.exceptions import RayError
