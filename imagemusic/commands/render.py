@@ -24,7 +24,8 @@ def register(commands: Commands) -> None:
 
 def run_render(arguments: argparse.Namespace) -> int:
     """Write the piano roll and the sound, or nothing where one of them is impossible."""
-    from imagemusic.export.formats import ExportOptions, ExportSource, export
+    from imagemusic.export.formats import ExportOptions, export
+    from imagemusic.export.source import ExportSource
     from imagemusic.files import make_folder
     from imagemusic.music.midi import load_midi
 

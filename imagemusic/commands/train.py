@@ -49,9 +49,7 @@ def register(commands: Commands) -> None:
     data.add_argument(
         "--checkpoint", metavar="DIR", default=unset, help="what to start from (default: the model that ships)"
     )
-    scratch = data.add_argument(
-        "--from-scratch", action="store_true", default=unset, help="train a decoder with new weights"
-    )
+    scratch = data.add_argument("--from-scratch", action="store_true", default=unset, help="begin with random weights")
     add_old_name(data, "--from-chance", scratch)
     for flag, field, kind, meaning in DATA_OPTIONS:
         data.add_argument(flag, dest=field, type=kind, metavar="N", default=unset, help=meaning)
@@ -84,7 +82,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     need_arrow()
     run = given.pop("run_dir", arguments.data.resolve().parent / "run")
-    options = FinetuneOptions(run=run, start=given.pop("checkpoint", None), restart=arguments.restart, **given)
+    options = FinetuneOptions(run=run, init_from=given.pop("checkpoint", None), restart=arguments.restart, **given)
     with progress_bar() as (progress, say):
         say(str(finetune(arguments.data, options, progress)))
     return 0

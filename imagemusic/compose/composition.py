@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from imagemusic.audio.waveform import Waveform
-    from imagemusic.export.formats import ExportSource
+    from imagemusic.export.source import ExportSource
 
 RECORD_VERSION = 1
 # Names in records of version 0.1 -> today's; they are read until version 0.3.
@@ -133,7 +133,7 @@ class Composition:
 
     def export_source(self, *, synth: str = "auto", soundfont: Path | None = None) -> "ExportSource":
         """Return the piece as the exporters (export/formats.py) take it."""
-        from imagemusic.export.formats import ExportSource
+        from imagemusic.export.source import ExportSource
 
         return ExportSource(score=self.score, record=self.record(), synth=synth, soundfont=soundfont)
 

@@ -2,51 +2,27 @@
 
     ExportSource ── EXPORTERS["wav"] ──> bytes ── files.py ──> BASE.wav
 
-A new format is a function from an `ExportSource` to bytes, in a file of its own, and a line in EXPORTERS.
+A new format is a function from an `ExportSource` (source.py) to bytes, in a file of its own, and a line in EXPORTERS.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.soundfont import check_soundfont
-from imagemusic.audio.synthesis import engine_name, render
-from imagemusic.audio.waveform import AUDIO_FORMATS, Waveform
+from imagemusic.audio.synthesis import engine_name
+from imagemusic.audio.waveform import AUDIO_FORMATS
 from imagemusic.errors import ConfigError
 from imagemusic.executors import Progress
+from imagemusic.export.source import Exporter, ExportSource
 from imagemusic.files import sha256, write_atomically, write_outputs
 from imagemusic.music.midi import midi_bytes
-from imagemusic.music.score import Score
 from imagemusic.vision.png import png_bytes
 
 RECORD = "json"  # the record of a piece; of a score alone there is none
-
-
-@dataclass(kw_only=True)
-class ExportSource:
-    """A score with all that an exporter may need; the sound is synthesized once, for all formats that need it."""
-
-    score: Score
-    record: Mapping[str, Any] | None = None  # of a composition, as plain JSON values
-    synth: str = "auto"
-    soundfont: Path | None = None  # None: the synthesizer's own
-
-    @cached_property
-    def waveform(self) -> Waveform:
-        """The sound of the score.
-
-        Raises:
-            SynthesisError: the score cannot be played.
-            DependencyError: no synthesizer is installed.
-        """
-        return render(self.score, engine=self.synth, soundfont=self.soundfont)
-
-
-Exporter: TypeAlias = Callable[[ExportSource], bytes]
 
 
 def export_midi(source: ExportSource) -> bytes:

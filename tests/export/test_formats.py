@@ -7,7 +7,9 @@ from PIL import Image
 from imagemusic.audio.synthesis import has_sound
 from imagemusic.audio.waveform import AUDIO_FORMATS
 from imagemusic.errors import ConfigError, OutputError, SynthesisError
-from imagemusic.export.formats import EXPORTERS, ExportOptions, ExportSource, export, save
+from imagemusic.export import source as source_module
+from imagemusic.export.formats import EXPORTERS, ExportOptions, export, save
+from imagemusic.export.source import ExportSource
 from imagemusic.files import is_ours, sha256
 from imagemusic.music.midi import load_midi, midi_bytes
 from imagemusic.music.score import Note, Score, Track
@@ -47,10 +49,8 @@ def test_every_kind_of_sound_is_made_from_one_synthesis(monkeypatch):
         calls.append(score)
         return render(score, **options)
 
-    from imagemusic.export import formats
-
-    render = formats.render
-    monkeypatch.setattr(formats, "render", render_once)
+    render = source_module.render
+    monkeypatch.setattr(source_module, "render", render_once)
     one = source()
     assert all(len(EXPORTERS[kind](one)) > 1000 for kind in AUDIO_FORMATS)
     assert calls == [SCORE]
