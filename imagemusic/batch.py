@@ -2,7 +2,7 @@
 
     pictures ──> names (export/naming.py) ──> pieces, MAX_BATCH at a time ──> files (export/formats.py) ──> outcomes
 
-One picture that fails does not stop the others; its `Outcome` says why.
+One picture that fails does not stop the others; its `Outcome` holds the error.
 """
 
 from collections.abc import Iterator, Sequence

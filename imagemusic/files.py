@@ -27,7 +27,7 @@ MARK = "made with imagemusic"
 MARK_WITHIN = 4096  # bytes from the start or the end of a file
 RECORD_START = b'{"record_version":'  # of the JSON record of a piece, see compose/composition.py
 
-# Temporary names: .NAME.HOST-PID-NUMBER.part, where the number tells threads of one process apart.
+# Temporary names: .NAME.HOST-PID-NUMBER.part, where the number differs between threads of one process.
 HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 PARTIAL = re.compile(r"\..*\.([0-9a-f]{8})-(\d+)-\d+\.part", re.DOTALL)
 LONGEST_NAME = 200  # bytes of NAME; file systems hold 255 for all of it
@@ -170,7 +170,7 @@ def sweep(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """Return the error that says in one line why `path` cannot be written."""
+    """Return the one-line error for a path that cannot be written."""
     reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
     return OutputError(f"{path}: cannot be written ({reason})")
 

@@ -3,7 +3,7 @@
     compose   pictures -> MIDI, sound and records        train   a data set -> a model
     replay    a record -> the same MIDI again            info    what a checkpoint is
     render    MIDI -> sound and a piano roll             app     the page, in the browser
-    look      what pictures say of the music             data    covers and MIDI files -> a data set
+    look      which dials a picture gives                data    covers and MIDI files -> a data set
     evaluate  does the picture steer; a listening test   inspect what goes on in a model's layers
 
 Each command has a file of its own, which registers it.  Heavy imports are inside the commands' run functions, so that
@@ -47,7 +47,7 @@ EXAMPLES = """
   imagemusic compose cover.jpg --out music
   imagemusic app
 
-imagemusic COMMAND --help tells more of a command."""
+imagemusic COMMAND --help describes one command."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImageMusicError as error:
         print_error(error)
         return 1
-    except BrokenPipeError:  # the reading program, `head` say, has ended
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ EXAMPLES = """
   imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
 
 # An option for a field of `ComposeOptions`: flag, field, type, what stands for its value, meaning.  Defaults and
-# choices are said here for people to read, as this file is light to import; a test compares them.
+# choices are repeated here because this file imports nothing heavy; a test compares them.
 COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--seconds", "seconds", float, "N", "length of a piece (default 60)"),
     ("--bars", "bars", int, "N", "length of a piece in bars, instead of seconds"),
@@ -43,11 +43,11 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
-    ("--instruments", "instruments", str, "LIST", "who plays, all of them and nobody else: piano,cello,drums"),
+    ("--instruments", "instruments", str, "LIST", "all of these play, and no others: piano,cello,drums"),
     ("--range", "pitch_range", str, "LOW-HIGH", "lowest and highest note, such as C3-C6; C4 is middle C, 60"),
     ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),
     ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
-    ("--size", "size", int, "N", "side in pixels at which the picture is seen (default: as the model was trained)"),
+    ("--size", "size", int, "N", "side in pixels at which the encoder reads the picture (default: as in training)"),
 )
 DIAL_NAMES = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
 
@@ -77,7 +77,7 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
     add_old_name(command, "--recurrence", added["--repetition-bonus"])
     command.add_argument(
         "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
-        help=f"set a dial, -1..1, over what the picture says; may be repeated: {', '.join(DIAL_NAMES)}",
+        help=f"set a dial, -1..1, instead of the picture's; may be repeated: {', '.join(DIAL_NAMES)}",
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def run_compose(arguments: argparse.Namespace) -> int:
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if {"bars", "seconds"} <= given.keys():
-        raise ConfigError("bars and seconds both say how long: leave out --bars or --seconds")
+        raise ConfigError("bars and seconds both set the length: leave out --bars or --seconds")
     options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
     export = ExportOptions(
         formats=arguments.format or default_formats(arguments.synth),

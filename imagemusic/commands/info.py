@@ -12,7 +12,7 @@ EXAMPLES = """
 
 def register(commands: Commands) -> None:
     """Add `info`."""
-    info = commands("info", "tell what a checkpoint is", EXAMPLES)
+    info = commands("info", "describe a checkpoint", EXAMPLES)
     info.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="a folder or hub id (default: what ships)")
     info.set_defaults(run=run_info)
 

@@ -16,7 +16,7 @@ KIT_EXAMPLES = """
   imagemusic evaluate listening --pictures covers/ --out kit
   imagemusic evaluate listening --pictures covers/ --out kit --trials 40 --seconds 15 --seed 3
 
-Listeners get the folder; the key, kit-key.json beside it, stays with you.  kit/README.md says how to go about it."""
+Listeners get the folder; the key, kit-key.json beside it, stays with you.  kit/README.md explains how to run the test."""
 
 SCORE_EXAMPLES = """
   imagemusic evaluate score-listening kit-key.json answers-*.json
@@ -63,7 +63,7 @@ def run_listening(arguments: argparse.Namespace) -> int:
     with progress_bar() as (progress, _):
         key = make_kit(model, pictures, arguments.out, options, progress=progress)
     print(f"{arguments.out / 'index.html'}: the page, for listeners")
-    print(f"{key}: which picture is right, for nobody but you")
+    print(f"{key}: which picture is right; keep it from the listeners")
     return 0
 
 

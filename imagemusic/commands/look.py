@@ -1,4 +1,4 @@
-"""`imagemusic look`: what pictures say of the music, in words, as JSON, and as pictures."""
+"""`imagemusic look`: the dials that pictures give, in words, as JSON, and as pictures."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ INDENT = 16  # columns before a value
 
 def register(commands: Commands) -> None:
     """Add `look`."""
-    look = commands("look", "tell what a picture says of the music: dials, colours, and which parts say so", EXAMPLES)
+    look = commands("look", "report the dials that a picture gives, which parts of it raise and lower them, and its colours", EXAMPLES)
     look.add_argument("pictures", metavar="COVER", nargs="+", help="a picture, a folder of pictures, or a glob")
     look.add_argument(
         "--out", type=Path, metavar="DIR",

@@ -15,7 +15,7 @@ EXAMPLES = """
 
 def register(commands: Commands) -> None:
     """Add `replay`."""
-    replay = commands("replay", "compose again from a record, and tell whether it is the same", EXAMPLES)
+    replay = commands("replay", "compose again from a record, and compare", EXAMPLES)
     replay.add_argument("record", type=Path, metavar="RECORD", help="the .json file beside a piece")
     replay.add_argument("--out", type=Path, metavar="DIR", help="folder for the MIDI file (default: beside the record)")
     add_checkpoint(replay)

@@ -174,7 +174,7 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--dial", "arousal"], "dial 'arousal' is not a name and a number, such as arousal=0.8"),
         (["--dial", "arousal=high"], "dial 'arousal=high' is not a name and a number"),
         (["--dial", "=1"], "unknown dial ''"),
-        (["--bars", "8", "--seconds", "60"], "bars and seconds both say how long: leave out --bars or --seconds"),
+        (["--bars", "8", "--seconds", "60"], "bars and seconds both set the length: leave out --bars or --seconds"),
         (["--range", "C4-C4", "--key", "D"], "range C4-C4 has no note of D major"),
         (["--instruments", "piano,kazoo"], "unknown instrument 'kazoo'"),
         (["--tempo", "60", "--dial", "tempo=1"], "dial tempo: tempo_bpm 60.0 decides it; leave out one of the two"),

@@ -120,12 +120,12 @@ def test_a_record_is_replayed_by_the_backend_that_it_names(compose, picture, tin
     record = tmp_path / "out" / "sea.json"
     table = json.loads(record.read_text())
     assert table["backend"].endswith("fp32")
-    table["score"]["tracks"][0]["notes"][0][1] = 99  # differences are told of what differs alone
+    table["score"]["tracks"][0]["notes"][0][1] = 99  # only what differs is listed
     record.write_text(json.dumps(table))
     assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 1
-    told = capsys.readouterr()
-    assert "composed again" in told.out and "backend was" not in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "composed again" in captured.out and "backend was" not in captured.out
+    assert captured.err == ""
 
 
 def test_a_backend_that_is_not_installed_is_one_line_and_the_default(

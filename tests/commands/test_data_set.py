@@ -15,20 +15,20 @@ def folder(tmp_path_factory):
 
 def test_building_names_what_is_not_usable_and_counts(folder, capsys):
     assert main(["data", "build", str(folder), "--workers", "1"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("bad.mid: not usable, ")
-    assert told[1:3] == ["status: 4 matched, 1 corrupt", "paired: 4 exact"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("bad.mid: not usable, ")
+    assert lines[1:3] == ["status: 4 matched, 1 corrupt", "paired: 4 exact"]
 
 
 def test_a_page_statistics_and_an_export_are_written_where_they_say(folder, capsys):
     assert main(["data", "show", str(folder), "--limit", "1"]) == 0
     assert main(["data", "stats", str(folder), "--plot", str(folder / "stats.svg")]) == 0
     assert main(["data", "export", str(folder), "--out", str(folder / "out")]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == str(folder / "show.html")
-    assert "MIDI files: 5" in told
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(folder / "show.html")
+    assert "MIDI files: 5" in lines
     assert "<svg xmlns=" in (folder / "stats.svg").read_text()
-    assert told[-2:] == [str(folder / "out" / "pieces.parquet"), str(folder / "out" / "README.md")]
+    assert lines[-2:] == [str(folder / "out" / "pieces.parquet"), str(folder / "out" / "README.md")]
 
 
 @pytest.mark.parametrize(
