@@ -16,7 +16,8 @@ KIT_EXAMPLES = """
   imagemusic evaluate listening --pictures covers/ --out kit
   imagemusic evaluate listening --pictures covers/ --out kit --trials 40 --seconds 15 --seed 3
 
-Listeners get the folder; the key, kit-key.json beside it, stays with you.  kit/README.md explains how to run the test."""
+Listeners get the folder; the key, kit-key.json beside it, stays with you.
+kit/README.md explains how to run the test."""
 
 SCORE_EXAMPLES = """
   imagemusic evaluate score-listening kit-key.json answers-*.json

@@ -25,7 +25,9 @@ INDENT = 16  # columns before a value
 
 def register(commands: Commands) -> None:
     """Add `look`."""
-    look = commands("look", "report the dials that a picture gives, which parts of it raise and lower them, and its colours", EXAMPLES)
+    look = commands(
+        "look", "report the dials that a picture gives, what in it raises and lowers them, its colours", EXAMPLES
+    )
     look.add_argument("pictures", metavar="COVER", nargs="+", help="a picture, a folder of pictures, or a glob")
     look.add_argument(
         "--out", type=Path, metavar="DIR",
