@@ -14,10 +14,10 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "resources", "graphs"),
+    ("config", "executors", "files", "resources", "graphs"),
     ("vision", "music"),
     ("events", "audio"),
-    ("model", "generation"),
+    ("model", "generation", "export"),
     ("checkpoint",),
     ("compose",),
     ("data", "reports"),

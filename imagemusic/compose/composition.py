@@ -5,9 +5,7 @@ composed again.
 """
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ import numpy as np
 from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
 from imagemusic.compose.takes import Take
 from imagemusic.compose.targets import Dial, Targets
-from imagemusic.errors import DataError, OutputError
+from imagemusic.errors import DataError
 from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
 from imagemusic.vision.features import ImageFeatures
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from imagemusic.audio.waveform import Waveform
+    from imagemusic.export.source import ExportSource
 
 RECORD_VERSION = 1
 # Names in records of version 0.1 -> today's; they are read until version 0.3.
@@ -118,21 +117,28 @@ class Composition:
             },
         }
 
-    def save_record(self, path: str | Path) -> None:
-        """Write the record as JSON.
+    def save(self, path: str | Path, *, synth: str = "auto", soundfont: Path | None = None) -> None:
+        """Write the piece in the format that the suffix names: .mid, .wav, .mp3, .flac, .ogg, .png (piano roll), .json.
+
+        Args:
+            synth: the synthesizer, for sound: auto, fluidsynth or tinysoundfont.
+            soundfont: a .sf2 file to play with; None for the synthesizer's own.
 
         Raises:
+            ConfigError: no format has this suffix.
+            SynthesisError: the piece cannot be played.
+            DependencyError: no synthesizer is installed.
             OutputError: the file cannot be written.
         """
-        path = Path(path)
-        waiting = path.with_name(path.name + ".partial")
-        try:
-            waiting.write_text(json.dumps(self.record(), ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(waiting, path)
-        except OSError as error:
-            with suppress(OSError):
-                waiting.unlink()
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        from imagemusic.export.formats import save
+
+        save(self.export_source(synth=synth, soundfont=soundfont), path)
+
+    def export_source(self, *, synth: str = "auto", soundfont: Path | None = None) -> "ExportSource":
+        """Return the piece as the exporters (export/formats.py) take it."""
+        from imagemusic.export.source import ExportSource
+
+        return ExportSource(score=self.score, record=self.record(), synth=synth, soundfont=soundfont)
 
 
 def load_record(path: str | Path) -> Composition:

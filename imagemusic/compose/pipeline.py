@@ -2,8 +2,8 @@
 
 model = ImageMusic.from_pretrained()
 piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
-piece.score.save("cover.mid")
-piece.render().save("cover.wav")
+piece.save("cover.mid")
+piece.save("cover.wav")
 """
 
 import itertools
@@ -22,6 +22,7 @@ from imagemusic.compose.prior import Prior
 from imagemusic.compose.session import Session
 from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
+from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
 from imagemusic.generation.stepper import Stepper
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "str | Path | bytes | Image.Image"
 Pictures: TypeAlias = "list[Picture] | tuple[Picture, ...]"
-Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
 
 
 @dataclass(frozen=True, slots=True)
