@@ -10,6 +10,8 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from functools import cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
@@ -57,7 +59,17 @@ class ExternalTensor(NamedTuple):
     length: int
 
 
-def read_spans(weights: bytes) -> dict[str, Span]:
+def open_weights(path: Path) -> memoryview:
+    """Map a file into memory; nothing is read before it is used.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    with open(path, "rb") as file:
+        return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b"")
+
+
+def read_spans(weights: bytes | memoryview) -> dict[str, Span]:
     """Return where the float16 tensors of a safetensors file lie, by name.
 
     Raises:
@@ -65,7 +77,7 @@ def read_spans(weights: bytes) -> dict[str, Span]:
     """
     try:
         (length,) = struct.unpack_from("<Q", weights)
-        header, start = json.loads(weights[8 : 8 + length]), 8 + length
+        header, start = json.loads(bytes(weights[8 : 8 + length])), 8 + length
         return {
             name: Span(start + first, last - first, tuple(entry["shape"]))
             for name, entry in header.items()

@@ -3,8 +3,9 @@
     git worktree add BASELINE f4c92eb     # the last commit that rebuilt them
     python -m imagemusic.research.graph_loading BASELINE docs/results/graphs.json
 
-Both trees load the bundled model in turn, in processes of their own; times are of the processor, on one thread.  The third way, an int8 graph that stores its
-quantized matrices, is written by ONNX Runtime and loaded beside the graph that quantizes them while it is loaded.
+Both trees load the bundled model in turn, in processes of their own; times are of the processor, on one thread.  The
+third way, an int8 graph that stores its quantized matrices, is written by ONNX Runtime and loaded beside the graph that
+quantizes them while it is loaded.
 """
 
 import json
