@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.evaluation.steering.measures import Measured
 from imagemusic.evaluation.steering.pairs import read_pairs
 from imagemusic.evaluation.steering.response import Ear, dose_jobs, dose_response, implied, picture_response, response

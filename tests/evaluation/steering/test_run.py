@@ -131,7 +131,7 @@ def test_one_picture_cannot_be_swapped(tiny_model, tmp_path):
 
 
 def test_worker_processes_measure_what_one_process_measures(tiny_model, tmp_path, monkeypatch):
-    from imagemusic.compose.composition import ComposeOptions
+    from imagemusic.compose.options import ComposeOptions
 
     monkeypatch.setattr(composing, "CHUNK", 2)
     reading = tiny_model.look(write_picture(tmp_path / "one.png", (9, 99, 9)))
