@@ -4,12 +4,18 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import imagemusic
 from imagemusic.commands.cli import build_parser
+from imagemusic.events.codec import PITCH, SIZES
+from imagemusic.events.context import AddedNote
+from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.generation.processors import NextEvent
 
 ROOT = Path(__file__).parents[1]
+CONTRIBUTING = ROOT / "docs" / "contributing.md"
 PAGES = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -42,6 +48,10 @@ def commands_of(text):
     for line in lines:
         if (found := COMMAND.search(line)) and "COMMAND" not in line:
             yield shlex.split(found[1], comments=True)
+
+
+def python_of(page):
+    return [block for language, block in FENCED.findall(text_of(page)) if language == "python"]
 
 
 def slug(heading):
@@ -115,8 +125,7 @@ def test_what_the_tree_names_exists():
 
 
 def test_the_python_of_readme_compiles_and_uses_public_names():
-    blocks = [block for language, block in FENCED.findall(text_of(ROOT / "README.md")) if language == "python"]
-    for block in blocks:
+    for block in python_of(ROOT / "README.md"):
         compile(block, "README.md", "exec")
         for names in re.findall(r"^from imagemusic import (.+)$", block, re.M):
             assert {name.strip() for name in names.split(",")} <= set(imagemusic.__all__)
@@ -132,3 +141,18 @@ def test_the_page_of_results_names_every_file_of_its_folder():
     folder = ROOT / "docs" / "results"
     links = {link.rstrip("/") for link in LINK.findall(text_of(folder / "README.md"))}
     assert sorted({path.name for path in folder.iterdir()} - {"README.md"} - links) == []
+
+
+def test_the_logit_processor_of_contributing_keeps_its_rule():
+    names = {}
+    exec(next(block for block in python_of(CONTRIBUTING) if "class LeapLimit" in block), names)
+    rule, grammar = names["LeapLimit"](semitones=2), GrammarState(Plan(end=960, tempo=1))
+    for value in (0, 17, 4, 0, 0, 0, 18, 1, 0, 0, 0, 16, 0, 0, 0, 0, 0):  # the row of a pitched part begins
+        grammar.append(value)
+    event = NextEvent(grammar)
+    event.mask = np.ones(SIZES[PITCH], bool)
+    rule.apply(PITCH, np.zeros(SIZES[PITCH]), event)
+    assert event.mask.all()  # no last note yet
+    rule.update(AddedNote(0, 0, 0, 60, 24, 64, False))
+    rule.apply(PITCH, np.zeros(SIZES[PITCH]), event)
+    assert np.flatnonzero(event.mask).tolist() == [58, 59, 60, 61, 62]
