@@ -31,9 +31,8 @@ from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.session import Session
 from imagemusic.errors import ConfigError
-from imagemusic.events.codec import SLOTS
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.vocabulary import FIELDS, INPUTS
+from imagemusic.events.vocabulary import FIELDS, INPUTS, SLOTS
 from imagemusic.generation.backends import DEFAULT, Backend, make_backend
 from imagemusic.generation.generate import MAX_BATCH, generate
 from imagemusic.generation.graph_files import STEP, WEIGHTS

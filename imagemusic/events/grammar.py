@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.events import codec, context
-from imagemusic.events.codec import (
+from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import (
     DRUMS,
     END,
     MAX_DURATION,
@@ -25,9 +27,8 @@ from imagemusic.events.codec import (
     START,
     TEMPO,
     VELOCITY_STEP,
+    interval_index,
 )
-from imagemusic.events.ending import can_close, close, closing_tick
-from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.events.voices import Mask, Plan, VoiceState
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
@@ -267,9 +268,7 @@ class GrammarState:
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
         place, bar, chroma = running.place(tick), running.bar_number(tick), running.chroma(tick)
-        interval = 0
-        if program < DRUMS and last_pitch < context.NO_PITCH:
-            interval = max(-24, min(24, pitch - last_pitch)) + 25
+        interval = interval_index(pitch, last_pitch, program)
         self._previous = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         self.last_note = None
         if part < SLOTS:

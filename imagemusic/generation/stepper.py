@@ -14,12 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
+from imagemusic.events.vocabulary import (
+    FIELDS,
+    GAP,
+    HEADER_KINDS,
+    INPUTS,
+    INTERVALS,
+    PART,
+    PITCH,
+    PITCH_CLASSES,
+    STAGES,
+)
 from imagemusic.generation.backends import Array, State, Weights, make_backend
 from imagemusic.generation.step_graph import StepShape
 
-GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
-HALF = CHROMA // 2  # bits of a set whose sums are tabled together
+HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
 Indices = NDArray[np.int64]
 
@@ -78,7 +87,7 @@ def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     for name, size in linear.items():
         found |= {f"{name}.weight": size, f"{name}.bias": size[:1]}
     for name, (column, width) in tables.items():
-        found[f"{name}.weight"] = (width, CHROMA) if column == "chroma" else (sizes[column], width)
+        found[f"{name}.weight"] = (width, PITCH_CLASSES) if column == "chroma" else (sizes[column], width)
     return found
 
 

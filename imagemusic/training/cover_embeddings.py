@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.prior import Prior
 from imagemusic.data.build.built_set import OwnSet
-from imagemusic.data.pairing import IMAGE_DIALS, Pictures
+from imagemusic.data.pairing import Pictures
 from imagemusic.errors import DataError
+from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 
 PICTURES = "pictures.npz"
 SAVED_EVERY = 500  # covers
-RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
 
 Progress = Callable[[float, str], None]
 
@@ -72,7 +72,7 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
     prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
     ranks = [prior.rank_normalize(mean, checkpoint.config["pictures"]) for mean in means]
     labels: dict[str, Any] = {
-        name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in IMAGE_DIALS
+        name: np.array([rank[name] if name in AFFECT_DIALS else np.nan for rank in ranks]) for name in IMAGE_DIALS
     }
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     with open(waiting, "wb") as file:

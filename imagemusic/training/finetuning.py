@@ -123,7 +123,11 @@ def _export(
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights |= prior_of(own, pieces, base, alone=fresh)
     settings = {name: value for name, value in base.config.items() if name != "format_version"}
-    settings |= {"decoder": asdict(decoder.config), "dials": own.prepared.scale.to_json()}
+    settings |= {
+        "decoder": asdict(decoder.config),
+        "condition": asdict(base.layout),
+        "dials": own.prepared.scale.to_json(),
+    }
     rows = dict(zip((piece.id for piece in own.prepared), own.rows, strict=True))
     training: dict[str, Any] = {
         "step": step,

@@ -38,7 +38,7 @@ def test_an_exported_checkpoint_composes_with_a_real_encoder(exported):
     options = ComposeOptions(seconds=8)
     piece = model.compose(red, options)
     assert abs(piece.score.seconds - 8) < 1
-    assert piece.picture.embedding.shape == (tiny.EMBEDDING_SIZE,)
+    assert piece.features.embedding.shape == (tiny.EMBEDDING_SIZE,)
     assert midi_bytes(model.compose(blue, options).score) != midi_bytes(piece.score)
 
 
