@@ -5,6 +5,7 @@
     render    MIDI -> sound and a piano roll             app     the page, in the browser
     look      what pictures say of the music             data    covers and MIDI files -> a data set
     evaluate  does the picture steer; a listening test   inspect what goes on in a model's layers
+    study     questions answered by measuring
 
 Everything heavy is imported inside the commands, so that `--help` answers at once.
 """
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, train
+from imagemusic.commands import Commands, adder, compose, data, evaluate, inspect, look, study, train
 from imagemusic.commands.options import add_checkpoint, add_sound_options
 from imagemusic.commands.terminal import notice, print_error, progress_bar, spell_out, warnings_as_notices
 from imagemusic.errors import ConfigError, ImageMusicError
@@ -24,7 +25,7 @@ from imagemusic.version import __version__
 
 # Commands in files of their own, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (
-    look.register, data.register, train.register, evaluate.register, inspect.register,
+    look.register, data.register, train.register, evaluate.register, inspect.register, study.register,
 )  # fmt: skip
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE

@@ -64,7 +64,10 @@ def declared(writer):
         pytest.param({"end": 400 * 24}, id="long"),
         pytest.param({"ending_slack": 48}, id="with slack"),
         pytest.param({"meter": meter_index(Meter(0, 6, 8))}, id="in six eight"),
-        *(pytest.param({"instrumentation": instrumentation}, id=name) for name, instrumentation in INSTRUMENTATIONS.items()),
+        *(
+            pytest.param({"instrumentation": instrumentation}, id=name)
+            for name, instrumentation in INSTRUMENTATIONS.items()
+        ),
         pytest.param({"longest_silence": 48}, id="restless"),
     ],
 )

@@ -56,7 +56,12 @@ def compose(stepper, decoder, seed=0, **changes):
 def mixed(decoder, count):
     """Jobs that differ in everything: length, plan, guidance, temperature, sampler."""
     rng = np.random.default_rng(count)
-    plans = [None, {"meter": meter_index(Meter(0, 3, 4))}, {"instrumentation": INSTRUMENTATIONS["drums"]}, {"ending_slack": 24}]
+    plans = [
+        None,
+        {"meter": meter_index(Meter(0, 3, 4))},
+        {"instrumentation": INSTRUMENTATIONS["drums"]},
+        {"ending_slack": 24},
+    ]
     return [
         job(
             decoder, seed, beats=int(rng.integers(2, 12)), plan=plans[seed % 4], rows=1 + seed % 2,

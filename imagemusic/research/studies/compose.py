@@ -1,38 +1,34 @@
 """Time the whole path on this machine, and gather the headline figures in one file.
 
-    python scripts/benchmark_compose.py --picture data/examples/NAME.png --out docs/results/compose.json
+    imagemusic study run compose --out docs/results/compose.json
 
 Times `imagemusic compose` as a process, the notes alone, and a training step against a plain nn.LSTM.  Takes what
-scripts/benchmark_speed.py, scripts/measure_bits.py and scripts/prepare_corpora.py measured from docs/results, where it
-is there.
+speed, bits_per_note and scripts/prepare_corpora.py measured from --results, where it is there.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import numpy as np
 import torch
-from timing import seconds_each
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.compose.composition import ComposeOptions
-from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.errors import OutputError
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.reports.results import write_result
+from imagemusic.research.studies.timing import seconds_each
+from imagemusic.research.study import Context, Figures, Study
+from imagemusic.resources import EXAMPLES
 from imagemusic.training.restore import load_decoder
 
-REPEATS = 5
-GATHERED = {  # file of another script -> its figures, and what they are called here
+GATHERED = {  # file of another study -> its figures, and what they are called here
     "speed": {"window_ratio": "window_ratio"},
     "bits_per_note": {"bits_per_note": "bits_per_note", "ratio_to_markov": "ratio_to_markov"},
     "prepare": {"notes_per_second": "prepare_notes_per_second"},
@@ -40,8 +36,12 @@ GATHERED = {  # file of another script -> its figures, and what they are called 
 
 
 def timed_process(words: list[str]) -> tuple[float, int]:
-    """Run a command; return its wall seconds and its peak memory in bytes."""
-    # A child inherits the high-water mark of whoever starts it, and torch is large: a small process starts it.
+    """Run a command; return its wall seconds and its peak memory in bytes.
+
+    Raises:
+        OutputError: the command failed.
+    """
+    # A child inherits the peak memory of the process that starts it, and torch is large: a small process starts it.
     code = (
         "import resource, subprocess, sys, time; t = time.perf_counter(); "
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
@@ -49,13 +49,16 @@ def timed_process(words: list[str]) -> tuple[float, int]:
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"benchmark_compose: error: {' '.join(words)} failed: {done.stderr.strip()}")
+        raise OutputError(f"{' '.join(words)}: failed: {done.stderr.strip()}")
     seconds, peak = done.stdout.split()
     return float(seconds), int(peak)
 
 
-def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> dict[str, float]:
-    """Notes a second of a training step, and of a plain nn.LSTM language model with as many parameters."""
+def training_ratio(decoder: NoteDecoder, batch: int, window: int) -> dict[str, float]:
+    """Measure notes a second of a training step, and of a plain nn.LSTM language model with as many parameters.
+
+    The batch holds `batch` sequences of `window` events, of random values.
+    """
     config = decoder.config
     sizes = config.sizes | {"interval": 50}
     columns = {name: torch.randint(0, size, (batch, window)) for name, size in sizes.items()}
@@ -80,12 +83,13 @@ def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> 
     def plain_loss() -> torch.Tensor:
         return nn.functional.cross_entropy(head(lstm(embedding(tokens))[0]).flatten(0, 1).float(), tokens.flatten())
 
+    mixed = has_bfloat16_lstm()
     result = {"parameters": float(parameters), "plain_parameters": float(sum(p.numel() for p in plain.parameters()))}
     for name, loss, module in (("ours", our_loss, ours), ("plain", plain_loss, plain)):
         optimizer = torch.optim.AdamW(module.parameters())
 
         def step(loss: Callable[[], torch.Tensor] = loss, optimizer: torch.optim.Optimizer = optimizer) -> None:
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
                 value = loss()
             optimizer.zero_grad()
             value.backward()
@@ -95,41 +99,60 @@ def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> 
     return result | {"ratio": result["ours_notes_per_second"] / result["plain_notes_per_second"]}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", type=Path, required=True)
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where the other figures lie")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/compose.json"))
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "imagemusic", "compose", str(arguments.picture), "--out", folder]
-        words += ["--checkpoint", arguments.checkpoint] if arguments.checkpoint else []
-        timed_process(words)
-        runs = [timed_process(words) for _ in range(REPEATS)]
-    model = ImageMusic.from_pretrained(arguments.checkpoint)
-    reading = model.look(arguments.picture)
-    pieces = [model.compose_features(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
-    torch.set_num_threads(2)
-    decoder = load_decoder(open_checkpoint(resolve(arguments.checkpoint)))
-    figures = {
-        "compose_seconds": float(np.median([seconds for seconds, _ in runs])),
-        "compose_seconds_range": [min(seconds for seconds, _ in runs), max(seconds for seconds, _ in runs)],
-        "compose_peak_bytes": max(peak for _, peak in runs),
-        "notes_seconds": float(np.median([piece.compose_seconds for piece in pieces])),
-        "notes_seconds_range": [f(piece.compose_seconds for piece in pieces) for f in (min, max)],
-        "training": training_ratio(decoder),
-        "checkpoint": model.checkpoint.id,
-    }
-    for file, names in GATHERED.items():
-        path = arguments.results / f"{file}.json"
-        if path.exists():
-            measured = json.loads(path.read_text())
-            figures |= {name: measured[key] for key, name in names.items()}
-    print(json.dumps(figures, indent=1))
-    write_result(arguments.out, figures, seed=0, data=[arguments.picture.name])
-    return 0
+def has_bfloat16_lstm() -> bool:
+    """Return whether this processor runs an LSTM in bfloat16; training is timed in float32 where it does not."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
+    except RuntimeError:
+        return False
+    return True
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+class ComposeTime(Study):
+    """Times composing as a process, composing alone, and training."""
+
+    quick = {"repeats": 1, "batch": 2, "window": 16}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--picture", type=Path, default=EXAMPLES / "meadow.jpg", help="(the bundled meadow)")
+        parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where the other figures lie")
+        parser.add_argument("--repeats", type=int, default=5, metavar="N", help="timed processes (%(default)s)")
+        parser.add_argument("--batch", type=int, default=32, metavar="N", help="of a training step (%(default)s)")
+        parser.add_argument("--window", type=int, default=192, metavar="N", help="events of each (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        options = context.options
+        with tempfile.TemporaryDirectory() as folder:
+            words = [sys.executable, "-m", "imagemusic", "compose", str(options.picture), "--out", folder]
+            words += ["--checkpoint", options.checkpoint] if options.checkpoint else []
+            timed_process(words)
+            runs = [timed_process(words) for _ in range(options.repeats)]
+        model = context.model
+        features = model.look(options.picture)
+        seeds = range(2 * options.repeats)
+        notes = [model.compose_features(features, ComposeOptions(seed=seed)).compose_seconds for seed in seeds]
+        seconds = [wall for wall, _ in runs]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(2)
+        decoder = load_decoder(open_checkpoint(resolve(options.checkpoint)))
+        figures = {
+            "compose_seconds": float(np.median(seconds)),
+            "compose_seconds_range": [min(seconds), max(seconds)],
+            "compose_peak_bytes": max(peak for _, peak in runs),
+            "notes_seconds": float(np.median(notes)),
+            "notes_seconds_range": [min(notes), max(notes)],
+            "training": training_ratio(decoder, options.batch, options.window),
+            "checkpoint": model.checkpoint.id,
+        }
+        torch.set_num_threads(threads)
+        for file, names in GATHERED.items():
+            path = options.results / f"{file}.json"
+            if path.exists():
+                measured = json.loads(path.read_text())
+                figures |= {name: measured[key] for key, name in names.items()}
+        context.sources = [options.picture.name]
+        return figures
+
+
+STUDY = ComposeTime()

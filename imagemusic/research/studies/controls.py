@@ -1,16 +1,15 @@
-"""Ask for 500 random things that can be met, and measure on the written MIDI whether they were.
+"""Request 500 random sets of exact controls that can be met, and measure on the written MIDI whether they were.
 
-    python scripts/check_controls.py --out docs/results/controls.json
+    imagemusic study run controls --out docs/results/controls.json
 
-Keys, meters, names of instruments and polyphony are read here anew, from the bytes of the file alone: nothing that the
-composer keeps its promises with is used to check them.
+Keys, meters, names of instruments and polyphony are read here anew, by pretty_midi from the bytes of the file alone:
+nothing that the generation uses to keep a control is used to check it.
 """
 
 import argparse
 import io
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from tqdm import tqdm
 
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.errors import ImageMusicError
-from imagemusic.reports.results import write_result
+from imagemusic.research.study import Context, Figures, Study
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -41,12 +39,12 @@ PROGRAMS = {
     "trombone": 57, "tuba": 58, "French Horn": 60, "Alto Sax": 65, "oboe": 68, "bassoon": 70, "clarinet": 71,
     "piccolo": 72, "flute": 73, "Lead 2 (sawtooth)": 81, "Pad 2 (warm)": 89, "sitar": 104, "Steel Drums": 114,
 }  # fmt: skip
-SIDE_BY_SIDE = 20  # pieces composed at once
+BATCH = 20  # pieces composed at once
 CONTROLS = ("key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony")
 
 
 def pitch_classes(key: str) -> set[int]:
-    """Pitch classes of a key like "Eb dorian"."""
+    """Return the pitch classes of a key like "Eb dorian"."""
     tonic, _, mode = key.partition(" ")
     root = LETTERS[tonic[0]] + tonic.count("#") - tonic.count("b")
     return {(root + sum(map(int, STEPS[mode][:degree]))) % 12 for degree in range(len(STEPS[mode]))}
@@ -59,20 +57,20 @@ def note_name(pitch: int) -> str:
 def draw_request(rng: np.random.Generator) -> dict[str, Any]:
     """Draw a random subset of the controls, with values that can be met together."""
     request: dict[str, Any] = {}
-    wanted = {name for name in CONTROLS if rng.random() < 0.5} or {str(rng.choice(CONTROLS))}
-    if "key" in wanted:
+    drawn = {name for name in CONTROLS if rng.random() < 0.5} or {str(rng.choice(CONTROLS))}
+    if "key" in drawn:
         request["key"] = f"{rng.choice(TONICS)} {rng.choice(list(STEPS))}"
-    if "meter" in wanted:
+    if "meter" in drawn:
         request["meter"] = str(rng.choice(METERS))
-    if "tempo_bpm" in wanted:
+    if "tempo_bpm" in drawn:
         request["tempo_bpm"] = round(float(np.exp(rng.uniform(np.log(30), np.log(300)))), int(rng.integers(0, 3)))
-    if "polyphony" in wanted:
+    if "polyphony" in drawn:
         request["polyphony"] = int(rng.choice([1, 1, 2, 3, 4, 6, 8]))
-    if "instruments" in wanted:
+    if "instruments" in drawn:
         count = int(rng.choice([1, 2, 3, 4, 5, 8, 12]))
         chosen = [str(name) for name in rng.choice(list(PROGRAMS), count)]  # one may be named twice
         request["instruments"] = tuple(chosen + ["drums"] * int(rng.random() < 0.4))
-    if "pitch_range" in wanted:
+    if "pitch_range" in drawn:
         classes = pitch_classes(request.get("key", "C chromatic"))
         while True:
             low = int(rng.integers(24, 97))
@@ -80,20 +78,20 @@ def draw_request(rng: np.random.Generator) -> dict[str, Any]:
             if any(pitch % 12 in classes for pitch in range(low, high + 1)):
                 break
         request["pitch_range"] = f"{note_name(low)}-{note_name(high)}"
-    if "bars" in wanted:
+    if "bars" in drawn:
         beats = bar_beats(request.get("meter", "4/4"))
-        # Within 5..60 s at the tempo asked for, or at one of those that suit any picture.
+        # Within 5..60 s at the requested tempo, or at any that a picture may lead to.
         slow, fast = (request["tempo_bpm"],) * 2 if "tempo_bpm" in request else (60, 120)
         fewest, most = int(np.ceil(5 * fast / 60 / beats)), int(60 * slow / 60 / beats)
         if 1 <= fewest <= most:
             request["bars"] = int(rng.integers(fewest, most + 1))
-    if "seconds" in wanted and "bars" not in request:
+    if "seconds" in drawn and "bars" not in request:
         request["seconds"] = round(float(rng.uniform(4, 60)), 1)
     return request
 
 
 def bar_beats(meter: str) -> float:
-    """Length of a bar in quarter notes."""
+    """Return the length of a bar in quarter notes."""
     numerator, denominator = map(int, meter.split("/"))
     return 4 * numerator / denominator
 
@@ -105,99 +103,104 @@ def draw_picture(rng: np.random.Generator) -> Image.Image:
 
 
 def measure(data: bytes, request: Mapping[str, Any]) -> dict[str, bool]:
-    """Tell of each control that was asked for whether the MIDI file in `data` keeps it."""
+    """Tell for each requested control whether the MIDI file in `data` keeps it."""
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
     played = [instrument for instrument in midi.instruments if instrument.notes]
     pitched = [note for instrument in played if not instrument.is_drum for note in instrument.notes]
     times, tempos = midi.get_tempo_changes()
     meters = [f"{meter.numerator}/{meter.denominator}" for meter in midi.time_signature_changes]
     kept: dict[str, bool] = {}
-    for name, wish in request.items():
+    for name, value in request.items():
         if name == "key":
-            kept[name] = {note.pitch % 12 for note in pitched} <= pitch_classes(wish)
+            kept[name] = {note.pitch % 12 for note in pitched} <= pitch_classes(value)
         elif name == "meter":
-            kept[name] = meters == [wish] and midi.time_signature_changes[0].time == 0
+            kept[name] = meters == [value] and midi.time_signature_changes[0].time == 0
         elif name == "tempo_bpm":
             # A MIDI file holds whole microseconds a beat.
-            kept[name] = times.tolist() == [0.0] and abs(60e6 / tempos[0] - 60e6 / wish) <= 0.51
+            kept[name] = times.tolist() == [0.0] and abs(60e6 / tempos[0] - 60e6 / value) <= 0.51
         elif name == "seconds":
-            kept[name] = abs(midi.get_end_time() - wish) <= 1
+            kept[name] = abs(midi.get_end_time() - value) <= 1
         elif name == "bars":
             ticks = max(midi.time_to_tick(note.end) for instrument in played for note in instrument.notes)
             bar = bar_beats(meters[0]) * midi.resolution
-            kept[name] = len(meters) == 1 and (ticks - 1) // bar + 1 == wish and ticks == wish * bar
+            kept[name] = len(meters) == 1 and (ticks - 1) // bar + 1 == value and ticks == value * bar
         elif name == "instruments":
-            wanted = sorted((PROGRAMS.get(one, 0), one == "drums") for one in wish)
-            kept[name] = wanted == sorted((one.program, one.is_drum) for one in played)
+            expected = sorted((PROGRAMS.get(one, 0), one == "drums") for one in value)
+            kept[name] = expected == sorted((one.program, one.is_drum) for one in played)
         elif name == "pitch_range":
-            low, high = (pitch_number(end) for end in wish.split("-"))
+            low, high = (pitch_number(end) for end in value.split("-"))
             kept[name] = all(low <= note.pitch <= high for note in pitched)
         elif name == "polyphony":
-            kept[name] = most_at_once(pitched, midi) <= wish
+            kept[name] = most_at_once(pitched, midi) <= value
     return kept
 
 
 def pitch_number(name: str) -> int:
-    """Number of a pitch like "F#3"; C4 is 60."""
+    """Return the number of a pitch like "F#3"; C4 is 60."""
     return LETTERS[name[0]] + name.count("#") + 12 * (int(name[-1]) + 1)
 
 
 def most_at_once(notes: list[pretty_midi.Note], midi: pretty_midi.PrettyMIDI) -> int:
-    """Count the notes that sound at once, at most; one that ends as another begins does not sound with it."""
+    """Return the largest number of notes that sound at once; one that ends as another begins is not counted with it."""
     changes = [(midi.time_to_tick(note.start), 1) for note in notes]
     changes += [(midi.time_to_tick(note.end), -1) for note in notes]
     sounding = np.cumsum([change for _, change in sorted(changes)])
     return int(sounding.max(initial=0))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--count", type=int, default=500, help="requests")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/controls.json"))
-    arguments = parser.parse_args()
-    asked, met = dict.fromkeys(CONTROLS, 0), dict.fromkeys(CONTROLS, 0)
-    failures = []
-    try:
-        model = ImageMusic.from_pretrained(arguments.checkpoint)
-        with tempfile.TemporaryDirectory() as folder, tqdm(total=arguments.count, unit="request") as progress:
-            path = Path(folder, "piece.mid")
-            for start in range(0, arguments.count, SIDE_BY_SIDE):
-                numbers = range(start, min(start + SIDE_BY_SIDE, arguments.count))
-                chances = [np.random.default_rng([arguments.seed, number]) for number in numbers]
-                drawn = [draw_request(rng) for rng in chances]
-                requests = [
-                    (model.look(draw_picture(rng)), ComposeOptions(**request, seed=number))
-                    for rng, request, number in zip(chances, drawn, numbers, strict=True)
-                ]
-                pieces = model.compose_batch(requests)
-                for number, request, piece in zip(numbers, drawn, pieces, strict=True):
-                    piece.score.save(path)
-                    kept = measure(path.read_bytes(), request)
-                    for name, good in kept.items():
-                        asked[name] += 1
-                        met[name] += int(good)
-                    if missed := [name for name, good in kept.items() if not good]:
-                        failures.append({"number": number, "request": request, "missed": missed})
-                progress.update(len(numbers))
-    except ImageMusicError as error:
-        print(f"check_controls: error: {error}", file=sys.stderr)
-        return 1
-    figures = {
-        "requests": arguments.count,
-        "met": arguments.count - len(failures),
-        "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS},
-        "failures": failures,
-        "checkpoint": model.checkpoint.id,
-        "seeds": [arguments.seed],
-    }
-    for failure in failures:
-        print(failure)
-    print({name: figure for name, figure in figures.items() if name != "failures"})
-    write_result(arguments.out, figures, seed=arguments.seed, data=["pictures of random blocks"])
-    return 0 if not failures else 1
+def compose_requests(model: ImageMusic, seed: int, count: int) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Compose `count` random requests for random pictures; yield each with the bytes of its MIDI file."""
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=count, unit="request") as progress:
+        path = Path(folder, "piece.mid")
+        for start in range(0, count, BATCH):
+            numbers = range(start, min(start + BATCH, count))
+            generators = [np.random.default_rng([seed, number]) for number in numbers]
+            drawn = [draw_request(rng) for rng in generators]
+            requests = [
+                (model.look(draw_picture(rng)), ComposeOptions(**request, seed=number))
+                for rng, request, number in zip(generators, drawn, numbers, strict=True)
+            ]
+            for request, piece in zip(drawn, model.compose_batch(requests), strict=True):
+                piece.score.save(path)
+                yield request, path.read_bytes()
+            progress.update(len(numbers))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+class Controls(Study):
+    """Checks random requests one by one; any that was not kept is a failure."""
+
+    sources = ("pictures of random blocks",)
+    quick = {"count": 4}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--count", type=int, default=500, metavar="N", help="requests (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        count, seed = context.options.count, context.options.seed
+        asked, met = dict.fromkeys(CONTROLS, 0), dict.fromkeys(CONTROLS, 0)
+        failures = []
+        for number, (request, data) in enumerate(compose_requests(context.model, seed, count)):
+            kept = measure(data, request)
+            for name, good in kept.items():
+                asked[name] += 1
+                met[name] += int(good)
+            if missed := [name for name, good in kept.items() if not good]:
+                failures.append({"number": number, "request": request, "missed": missed})
+                context.report(f"not kept: {failures[-1]}")
+        return {
+            "requests": count,
+            "met": count - len(failures),
+            "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS},
+            "failures": failures,
+            "checkpoint": context.model.checkpoint.id,
+            "seeds": [seed],
+        }
+
+    def passed(self, figures: Figures) -> bool:
+        return not figures["failures"]
+
+    def finding(self, figures: Figures) -> str:
+        return f"{figures['met']} of {figures['requests']} random requests were kept in every control."
+
+
+STUDY = Controls()

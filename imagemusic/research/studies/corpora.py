@@ -1,17 +1,10 @@
-"""Count what the corpora hold after reading, and how far it can be trusted; write docs/results/corpora.json.
+"""Count what the corpora hold after reading, and how far their tempo, meter and grid can be trusted.
 
-python scripts/describe_corpora.py --corpora DIR
+imagemusic study run corpora --data DATA --out docs/results/corpora.json
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +13,9 @@ from numpy.typing import NDArray
 
 from imagemusic.data.corpora.catalogue import CORPORA, Piece, list_pieces, read_piece
 from imagemusic.data.corpora.grid import bar_ticks
-from imagemusic.errors import ImageMusicError
 from imagemusic.music.score import ONSET, PITCH, Score
+from imagemusic.research.study import Context, Figures, Study
 
-REPORT = Path(__file__).parents[1] / "docs" / "results" / "corpora.json"
 PLACES = 4  # of a bar, compared: is the bass where bars begin?
 
 
@@ -64,16 +56,16 @@ def describe_piece(piece: Piece) -> dict[str, Any]:
     }
 
 
-def describe_file(folder: Path, corpus: str, key: str) -> tuple[list[dict[str, Any]], float]:
-    """Measure the pieces of a file; return them with the seconds that reading took."""
+def describe_file(job: tuple[Path, str, str]) -> tuple[list[dict[str, Any]], float]:
+    """Measure the pieces of a file, given by folder, corpus and key; return them with the seconds that reading took."""
     start = time.process_time()
-    pieces = read_piece(folder, corpus, key)
+    pieces = read_piece(*job)
     seconds = time.process_time() - start
     return [describe_piece(piece) for piece in pieces], seconds
 
 
 def summarise(pieces: list[dict[str, Any]], files: int, read_seconds: float) -> dict[str, Any]:
-    """Turn measures of pieces into those of a corpus."""
+    """Sum up measures of pieces as those of a corpus."""
     notes = sum(piece["notes"] for piece in pieces)
     bpm = [piece["bpm"] for piece in pieces if piece["bpm"]]
     bass = np.sum([piece["bass"] for piece in pieces], axis=0)
@@ -102,29 +94,23 @@ def summarise(pieces: list[dict[str, Any]], files: int, read_seconds: float) -> 
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds a folder for each corpus")
-    parser.add_argument("--only", nargs="+", default=list(CORPORA), metavar="NAME")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
-    arguments = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    report: dict[str, Any] = {"command": "python scripts/describe_corpora.py --corpora DIR", "commit": commit}
-    try:
-        with ProcessPoolExecutor(arguments.workers) as pool:
-            for corpus in arguments.only:
-                keys = list_pieces(arguments.corpora, corpus)
-                done = list(pool.map(partial(describe_file, arguments.corpora, corpus), keys, chunksize=16))
-                pieces = [piece for made, _ in done for piece in made]
-                report[corpus] = summarise(pieces, len(keys), sum(seconds for _, seconds in done))
-                print(corpus, json.dumps(report[corpus], ensure_ascii=False), flush=True)
-    except ImageMusicError as error:
-        print(f"describe_corpora: error: {error}", file=sys.stderr)
-        return 1
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return 0
+class Corpora(Study):
+    """Reads every file of each chosen corpus."""
+
+    needs = ("corpora",)
+    variants = tuple(CORPORA)
+    quick = {"workers": 1}
+
+    def run(self, context: Context) -> Figures:
+        folder, figures = context.data.path("corpora"), Figures()
+        for corpus in context.options.only:
+            keys = list_pieces(folder, corpus)
+            done = context.map(describe_file, [(folder, corpus, key) for key in keys])
+            pieces = [piece for made, _ in done for piece in made]
+            figures[corpus] = summarise(pieces, len(keys), sum(seconds for _, seconds in done))
+            context.report(f"{corpus}: {len(pieces)} pieces")
+            context.sources.append(corpus)
+        return figures
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Corpora()

@@ -1,48 +1,46 @@
-"""Compare decoders at one size, on the same notes: bits per note, seconds, notes a second.  Also ways to condition and
+"""Compare decoders of one size on the same notes: bits per note, seconds, notes a second.  Also ways to condition and
 to train one of them.
 
-    python scripts/compare_decoders.py --notes 1_500_000
-    python scripts/compare_decoders.py --notes 1_500_000 --only lstm remi-bpe --seeds 3
-    python scripts/compare_decoders.py --notes 1_500_000 --speed
+    imagemusic study run decoders --notes 1_500_000 --out docs/results/decoders.json
+    imagemusic study run decoders --notes 1_500_000 --only lstm remi-bpe --seeds 3 --out docs/results/decoders.json
+    imagemusic study run decoders --notes 1_500_000 --speed --out docs/results/decoders.json
+    imagemusic study report decoders --page docs/decoders.md
 
-Each run is kept in RUNS/NAME-SEED and goes on where it was stopped; the tables are made of the runs that are done.
-Training is as scripts/experiments/default.toml says of corpora and their weights; bench.py says what differs.
+Each run is kept in WORK/NAME-SEED and goes on where it was stopped; the tables are made of the runs that are done.
+--config names the corpora and their weights; bench.py says what differs.
 """
 
 import argparse
 import json
-import os
-import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: two spinning threads starve each other
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from imagemusic.data.prepared import PreparedPiece
-from imagemusic.errors import ImageMusicError, OutputError
-from imagemusic.reports.results import write_result
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.running import RunOptions, run_variant
 from imagemusic.research.decoders.speed import notes_per_second
 from imagemusic.research.decoders.tables import REFERENCE, markdown, tabulate
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width
-from imagemusic.training.settings import read_config
+from imagemusic.research.study import Context, Figures, Study
+from imagemusic.training.settings import TrainConfig, read_config
 
-MARKS = ("<!-- tables -->", "<!-- end of tables -->")  # on a page
+CONFIG = Path("scripts/experiments/default.toml")
 
 
 def progress(pieces: Iterable[PreparedPiece], total: int) -> Iterable[PreparedPiece]:
-    return tqdm(pieces, total=total, desc="which pieces do REMI tokens reproduce", unit="piece")
+    """Show how many pieces REMI tokens were tried on."""
+    return tqdm(pieces, total=total, desc="pieces that REMI tokens reproduce", unit="piece")
 
 
 def measure_speed(bench: Bench, options: RunOptions) -> dict[str, float]:
-    """Measure all variants in turn, twice; the better counts, as the other was disturbed."""
+    """Measure notes a second of all variants in turn, twice; the better one counts, as the other was disturbed."""
     piece = max(bench.test, key=lambda piece: piece.notes)
     found: dict[str, float] = {}
     for _ in range(2):
@@ -55,85 +53,76 @@ def measure_speed(bench: Bench, options: RunOptions) -> dict[str, float]:
     return found
 
 
-def draw_curves(figures: dict[str, Any], out: Path) -> None:
-    """Draw validation bits per note against notes seen, a panel for each group, as a PNG."""
-    import matplotlib
+class Decoders(Study):
+    """Trains each chosen variant on the same notes and scores it on the same held-out pieces."""
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    variants = tuple(VARIANTS)
+    seeds = 1
+    quick = {
+        "only": ["lstm"], "notes": 200, "parameters": 20_000, "validation_notes": 100, "test_notes": 100,
+        "batch": 2, "window": 16,
+    }  # fmt: skip
 
-    figure, axes = pyplot.subplots(1, len(REFERENCE), figsize=(18, 5), layout="constrained")
-    for axis, group in zip(axes, REFERENCE, strict=True):
-        for name, row in figures["variants"].items():
-            if group == row["group"] or name == REFERENCE[group]:
-                notes, values = zip(*row["curve"], strict=True)
-                axis.plot(np.array(notes) / 1e6, values, marker="o", markersize=3, label=name)
-        axis.set(title=group, xlabel="million notes seen", ylabel="validation, bits per note")
-        axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend(fontsize=8)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=110)
-    pyplot.close(figure)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="(%(default)s)")
+        parser.add_argument("--notes", type=int, default=10_000_000, help="notes seen (%(default)s)")
+        parser.add_argument("--parameters", type=int, default=4_000_000, help="of each net (%(default)s)")
+        parser.add_argument("--validation-notes", type=int, default=25_000, metavar="N", help="(%(default)s)")
+        parser.add_argument("--test-notes", type=int, default=100_000, metavar="N", help="(%(default)s)")
+        parser.add_argument("--batch", type=int, default=16, metavar="N", help="(%(default)s)")
+        parser.add_argument("--window", type=int, default=128, metavar="N", help="(%(default)s)")
+        parser.add_argument("--threads", type=int, default=1, metavar="N", help="(%(default)s)")
+        train = parser.add_mutually_exclusive_group()
+        train.add_argument("--speed", action="store_true", help="measure notes a second; train nothing")
+        train.add_argument("--table", action="store_true", help="make the tables of runs that are done; train nothing")
 
-
-def put_into(page: Path, tables: str) -> None:
-    """Put the tables between the two marks of a page."""
-    try:
-        before, mark, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
-    except OSError as error:
-        raise OutputError(f"{page}: cannot be read ({error.strerror}); --page names a page that is there") from error
-    _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        raise OutputError(f"{page}: needs the lines {MARKS[0]} and {MARKS[1]}, between which the tables go")
-    page.write_text(f"{before}{mark}\n\n{tables}\n{end}{after}", encoding="utf-8")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("scripts/experiments/default.toml"))
-    parser.add_argument("--runs", type=Path, default=Path("runs/decoders"))
-    parser.add_argument("--only", nargs="*", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=1, help="seeds of each, from 0 on (default: %(default)s)")
-    parser.add_argument("--notes", type=int, default=10_000_000, help="notes seen (default: %(default)s)")
-    parser.add_argument("--parameters", type=int, default=4_000_000)
-    parser.add_argument("--validation-notes", type=int, default=25_000)
-    parser.add_argument("--test-notes", type=int, default=100_000)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--speed", action="store_true", help="measure notes a second while writing; train nothing")
-    parser.add_argument("--table", action="store_true", help="make the tables of the runs that are done; train nothing")
-    parser.add_argument("--page", type=Path, help="a page that has the tables, such as docs/decoders.md")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/decoders.json"))
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    try:
+    def run(self, context: Context) -> Figures:
+        chosen = context.options
+        torch.set_num_threads(chosen.threads)
         options = RunOptions(
-            notes=arguments.notes, parameters=arguments.parameters,
-            validation_notes=arguments.validation_notes, test_notes=arguments.test_notes,
+            notes=chosen.notes, parameters=chosen.parameters, validation_notes=chosen.validation_notes,
+            test_notes=chosen.test_notes, batch_size=chosen.batch, window=chosen.window,
         )  # fmt: skip
-        config = read_config(arguments.config)
         bench = Bench.open(
-            config, arguments.runs, batch_size=options.batch_size, window=options.window,
-            notes=(options.validation_notes, options.test_notes), progress=progress,
+            with_data(read_config(chosen.config), context), context.work, batch_size=options.batch_size,
+            window=options.window, notes=(options.validation_notes, options.test_notes), progress=progress,
         )  # fmt: skip
-        if arguments.speed:
-            (arguments.runs / "speed.json").write_text(json.dumps(measure_speed(bench, options)))
-        elif not arguments.table:
-            for seed in range(arguments.seeds):
-                for name in arguments.only:
-                    run_variant(bench, name, seed, options, arguments.runs, lambda line: print(line, flush=True))
-        figures = tabulate(bench, arguments.runs, options)
-        print(markdown(figures))
-        if figures["done"]:
-            draw_curves(figures, arguments.out.with_suffix(".png"))
-            write_result(arguments.out, figures, data=sorted({piece.corpus for piece in bench.training}))
-            if arguments.page:
-                put_into(arguments.page, markdown(figures))
-    except ImageMusicError as error:
-        print(f"compare_decoders: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        context.sources = sorted({piece.corpus for piece in bench.training})
+        if chosen.speed:
+            (context.work / "speed.json").write_text(json.dumps(measure_speed(bench, options)))
+        elif not chosen.table:
+            for seed in range(chosen.seeds):
+                for name in chosen.only:
+                    run_variant(bench, name, seed, options, context.work, context.report)
+        return tabulate(bench, context.work, options)
+
+    def report(self, figures: Figures) -> str:
+        return markdown(figures)
+
+    def plot(self, figures: Figures) -> Any:
+        """Draw validation bits per note against notes seen, a panel for each group."""
+        from matplotlib import pyplot
+
+        if not figures["done"]:
+            return None
+        figure, axes = pyplot.subplots(1, len(REFERENCE), figsize=(18, 5), layout="constrained")
+        for axis, group in zip(axes, REFERENCE, strict=True):
+            for name, row in figures["variants"].items():
+                if group == row["group"] or name == REFERENCE[group]:
+                    notes, values = zip(*row["curve"], strict=True)
+                    axis.plot(np.array(notes) / 1e6, values, marker="o", markersize=3, label=name)
+            axis.set(title=group, xlabel="million notes seen", ylabel="validation, bits per note")
+            axis.grid(alpha=0.3)
+            if axis.lines:
+                axis.legend(fontsize=8)
+        return figure
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def with_data(config: TrainConfig, context: Context) -> TrainConfig:
+    """Return the config with the data sets of --data and --set where they are given."""
+    prepared = context.data.find("prepared") or config.training.prepared
+    pictures = context.data.find("embeddings") or config.training.pictures
+    return replace(config, training=replace(config.training, prepared=str(prepared), pictures=str(pictures)))
+
+
+STUDY = Decoders()

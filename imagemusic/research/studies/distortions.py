@@ -1,6 +1,6 @@
-"""The ways in which files are misnamed, for scripts/measure_matching.py.
+"""The ways in which files are misnamed, for the study matching.
 
-None of it uses the rules that are measured: words, alphabets and versions are listed here once more, and otherwise.
+Nothing here uses the rules that are measured: words, alphabets and versions are listed here again, in other ways.
 """
 
 import random
@@ -45,7 +45,7 @@ Distortion = Callable[[random.Random, File], File]
 
 
 def _typo(rng: random.Random, file: File, change: Callable[[str, int], str]) -> File:
-    """Change one letter of the artist or the title, whichever has five letters; never a short word."""
+    """Change one letter of the artist or the title, in a word of five letters or more."""
     field = rng.choice(("artist", "title", "title"))
     text = getattr(file, field)
     places = [
@@ -268,13 +268,13 @@ def distort(
     """Misname a file in one way and sometimes in a second; return its path and the ways, none where the first fails."""
     file = File(artist, title)
     used: list[str] = []
-    wanted = 2 if rng.random() < 0.35 else 1
+    count = 2 if rng.random() < 0.35 else 1
     for name in (first, *rng.sample(list(rules), len(rules))):
         made = rules[name](rng, file)
         if made != file and not (made.shape != file.shape and file.shape != PLAIN):
             file, used = made, [*used, name]
         if not used:
             break
-        if len(used) == wanted:
+        if len(used) == count:
             break
     return file.path, tuple(used)

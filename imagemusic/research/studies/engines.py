@@ -1,18 +1,15 @@
-"""Measure what each engine costs in bits per note on held-out music, against the first of them.
+"""Measure what each backend costs in bits per note on held-out music, against the first of them.
 
-    python scripts/compare_engines.py --prepared runs/prepared --out docs/results/engines.json
+    imagemusic study run engines --set prepared=runs/prepared --out docs/results/engines.json
 
-The engines read the same notes, which are not their own (teacher forcing): the beginnings of held-out pieces, side by
-side, the condition null and what is left to play hidden.  Then each composes pieces of its own, side by side and one by
-one: how many are the same, note for note, as those of the first engine, and how many do not change when written alone.
+All backends score the same notes with teacher forcing: the beginnings of held-out pieces in one batch, with the null
+condition and what is left to play hidden.  Then each composes pieces, in one batch and one by one: how many are the
+same, note for note, as those of the first backend, and how many do not change when composed alone.
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from operator import eq
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +19,12 @@ from PIL import Image
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
-from imagemusic.errors import ImageMusicError
+from imagemusic.errors import DataError
 from imagemusic.events import codec, context
 from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
-from imagemusic.reports.results import write_result
+from imagemusic.research.study import Context, Figures, Study
 from imagemusic.training.batches import window_columns
 
 SECONDS = 8.0  # of a piece
@@ -36,14 +33,14 @@ Columns = dict[str, NDArray[np.int64]]
 
 
 def intervals(before: Columns) -> NDArray[np.int64]:
-    """Index of the step from the part's last pitch, as training finds it."""
+    """Return the index (P, T) of the interval from the track's last pitch, as training computes it."""
     index = np.clip(before["pitch"] - before["last_pitch"], -24, 24) + 25
     known = (before["program"] < codec.DRUMS) & (before["last_pitch"] < context.NO_PITCH)
     return np.where(known, index, NO_INTERVAL)
 
 
 def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
-    """Columns (P, T) of the rows before, of the rows to guess and of their weights, for the first T events."""
+    """Return columns (P, T) of the events before, of the target events and of their weights, for the first T events."""
     parts = [
         window_columns(prepared.rows[piece.start : piece.start + piece.rows], piece.end, 0, events, hide_remaining=True)
         for piece in pieces
@@ -53,14 +50,14 @@ def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int
     return before | {"interval": intervals(before)}, target, weights
 
 
-def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:
-    """Log-probabilities (P, T, V) of every field, as an engine gives them."""
+def score(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:
+    """Compute log-probabilities (P, T, V) of every field with teacher forcing, on the backend of a stepper."""
     pieces, events = before["part"].shape
-    state, reminder = stepper.start(np.zeros((pieces, condition_size), np.float32))
+    state, conditioning = stepper.start(np.zeros((pieces, condition_size), np.float32))
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in FIELDS}
     for event in range(events):
         rows = np.stack([before[name][:, event] for name in INPUTS], axis=1).tolist()
-        heads, state = stepper.step(state, reminder, rows)
+        heads, state = stepper.step(state, conditioning, rows)
         for column, name in enumerate(FIELDS):
             logits = heads.logits(column).astype(np.float64)
             logits -= logits.max(axis=1, keepdims=True)
@@ -73,7 +70,7 @@ def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: in
 
 
 def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Columns) -> float:
-    """Bits of all fields, over the notes."""
+    """Return bits per note from log-probabilities (P, T, V), over all fields."""
     nats = 0.0
     for name in FIELDS:
         chosen = np.take_along_axis(scores[name], target[name][..., None], axis=2)[..., 0]
@@ -83,16 +80,16 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
 
 
 def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
-    """Notes of short pieces from one picture, of every track with its program."""
-    reading = model.look(Image.linear_gradient("L").convert("RGB"))
-    requests = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
-    parts = [requests] if together else [[wish] for wish in requests]
+    """Compose short pieces from one picture; return the notes of every track with its program."""
+    features = model.look(Image.linear_gradient("L").convert("RGB"))
+    requests = [(features, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
+    parts = [requests] if together else [[request] for request in requests]
     made = [piece for part in parts for piece in model.compose_batch(part)]
     return [[(track.program, track.notes.tolist()) for track in piece.score.tracks] for piece in made]
 
 
 def agreement(models: Mapping[str, ImageMusic], sampled: int, alone: int) -> dict[str, dict[str, int]]:
-    """Count, for every engine, the pieces that are the first engine's, and those that do not change when alone."""
+    """Count by backend the pieces equal to those of the first, and those that do not change when composed alone."""
     found: dict[str, dict[str, int]] = {}
     expected: list[Any] = []
     for name, model in models.items():
@@ -108,57 +105,64 @@ def agreement(models: Mapping[str, ImageMusic], sampled: int, alone: int) -> dic
     return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=BACKENDS)
-    parser.add_argument("--split", default="test", choices=("validation", "test"))
-    parser.add_argument("--pieces", type=int, default=96, help="as many of each length, drawn evenly")
-    parser.add_argument("--events", type=int, default=192, help="of each piece, from its beginning")
-    parser.add_argument("--sampled", type=int, default=100, help="pieces that each engine composes")
-    parser.add_argument("--alone", type=int, default=64, help="of those, once more one by one")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/engines.json"))
-    arguments = parser.parse_args()
-    try:
-        prepared = PreparedSet.open(arguments.prepared)
-        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, engine=name) for name in arguments.engines}
-    except ImageMusicError as error:
-        print(f"compare_engines: error: {error}", file=sys.stderr)
-        return 1
-    first = arguments.engines[0]
-    checkpoint, steppers = models[first].checkpoint, {name: model.stepper for name, model in models.items()}
-    held_out = sorted((piece for piece in prepared if piece.split == arguments.split), key=lambda piece: piece.id)
-    chosen = held_out[:: max(1, len(held_out) // arguments.pieces)][: arguments.pieces]
-    before, target, weights = read_columns(prepared, chosen, arguments.events)
-    size = checkpoint.layout.size
-    expected = teach(steppers[first], before, target, size)
-    engines: dict[str, dict[str, float]] = {}
-    for name, stepper in steppers.items():
-        scores = expected if name == first else teach(stepper, before, target, size)
+class Engines(Study):
+    """Scores held-out pieces and composes on every chosen backend; the first is the reference."""
+
+    needs = ("prepared",)
+    quick = {"pieces": 4, "events": 64, "sampled": 2, "alone": 1}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        add = parser.add_argument
+        add("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=BACKENDS)
+        add("--split", default="test", choices=("validation", "test"))
+        add("--pieces", type=int, default=96, metavar="N", help="of all lengths, drawn evenly (%(default)s)")
+        add("--events", type=int, default=192, metavar="N", help="of each piece, from its beginning (%(default)s)")
+        add("--sampled", type=int, default=100, metavar="N", help="pieces that each composes (%(default)s)")
+        add("--alone", type=int, default=64, metavar="N", help="of those, once more one by one (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        options = context.options
+        prepared = PreparedSet.open(context.data.path("prepared"))
+        models = {name: ImageMusic.from_pretrained(options.checkpoint, engine=name) for name in options.engines}
+        held_out = sorted((piece for piece in prepared if piece.split == options.split), key=lambda piece: piece.id)
+        chosen = held_out[:: max(1, len(held_out) // options.pieces)][: options.pieces]
+        if not chosen:
+            raise DataError(f"{context.data.path('prepared')}: no piece of the split {options.split}")
+        before, target, weights = read_columns(prepared, chosen, options.events)
+        context.sources = sorted({piece.corpus for piece in chosen})
+        costs = compare(models, before, target, weights)
+        return {
+            "engines": costs,
+            "composed": agreement(models, options.sampled, options.alone),
+            "names": {name: model.stepper.engine.name for name, model in models.items()},
+            "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in costs.items()},
+            "pieces": len(chosen),
+            "events": int(weights["gap"].sum()),
+            "checkpoint": models[options.engines[0]].checkpoint.id,
+            "condition": "null; what is left to play is hidden",
+            "split": options.split,
+        }
+
+
+def compare(
+    models: Mapping[str, ImageMusic], before: Columns, target: Columns, weights: Columns
+) -> dict[str, dict[str, float]]:
+    """Score the same events (P, T) on every backend; `rise` is against the first."""
+    costs: dict[str, dict[str, float]] = {}
+    expected: dict[str, NDArray[np.float64]] = {}
+    for name, model in models.items():
+        scores = score(model.stepper, before, target, model.checkpoint.layout.size)
+        expected = expected or scores
         cost = bits(scores, target, weights)
-        engines[name] = {
+        first = next(iter(costs.values()))["bits_per_note"] if costs else cost
+        costs[name] = {
             "bits_per_note": cost,
-            "rise": cost / engines.get(first, {}).get("bits_per_note", cost) - 1,
+            "rise": cost / first - 1,
             "largest_difference": max(
                 float((np.abs(scores[field] - expected[field]) * weights[field][..., None]).max()) for field in FIELDS
             ),
         }
-    figures = {
-        "engines": engines,
-        "composed": agreement(models, arguments.sampled, arguments.alone),
-        "names": {name: stepper.engine.name for name, stepper in steppers.items()},
-        "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
-        "pieces": len(chosen),
-        "events": int(weights["gap"].sum()),
-        "checkpoint": checkpoint.id,
-        "condition": "null; what is left to play is hidden",
-        "split": arguments.split,
-    }
-    print(json.dumps(figures, indent=1))
-    write_result(arguments.out, figures, data=sorted({piece.corpus for piece in chosen}))
-    return 0
+    return costs
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Engines()

@@ -1,20 +1,17 @@
-"""Hold the formulas of valence and arousal against people's labels of piano music: do they tell more than density?
+"""Compare the formulas of valence and arousal with people's labels of piano music: do they say more than density?
 
-    python scripts/check_feelings.py --corpora CORPORA --out docs/results/feelings.json
+    imagemusic study run feelings --data DATA --out docs/results/feelings.json
 
-CORPORA holds emopia/ (four quadrants, by song) and vgmidi/ (valence and arousal of +-1, by game), which only measure:
-nothing is fitted to them, the threshold neither.  Pieces are read and measured as training music is, and their cues
-become dials by the scale of the model.  Partial is Spearman's correlation with the label given the notes a second; in
-ranks these and their logarithm are the same.  Intervals are 95 %, from 1,000 draws of whole songs or games.
+The corpora emopia (four quadrants, by song) and vgmidi (valence and arousal of +-1, by game) only measure: nothing is
+fitted to them, the threshold neither.  Pieces are read and measured as training music is, and their cues become dials
+by the scale of the model.  Partial is Spearman's correlation with the label given the notes a second; in ranks these
+and their logarithm are the same.  Intervals are 95 %, from 1,000 draws of whole songs or games.
 """
 
-import argparse
 import csv
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +21,12 @@ from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.data.corpora.catalogue import list_pieces, read_piece
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.prepared import prepare_piece
-from imagemusic.errors import DataError, ImageMusicError, ScoreError
+from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
 from imagemusic.music.dials import DialNormalizer
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, Score
-from imagemusic.reports.results import write_result
+from imagemusic.research.study import Context, Figures, Study
 
 AFFECT_DIALS = ("valence", "arousal")
 QUADRANTS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}  # valence, arousal
@@ -41,7 +38,7 @@ Labels = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Felt:
+class LabelledPiece:
     """A labelled piece, measured."""
 
     group: str
@@ -50,7 +47,7 @@ class Felt:
     notes_a_second: float
 
 
-def emopia(corpora: Path) -> Iterator[tuple[Piece, str, Labels]]:
+def emopia(corpora: Path, report: Callable[[str], None]) -> Iterator[tuple[Piece, str, Labels]]:
     """Read pieces with their songs and labels; the name of a file begins with its quadrant."""
     for key in list_pieces(corpora, "emopia"):
         for piece in read_piece(corpora, "emopia", key):
@@ -59,13 +56,13 @@ def emopia(corpora: Path) -> Iterator[tuple[Piece, str, Labels]]:
             yield piece, piece.group, QUADRANTS[piece.tags[0]]
 
 
-def vgmidi(corpora: Path) -> Iterator[tuple[Piece, str, Labels]]:
+def vgmidi(corpora: Path, report: Callable[[str], None]) -> Iterator[tuple[Piece, str, Labels]]:
     """Read pieces with their games and labels, as far as the files of the table are there."""
     for key, game, labels in read_table(corpora / "vgmidi" / TABLE):
         try:
             pieces = read_piece(corpora, "vgmidi", key)
         except ScoreError as error:
-            print(f"check_feelings: passed over: {error}", file=sys.stderr)
+            report(f"left out: {error}")
             continue
         for piece in pieces:
             yield piece, game, labels
@@ -93,9 +90,11 @@ def read_table(path: Path) -> list[tuple[str, str, Labels]]:
     return found
 
 
-def feel(labelled: Iterable[tuple[Piece, str, Labels]], scale: DialNormalizer) -> tuple[list[Felt], list[str]]:
-    """Measure pieces as training music is measured; the ids of those without a dial come apart: no tempo is known."""
-    felt, left_out = [], []
+def measure_pieces(
+    labelled: Iterable[tuple[Piece, str, Labels]], scale: DialNormalizer
+) -> tuple[list[LabelledPiece], list[str]]:
+    """Measure pieces as training music is measured; also return the ids of those without a dial: no tempo is known."""
+    measured, left_out = [], []
     for piece, group, labels in labelled:
         prepared = prepare_piece(piece)
         dials = scale.dials(prepared[2].cues) if prepared else {}
@@ -103,8 +102,8 @@ def feel(labelled: Iterable[tuple[Piece, str, Labels]], scale: DialNormalizer) -
         if valence is None or arousal is None:
             left_out.append(piece.id)
         else:
-            felt.append(Felt(group, labels, (valence, arousal), notes_a_second(piece.score)))
-    return felt, left_out
+            measured.append(LabelledPiece(group, labels, (valence, arousal), notes_a_second(piece.score)))
+    return measured, left_out
 
 
 def notes_a_second(score: Score) -> float:
@@ -115,12 +114,12 @@ def notes_a_second(score: Score) -> float:
 
 
 def accuracy(dial: Numbers, label: Numbers) -> float:
-    """Share of pieces whose dial lies on the label's side of 0."""
+    """Return the share of pieces whose dial (N,) lies on the side of 0 of the label (N,)."""
     return float(((dial > 0) == (label > 0)).mean())
 
 
 def balanced_accuracy(dial: Numbers, label: Numbers) -> float:
-    """Mean of the accuracies on either label: 0.5 for a dial that says one thing of all; NaN where a label lacks."""
+    """Return the mean of the accuracies on either label: 0.5 for a constant dial; NaN if a label does not occur."""
     high = label > 0
     if high.all() or not high.any():
         return float("nan")
@@ -128,7 +127,10 @@ def balanced_accuracy(dial: Numbers, label: Numbers) -> float:
 
 
 def auc(values: Numbers, label: Numbers) -> float:
-    """Chance that a piece labelled high has the larger value, ties half (Mann & Whitney); NaN where a label lacks."""
+    """Return the probability that a piece labelled high has the larger value, ties half (Mann & Whitney 1947).
+
+    NaN if a label does not occur.
+    """
     high = label > 0
     above, below = int(high.sum()), int((~high).sum())
     if not above or not below:
@@ -136,8 +138,8 @@ def auc(values: Numbers, label: Numbers) -> float:
     return float((ranks(values)[high].sum() - above * (above - 1) / 2) / (above * below))
 
 
-def compare(pieces: Sequence[Felt], name: str, seed: int) -> dict[str, dict[str, float | None]]:
-    """Measure how well a dial tells its label, and how well density alone does, with intervals over groups."""
+def compare(pieces: Sequence[LabelledPiece], name: str, seed: int) -> dict[str, dict[str, float | None]]:
+    """Measure how well a dial predicts its label, and how well density alone does, with intervals over groups."""
     number = AFFECT_DIALS.index(name)
     dial = np.array([piece.dials[number] for piece in pieces])
     label = np.array([piece.labels[number] for piece in pieces])
@@ -160,31 +162,23 @@ def compare(pieces: Sequence[Felt], name: str, seed: int) -> dict[str, dict[str,
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds emopia/ and vgmidi/")
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws of songs and games")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/feelings.json"))
-    arguments = parser.parse_args()
-    figures: dict[str, Any] = {}
-    try:
-        checkpoint = open_checkpoint(resolve(arguments.checkpoint))
+class Feelings(Study):
+    """Compares both dials with the labels of two corpora."""
+
+    needs = ("corpora",)
+    sources = ("emopia", "vgmidi")
+
+    def run(self, context: Context) -> Figures:
+        corpora, figures = context.data.path("corpora"), Figures()
+        checkpoint = open_checkpoint(resolve(context.options.checkpoint))
         for name, read in (("emopia", emopia), ("vgmidi", vgmidi)):
-            pieces, left_out = feel(tqdm(read(arguments.corpora), name, unit="piece"), checkpoint.scale)
+            labelled = tqdm(read(corpora, context.report), name, unit="piece")
+            pieces, left_out = measure_pieces(labelled, checkpoint.scale)
             if not pieces:
-                raise DataError(f"{arguments.corpora / name}: no labelled piece can be measured")
+                raise DataError(f"{corpora / name}: no labelled piece can be measured")
             count = {"pieces": len(pieces), "groups": len({piece.group for piece in pieces}), "left_out": left_out}
-            figures[name] = count | {dial: compare(pieces, dial, arguments.seed) for dial in AFFECT_DIALS}
-            for dial in AFFECT_DIALS:
-                print(name, dial, {key: list(one.values()) for key, one in figures[name][dial].items()}, flush=True)
-    except ImageMusicError as error:
-        print(f"check_feelings: error: {error}", file=sys.stderr)
-        return 1
-    figures["checkpoint"] = checkpoint.id
-    write_result(arguments.out, figures, seed=arguments.seed, data=["emopia", "vgmidi"])
-    return 0
+            figures[name] = count | {dial: compare(pieces, dial, context.options.seed) for dial in AFFECT_DIALS}
+        return figures | {"checkpoint": checkpoint.id}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Feelings()

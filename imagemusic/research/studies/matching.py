@@ -1,40 +1,39 @@
 """Measure how far a match can be trusted, and choose the threshold above which one is accepted.
 
-    python scripts/measure_matching.py --catalog DIR --pairs MAEVE/pairs.csv ULTRASTAR/pairs.csv
+    imagemusic study run matching --data DATA --out docs/results/matching.json
 
 Tracks of a catalogue are misnamed as files are; a search then returns the right recording among others, or, as often,
 only others.  A match is right when the release on top is accepted and is the recording.  The threshold is chosen on
 half of the artists, under one set of misnamings and of near misses, and judged on the other half under other misnamings
-and all near misses.
+and all near misses.  Real file names come from the data sets pairs and ultrastar, where they are there.
 """
 
 import argparse
 import csv
 import random
 import re
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path, PurePath
 from typing import Any
 
-import distortions
-import near_misses
-from near_misses import Catalogue, Miss, Track, half_of, read_catalogue
 from tqdm import tqdm
 
 from imagemusic.data.gather.file_names import parse_name
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, rank, score
 from imagemusic.data.gather.releases import Release
-from imagemusic.reports.results import write_result
+from imagemusic.errors import DataError
+from imagemusic.evaluation.intervals import wilson
+from imagemusic.research.studies import distortions, near_misses
+from imagemusic.research.studies.near_misses import Catalogue, Miss, Track, half_of, read_catalogue
+from imagemusic.research.study import Context, Figures, Study
 
 TRIES = 4000  # before another misnaming is taken
 GRID = [round(0.5 + 0.01 * step, 2) for step in range(50)]
-ARRANGED = re.compile(r"\s*\((?:ensemble|etude)\)$")  # said of the file, not of the song
-WANTED_PRECISION = 0.99
+ARRANGED = re.compile(r"\s*\((?:ensemble|etude)\)$")  # a property of the file, not of the song
+TARGET_PRECISION = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a case."""
+    """The match of a case."""
 
     case: Case
     score: float  # of the release on top
@@ -59,8 +58,8 @@ class Outcome:
     top: Track | None
 
 
-def heard(rng: random.Random, seconds: float | None) -> float | None:
-    """Make up the duration of a MIDI file of a track: unknown, near, or cut short."""
+def draw_seconds(rng: random.Random, seconds: float | None) -> float | None:
+    """Draw the duration of a MIDI file of a track: unknown, near, or cut short."""
     draw = rng.random()
     if seconds is None or draw < 0.3:
         return None
@@ -93,7 +92,7 @@ def make_cases(
                 offered.append(track)
             rng.shuffle(offered)
             right = track if kind == "right" else None
-            yield Case(path, heard(rng, track.seconds), tuple(offered), right, used, kind)
+            yield Case(path, draw_seconds(rng, track.seconds), tuple(offered), right, used, kind)
 
 
 def release_of(track: Track) -> Release:
@@ -115,15 +114,15 @@ def judge(cases: Iterable[Case], what: str) -> list[Outcome]:
 
 
 def is_right(right: Track | None, found: Track) -> bool:
-    """Say whether what was found is the recording, as far as names can tell."""
+    """Return whether what was found is the recording, as far as names show."""
     if right is None:
         return False
     return near_misses.letters(right.artist + right.title) == near_misses.letters(found.artist + found.title)
 
 
 def real_cases(path: Path, catalogue: Catalogue) -> Iterable[Case]:
-    """Ask for each file of a list of pairs among all of the list, its own song in other versions, and songs of the
-    catalogue that are called the same; then again without the right one."""
+    """Search each file of a list of pairs among all of the list, its own song in other versions, and songs of the
+    catalogue with the same title; then again without the right one."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["title"]]
     named = {row["midi"]: Track(row["artist"], ARRANGED.sub("", row["title"]), "", None, "") for row in rows}
@@ -139,17 +138,12 @@ def real_cases(path: Path, catalogue: Catalogue) -> Iterable[Case]:
 
 
 def interval(hits: int, count: int) -> list[float]:
-    """Give the 95 % confidence interval of a share (Wilson 1927)."""
-    if not count:
-        return [0.0, 1.0]
-    z = 1.96
-    middle = (hits + z * z / 2) / (count + z * z)
-    half = z * sqrt(hits * (count - hits) / count + z * z / 4) / (count + z * z)
-    return [round(middle - half, 4), round(middle + half, 4)]
+    """Return the 95 % interval of a share, rounded."""
+    return [round(end, 4) for end in wilson(hits, count)]
 
 
 def summary(outcomes: Sequence[Outcome], threshold: float) -> dict[str, Any]:
-    """Count what a threshold makes of the outcomes."""
+    """Measure precision and recall of a threshold."""
     accepted = [outcome for outcome in outcomes if outcome.score >= threshold]
     hits, there = sum(outcome.hit for outcome in accepted), sum(outcome.case.right is not None for outcome in outcomes)
     doubtful = sum(REVIEW_THRESHOLD <= outcome.score < threshold for outcome in outcomes)
@@ -171,13 +165,13 @@ def curve(outcomes: Sequence[Outcome]) -> list[dict[str, float]]:
 
 
 def choose(outcomes: Sequence[Outcome]) -> float:
-    """Return the lowest threshold whose precision is as wanted even at the lower end of its interval."""
-    sure = [step for step in GRID if summary(outcomes, step)["precision_interval"][0] >= WANTED_PRECISION]
+    """Return the lowest threshold whose precision reaches the target even at the lower end of its interval."""
+    sure = [step for step in GRID if summary(outcomes, step)["precision_interval"][0] >= TARGET_PRECISION]
     return min(sure, default=1.0)
 
 
 def tables(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Tell what is found under each misnaming, and what is wrongly accepted of each near miss."""
+    """Count what is found under each misnaming, and what is wrongly accepted of each near miss."""
     by_way, by_miss = defaultdict(list), defaultdict(list)
     for outcome in outcomes:
         good = outcome.score >= THRESHOLD
@@ -218,84 +212,77 @@ def speed(cases: Sequence[Case]) -> dict[str, int]:
     return found
 
 
-def plot(path: Path, chosen_on: list[dict[str, float]], judged_on: list[dict[str, float]]) -> None:
-    """Draw precision and recall over the threshold."""
-    from matplotlib import pyplot
+class Matching(Study):
+    """Chooses the threshold on one half of the artists and judges it on the other, and on real file names."""
 
-    figure, axes = pyplot.subplots(figsize=(6, 4))
-    for points, style, what in ((chosen_on, "--", "chosen on"), (judged_on, "-", "judged on")):
-        for key, colour in (("precision", "tab:blue"), ("recall", "tab:orange")):
-            axes.plot(
-                [p["threshold"] for p in points], [p[key] for p in points], style, color=colour, label=f"{key}, {what}"
+    needs = ("catalogue",)
+    quick = {"files": 40}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--files", type=int, default=2000, metavar="N",
+            help="right ones in each half; as many near misses (%(default)s)",
+        )  # fmt: skip
+
+    def run(self, context: Context) -> Figures:
+        try:
+            tracks = read_catalogue(context.data.path("catalogue"))
+        except OSError as error:
+            raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+        catalogue, rng = Catalogue(tracks), random.Random(context.options.seed)
+        halves = [[track for track in tracks if half_of(track.artist) == half] for half in (0, 1)]
+        cases = [
+            list(make_cases(rng, catalogue, half, ways, misses, context.options.files))
+            for half, ways, misses in (
+                (halves[0], distortions.CHOOSING, near_misses.CHOOSING),
+                (halves[1], distortions.JUDGING, near_misses.JUDGING),
             )
-    axes.axvline(THRESHOLD, color="grey", linewidth=0.8)
-    axes.set(xlabel="threshold", ylim=(0.5, 1.005), title="Matching of file names with releases")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower left")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+        ]
+        fast = speed(cases[1][:1000])
+        chosen_on, judged_on = judge(cases[0], "choosing"), judge(cases[1], "judging")
+        lists = [path for name in ("pairs", "ultrastar") if (path := context.data.find(name))]
+        real = {path.parent.name: judge(real_cases(path, catalogue), path.parent.name) for path in lists}
+        context.sources = ["catalogue of tracks", *real]
+        judged = summary(judged_on, THRESHOLD)
+        return {
+            "precision": judged["precision"],
+            "recall": judged["recall"],
+            "threshold": THRESHOLD,
+            "review_threshold": REVIEW_THRESHOLD,
+            "threshold_chosen": choose(chosen_on),
+            "judged_on": judged,
+            "chosen_on": summary(chosen_on, THRESHOLD),
+            **tables(judged_on),
+            "by_misnaming_when_choosing": tables(chosen_on)["by_misnaming"],
+            "real_names": {
+                name: summary(found, THRESHOLD) | {"not_found": not_found(found)} for name, found in real.items()
+            },
+            "scores_per_second": fast,
+            "artists": [len({track.artist for track in half}) for half in halves],
+            "tracks": len(tracks),
+            "curve": curve(judged_on),
+            "curve_when_choosing": curve(chosen_on),
+        }
+
+    def plot(self, figures: Figures) -> Any:
+        """Draw precision and recall over the threshold."""
+        from matplotlib import pyplot
+
+        figure, axes = pyplot.subplots(figsize=(6, 4), layout="tight")
+        for name, style, label in (("curve_when_choosing", "--", "chosen on"), ("curve", "-", "judged on")):
+            for key, colour in (("precision", "tab:blue"), ("recall", "tab:orange")):
+                thresholds, values = zip(*[(p["threshold"], p[key]) for p in figures[name]], strict=True)
+                axes.plot(thresholds, values, style, color=colour, label=f"{key}, {label}")
+        axes.axvline(figures["threshold"], color="grey", linewidth=0.8)
+        axes.set(xlabel="threshold", ylim=(0.5, 1.005), title="Matching of file names with releases")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower left")
+        return figure
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--catalog", type=Path, required=True, help="folder of spotify_songs.csv and spotify_20k/")
-    parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="lists of real files: midi, artist, title")
-    parser.add_argument("--files", type=int, default=2000, help="right ones in each half; as many near misses")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/matching.json"))
-    arguments = parser.parse_args()
-    try:
-        tracks = read_catalogue(arguments.catalog)
-    except OSError as error:
-        print(f"measure_matching: error: {error}", file=sys.stderr)
-        return 1
-    catalogue, rng = Catalogue(tracks), random.Random(arguments.seed)
-    halves = [[track for track in tracks if half_of(track.artist) == half] for half in (0, 1)]
-    cases = [
-        list(make_cases(rng, catalogue, half, ways, misses, arguments.files))
-        for half, ways, misses in (
-            (halves[0], distortions.CHOOSING, near_misses.CHOOSING),
-            (halves[1], distortions.JUDGING, near_misses.JUDGING),
-        )
-    ]
-    fast = speed(cases[1][:1000])
-    chosen_on, judged_on = judge(cases[0], "choosing"), judge(cases[1], "judging")
-    real = {path.parent.name: judge(real_cases(path, catalogue), path.parent.name) for path in arguments.pairs}
-    judged = summary(judged_on, THRESHOLD)
-    figures = {
-        "precision": judged["precision"],
-        "recall": judged["recall"],
-        "threshold": THRESHOLD,
-        "review_threshold": REVIEW_THRESHOLD,
-        "threshold_chosen": choose(chosen_on),
-        "judged_on": judged,
-        "chosen_on": summary(chosen_on, THRESHOLD),
-        **tables(judged_on),
-        "by_misnaming_when_choosing": tables(chosen_on)["by_misnaming"],
-        "real_names": {
-            name: summary(outcomes, THRESHOLD)
-            | {"not_found": [outcome.case.path for outcome in outcomes if outcome.case.right and not taken(outcome)]}
-            for name, outcomes in real.items()
-        },
-        "scores_per_second": fast,
-        "artists": [len({track.artist for track in half}) for half in halves],
-        "tracks": len(tracks),
-        "curve": curve(judged_on),
-        "curve_when_choosing": curve(chosen_on),
-    }
-    write_result(arguments.out, figures, data=["catalogue of tracks", *real], seed=arguments.seed)
-    plot(arguments.out.with_suffix(".png"), figures["curve_when_choosing"], figures["curve"])
-    for what in ("threshold_chosen", "judged_on", "chosen_on", "by_misnaming", "by_near_miss", "scores_per_second"):
-        print(what, figures[what])
-    for name, found in figures["real_names"].items():
-        print(name, found)
-    return 0
+def not_found(outcomes: Sequence[Outcome]) -> list[str]:
+    """List the files whose recording was offered and not accepted."""
+    return [one.case.path for one in outcomes if one.case.right and not (one.hit and one.score >= THRESHOLD)]
 
 
-def taken(outcome: Outcome) -> bool:
-    return outcome.hit and outcome.score >= THRESHOLD
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Matching()

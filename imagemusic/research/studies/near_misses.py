@@ -1,4 +1,4 @@
-"""What scripts/measure_matching.py offers beside the right recording: songs and versions that only look like it."""
+"""What the study matching offers beside the right recording: other songs and versions with similar names."""
 
 import csv
 import hashlib
@@ -73,7 +73,7 @@ def partners(artist: str) -> set[str]:
 
 
 def is_plain(track: Track) -> bool:
-    """Say whether a track names no version, be it a remaster or a radio edit."""
+    """Return whether a track names no version, not even a remaster or a radio edit."""
     return not re.search(VERSION.pattern + r"|\s-\s|\s(?:feat|ft)\b(?![^(]*\))", track.title)
 
 
@@ -102,7 +102,7 @@ class Catalogue:
         return sorted({track.artist for track in self.tracks})
 
     def same(self, one: Track, other: Track) -> bool:
-        """Say whether two tracks may be one recording, or the catalogue's two lines for one; then neither is a miss."""
+        """Return whether two tracks may be one recording; then neither is a near miss of the other."""
         if base(one.title) != base(other.title) and fuzz.ratio(base(one.title), base(other.title)) < 92:
             return False
         both = letters(one.artist + one.title), letters(other.artist + other.title)
@@ -128,7 +128,7 @@ def read_catalogue(folder: Path) -> list[Track]:
     with open(folder / "spotify_songs.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if ALBUM_OF_VERSIONS.search(row["track_album_name"]) and not VERSION.search(row["track_name"]):
-                continue  # then nobody can tell from the title
+                continue  # the title does not name the version
             if row["track_artist"] and row["track_name"] and row["track_name"] != "NA":
                 seconds, date = float(row["duration_ms"]) / 1000, row["track_album_release_date"]
                 track = Track(row["track_artist"], row["track_name"], row["track_album_name"], seconds, date)
@@ -144,7 +144,7 @@ def read_catalogue(folder: Path) -> list[Track]:
 
 
 def half_of(artist: str) -> int:
-    """Put an artist into one of two halves, for good."""
+    """Put an artist into one of two halves, the same in every run."""
     return hashlib.sha256(letters(artist).encode()).digest()[0] % 2
 
 

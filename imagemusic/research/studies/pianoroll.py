@@ -1,14 +1,13 @@
-"""Train and test the LSTM on a classic piano-roll set, in nats a frame, with independent and autoregressive keys.
+"""Train and test the LSTM on classic piano-roll sets, in nats a frame, with independent and autoregressive keys.
 
-    python scripts/benchmark_pianoroll.py --set jsb --data DATA/benchmarks/poly_music --seeds 3
+    imagemusic study run pianoroll --sets jsb --data DATA --out docs/results/pianoroll.json
 
-Each seed has a run directory; a run that was killed goes on, one that is done is only read.  The sets are written to
-the results one by one.  With `--without` a study without that part is written beside the figures of the set.
+Each seed has a run directory below --work; a run that was killed goes on, one that is done is only read.  Figures of
+other sets in --out stay.  With --without, an ablation is written beside the figures of the set.
 """
 
 import argparse
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from imagemusic.errors import DataError, ImageMusicError
-from imagemusic.reports.results import how_made, write_result
+from imagemusic.errors import DataError
+from imagemusic.reports.results import how_made
 from imagemusic.research.pianoroll.data import FILES, read_rolls
 from imagemusic.research.pianoroll.model import RollConfig
 from imagemusic.research.pianoroll.training import HEADS, Recipe, train
+from imagemusic.research.study import Context, Figures, Study
 
 PARTS = {"copies": "without_copies", "transposition": "without_transposition"}
 
@@ -40,7 +40,11 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_figures(path: Path) -> dict[str, Any]:
-    """Read what was written for other sets."""
+    """Read the figures of other sets; none if there is no file.
+
+    Raises:
+        DataError: the file is not JSON.
+    """
     if not path.exists():
         return {}
     try:
@@ -51,45 +55,50 @@ def read_figures(path: Path) -> dict[str, Any]:
     return figures
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", required=True, choices=list(FILES))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the four sets")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 .. SEEDS - 1")
-    parser.add_argument("--without", choices=list(PARTS), help="leave this part out, as a study")
-    parser.add_argument("--runs", type=Path, default=Path("runs/pianoroll"))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/pianoroll.json"))
-    arguments = parser.parse_args()
-    if arguments.seeds < 1:
-        parser.error(f"--seeds must be at least 1, got {arguments.seeds}")
-    torch.set_num_threads(arguments.threads)
-    config, recipe, name = RollConfig(), Recipe(), arguments.set
-    if arguments.without == "copies":
-        config = replace(config, copies=False)
-    elif arguments.without == "transposition":
-        recipe = replace(recipe, transpose=0)
-    label = name + (f"-without-{arguments.without}" if arguments.without else "")
-    try:
-        read_figures(arguments.out)
-        rolls, results = read_rolls(arguments.data, name), []
-        for seed in range(arguments.seeds):
-            results.append(train(arguments.runs / f"{label}-{seed}", rolls, config, recipe, seed))
-            found = summary(results) | {"how": how_made(["poly_music"])}
-            figures = read_figures(arguments.out)
-            study = figures.setdefault(name, {})
-            if arguments.without:
-                study[PARTS[arguments.without]] = found
-            else:
-                figures[name] = study | found
-                figures |= {"shape": asdict(config), "recipe": asdict(recipe)}
-            write_result(arguments.out, figures, data=["poly_music"])
-            print(label, f"after {len(results)} seeds:", ", ".join(f"{head} {found[head]:.3f}" for head in HEADS))
-    except ImageMusicError as error:
-        print(f"benchmark_pianoroll: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+class PianoRoll(Study):
+    """Trains on each chosen set with each seed, and scores its test split."""
+
+    needs = ("pianorolls",)
+    sources = ("poly_music",)
+    seeds = 3
+    quick = {"seeds": 1, "updates": 4, "hidden": 8}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--sets", nargs="+", choices=list(FILES), default=list(FILES), help="(all four)")
+        parser.add_argument("--without", choices=list(PARTS), help="leave this part out, as an ablation")
+        parser.add_argument("--threads", type=int, default=1, metavar="N")
+        parser.add_argument("--updates", type=int, metavar="N", help="of the weights (as in the recipe)")
+        parser.add_argument("--hidden", type=int, metavar="N", help="size of the net (as in the recipe)")
+
+    def run(self, context: Context) -> Figures:
+        options = context.options
+        torch.set_num_threads(options.threads)
+        config, recipe = RollConfig(), Recipe()
+        if options.hidden:
+            config = replace(config, hidden_size=options.hidden, head_size=options.hidden)
+        if options.updates:
+            recipe = replace(recipe, updates=options.updates, validate_every=options.updates)
+        if options.without == "copies":
+            config = replace(config, copies=False)
+        elif options.without == "transposition":
+            recipe = replace(recipe, transpose=0)
+        figures = read_figures(options.out)
+        for name in options.sets:
+            rolls, results = read_rolls(context.data.path("pianorolls"), name), []
+            label = name + (f"-without-{options.without}" if options.without else "")
+            for seed in range(options.seeds):
+                results.append(train(context.work / f"{label}-{seed}", rolls, config, recipe, seed))
+                found = summary(results) | {"how": how_made(context.sources)}
+                ablations = figures.setdefault(name, {})
+                if options.without:
+                    ablations[PARTS[options.without]] = found
+                else:
+                    figures[name] = ablations | found
+                    figures |= {"shape": asdict(config), "recipe": asdict(recipe)}
+                context.save(figures)
+                rates = ", ".join(f"{head} {found[head]:.3f}" for head in HEADS)
+                context.report(f"{label} after {len(results)} seeds: {rates}")
+        return figures
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = PianoRoll()

@@ -1,15 +1,11 @@
 """Fit the weights of imagemusic/data/corpora/bars.py, and measure how often they find the pickup.
 
-    python scripts/fit_pickups.py --corpora DIR
+    imagemusic study run pickups --data DATA --out docs/results/pickups.json
 
-The truth comes from pieces in which a second meter follows: what whole bars leave over before it is the pickup.  Only
-pieces that train are used; accuracy is that of five-fold cross-validation, and of orchestral movements not fitted on.
+The truth comes from pieces with a second meter: what whole bars leave over before it is the pickup.  Only training
+pieces are used; accuracy is that of five-fold cross-validation, and of orchestral movements that were not fitted on.
 """
 
-import argparse
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +16,14 @@ from imagemusic.data.corpora.bars import CUES, FEWEST_NOTES, STEP, WEIGHTS, has_
 from imagemusic.data.corpora.catalogue import list_pieces
 from imagemusic.data.corpora.grid import bar_ticks, on_grid
 from imagemusic.data.corpora.held_out import split_of
-from imagemusic.errors import ImageMusicError
+from imagemusic.errors import DataError
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import ONSET
+from imagemusic.research.study import Context, Figures, Study
 
 FIT, CHECK = ("openscore-lieder", "mutopia"), ("hauptstimme",)
 PULL = 0.02  # of the weights to zero
-REPORT = Path(__file__).parents[1] / "docs" / "results" / "pickups.json"
+FOLDS = 5
 
 
 class Case(NamedTuple):
@@ -37,7 +34,7 @@ class Case(NamedTuple):
 
 
 def known_cases(folder: Path, corpus: str) -> list[Case]:
-    """Collect the pieces of a corpus in which a second meter tells the pickup."""
+    """Collect the training pieces of a corpus whose pickup follows from a second meter."""
     cases = []
     for key in list_pieces(folder, corpus):
         score, _ = on_grid(read_midi(folder / corpus / key))
@@ -53,7 +50,7 @@ def known_cases(folder: Path, corpus: str) -> list[Case]:
 
 
 def fit(cases: list[Case]) -> NDArray[np.float64]:
-    """Return the weights under which the known pickups are likeliest, by Newton's method."""
+    """Return the maximum-likelihood weights (7,) of a softmax over places, with weight decay, by Newton's method."""
     weights = np.zeros(len(CUES))
     for _ in range(20):
         slope, bend = PULL * len(cases) * weights, PULL * len(cases) * np.eye(len(CUES))
@@ -73,44 +70,41 @@ def hits(cases: list[Case], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.array([int((cues @ weights).argmax()) == pickup for cues, pickup in cases])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds a folder for each corpus")
-    arguments = parser.parse_args()
-    try:
-        cases = [case for corpus in FIT for case in known_cases(arguments.corpora, corpus)]
-        checks = [case for corpus in CHECK for case in known_cases(arguments.corpora, corpus)]
-    except ImageMusicError as error:
-        print(f"fit_pickups: error: {error}", file=sys.stderr)
-        return 1
-    order = np.random.default_rng(0).permutation(len(cases))
-    folds = [[cases[i] for i in order[fold::5]] for fold in range(5)]
-    found = []
-    for fold in range(5):
-        others = [case for number, part in enumerate(folds) if number != fold for case in part]
-        found.append(hits(folds[fold], fit(others)))
-    none = float(np.mean([case.pickup == 0 for case in cases]))
-    report = {
-        "command": "python scripts/fit_pickups.py --corpora DIR",
-        "commit": subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip(),
-        "fitted": dict(zip(CUES, fit(cases).round(2).tolist(), strict=True)),
-        "in_use": dict(zip(CUES, WEIGHTS, strict=True)),
-        "pieces": len(cases),
-        "right_saying_none": round(none, 3),
-        "right_cross_validated": round(float(np.concatenate(found).mean()), 3),
-        "orchestral": {
-            "pieces": len(checks),
-            "right_saying_none": round(float(np.mean([case.pickup == 0 for case in checks])), 3),
-            "right": round(float(hits(checks, np.array(WEIGHTS)).mean()), 3),
-        },
-    }
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=1))
-    return 0
+class Pickups(Study):
+    """Fits and cross-validates on two corpora, and checks on a third."""
+
+    needs = ("corpora",)
+    sources = (*FIT, *CHECK)
+
+    def run(self, context: Context) -> Figures:
+        folder = context.data.path("corpora")
+        cases = [case for corpus in FIT for case in known_cases(folder, corpus)]
+        checks = [case for corpus in CHECK for case in known_cases(folder, corpus)]
+        if len(cases) < FOLDS or not checks:
+            raise DataError(f"{folder}: {len(cases)} pieces with a known pickup and {len(checks)} to check, too few")
+        order = np.random.default_rng(context.options.seed).permutation(len(cases))
+        folds = [[cases[i] for i in order[fold::FOLDS]] for fold in range(FOLDS)]
+        found = []
+        for fold in range(FOLDS):
+            others = [case for number, part in enumerate(folds) if number != fold for case in part]
+            found.append(hits(folds[fold], fit(others)))
+        return {
+            "fitted": dict(zip(CUES, fit(cases).round(2).tolist(), strict=True)),
+            "in_use": dict(zip(CUES, WEIGHTS, strict=True)),
+            "pieces": len(cases),
+            "right_saying_none": round(without_pickup(cases), 3),
+            "right_cross_validated": round(float(np.concatenate(found).mean()), 3),
+            "orchestral": {
+                "pieces": len(checks),
+                "right_saying_none": round(without_pickup(checks), 3),
+                "right": round(float(hits(checks, np.array(WEIGHTS)).mean()), 3),
+            },
+        }
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def without_pickup(cases: list[Case]) -> float:
+    """Return the share of pieces that have no pickup."""
+    return float(np.mean([case.pickup == 0 for case in cases]))
+
+
+STUDY = Pickups()

@@ -1,13 +1,12 @@
-"""How long `imagemusic data build` takes for many files, how much memory, and what a second Ray worker brings.
+"""Measure how long `imagemusic data build` takes for many files, its memory, and what a second Ray worker brings.
 
-    python scripts/measure_preparation.py --work FOLDER --result docs/results/preparation.json
+    imagemusic study run preparation --out docs/results/preparation.json
 
-Files are generated below --work, which needs about 20 kB for each, and removed again: tunes by chance, ten files an
-artist with a cover of their own.  One in fifty is another tune in another key, tempo and file; one in a thousand is
-damaged.
+Files are generated below --work, which needs about 20 kB for each, and removed again: random tunes, ten files an artist
+with a cover of their own.  One in fifty is another tune in another key, tempo and file; one in a thousand is damaged.
 
 One data set grows from count to count.  Seconds of a count are those of all its blocks and of all that follows, as if
-it had been built from nothing; processor seconds beside them tell how busy the machine was with other things.
+it had been built from nothing; processor seconds beside them show the load of the machine.
 """
 
 import argparse
@@ -34,9 +33,10 @@ from PIL import Image
 
 from imagemusic.data.build.manifest import Manifest
 from imagemusic.data.build.statistics import measure_set
+from imagemusic.errors import DataError
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Meter, Score, Tempo, Track
-from imagemusic.reports.results import write_result
+from imagemusic.research.study import Context, Figures, Study
 
 BARS, BAR_TICKS = 24, 96
 FILES_AN_ARTIST = 10
@@ -44,21 +44,20 @@ DAMAGED_EVERY = 1000
 COPY_EVERY = 50
 SAMPLED_EVERY_SECONDS = 0.5
 
-# What is measured, in a process of its own; it prints how long the first block took, with the start of the workers,
-# and how long all took.
+# Run in a process of its own.  It prints the seconds of the first block, with the start of the workers, and of all.
 BUILD = """
 import sys, time
 from pathlib import Path
 from imagemusic.data.build.build import build
 
-def told(results, total):
+def timed(results, total):
     started, first = time.monotonic(), 0
     for result in results:
         first = first or time.monotonic() - started
         yield result
     print(first, time.monotonic() - started)
 
-build(Path(sys.argv[1]), engine=sys.argv[2], workers=int(sys.argv[3]), progress=told)
+build(Path(sys.argv[1]), engine=sys.argv[2], workers=int(sys.argv[3]), progress=timed)
 """
 
 
@@ -88,7 +87,7 @@ def tune(number: int) -> bytes:
 
 
 def write_files(midi: Path, dataset: Path, start: int, count: int) -> list[str]:
-    """Write some files and covers; return their lines of the journal."""
+    """Write `count` files and their covers; return their lines of the journal."""
     lines = []
     for number in range(start, start + count):
         artist = number // FILES_AN_ARTIST
@@ -180,18 +179,22 @@ def resident(process: int) -> int:
 
 
 def measure(dataset: Path, engine: str, workers: int) -> dict[str, Any]:
-    """Build a data set in a process of its own; return what it took and what was built."""
+    """Build a data set in a process of its own; return what it took and what was built.
+
+    Raises:
+        DataError: the build failed.
+    """
     started, spent, peak = time.monotonic(), processor_seconds(), Peak()
     command = [sys.executable, "-c", BUILD, str(dataset), engine, str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
             peak.look(process.pid)
             time.sleep(SAMPLED_EVERY_SECONDS)
-        told = process.stdout.read() if process.stdout else ""
+        printed = process.stdout.read() if process.stdout else ""
     if process.returncode:
-        raise SystemExit(f"measure_preparation: error: building {dataset.name} ended with {process.returncode}")
+        raise DataError(f"{dataset}: the build ended with status {process.returncode}")
     seconds = time.monotonic() - started
-    first, blocks = map(float, told.split())
+    first, blocks = map(float, printed.split())
     found = measure_set(Manifest.open(dataset))
     return {
         "engine": engine, "workers": workers, "files": found.rows, "damaged": found.counts["status"]["corrupt"],
@@ -243,33 +246,35 @@ def figures_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return figures
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="folder for generated files; removed at the end")
-    # Multiples of a block, so that none is made twice.
-    parser.add_argument("--counts", type=int, nargs="+", default=[25_600, 51_200, 102_400], help="files to build")
-    parser.add_argument("--ray-count", type=int, default=10_240, help="files to build on Ray, by one worker and by two")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--result", type=Path, help="write the figures there as JSON")
-    arguments = parser.parse_args()
-    work = arguments.work / "preparation"
-    if work.exists():
-        print(f"measure_preparation: error: {work}: is there already; remove it", file=sys.stderr)
-        return 1
-    try:
-        generate(work, max(*arguments.counts, arguments.ray_count), arguments.workers)
-        runs: list[dict[str, Any]] = []
-        on_ray = measure_ray(work, arguments.ray_count) if arguments.ray_count else ()
-        for run in chain(measure_growth(work, arguments.counts, arguments.workers), on_ray):
-            runs.append(run)
-            print(json.dumps(run), flush=True)
-            if arguments.result:
-                write_result(arguments.result, figures_of(runs) | {"runs": runs}, data=["generated"])
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(json.dumps(figures_of(runs)))
-    return 0
+class Preparation(Study):
+    """Generates files, and builds them as one growing set and on Ray."""
+
+    sources = ("generated",)
+    quick = {"counts": [20, 40], "ray_count": 0, "workers": 1}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        add = parser.add_argument
+        # Multiples of a block, so that none is made twice.
+        add("--counts", type=int, nargs="+", default=[25_600, 51_200, 102_400], metavar="N", help="files to build")
+        add(
+            "--ray-count", type=int, default=10_240, metavar="N", help="files to build on Ray, by one worker and by two"
+        )
+
+    def run(self, context: Context) -> Figures:
+        options, work = context.options, context.work / "generated"
+        if work.exists():
+            raise DataError(f"{work}: is there already; remove it")
+        try:
+            generate(work, max(*options.counts, options.ray_count), options.workers)
+            runs: list[dict[str, Any]] = []
+            on_ray = measure_ray(work, options.ray_count) if options.ray_count else ()
+            for run in chain(measure_growth(work, options.counts, options.workers), on_ray):
+                runs.append(run)
+                context.report(json.dumps(run))
+                context.save(figures_of(runs) | {"runs": runs})
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        return figures_of(runs) | {"runs": runs}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Preparation()

@@ -1,14 +1,12 @@
-"""Compare what says so: occlusion, as `imagemusic look` draws it, with integrated gradients and Grad-CAM of captum.
+"""Compare occlusion maps, as `imagemusic look` draws them, with integrated gradients and Grad-CAM of captum.
 
-    python scripts/compare_saliency.py --data DATA
+    imagemusic study run saliency --data DATA --out docs/results/saliency.json
 
-DATA holds affect/ and covers/.  For held-out rated pictures, one a theme, each method maps which parts raise valence
-and arousal.  Then the eighth of the parts that a map puts highest is hidden, and the dial read again: a good map makes
-it fall far.
+For held-out rated pictures, one of each theme, each method maps which parts raise valence and arousal.  Then the eighth
+of the cells with the highest values is hidden, and the dial predicted again: the better the map, the farther it falls.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.errors import DataError
 from imagemusic.evaluation.intervals import bootstrap, spearman
-from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
+from imagemusic.research.study import Context, Figures, Study
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 from imagemusic.vision.encoder import AFFECT_DIALS
 from imagemusic.vision.image import load_pixels
@@ -38,7 +36,11 @@ Table = dict[str, dict[str, list[float]]]  # dial -> method -> a number a pictur
 
 
 def one_a_theme(data: Path, count: int) -> list[LabelledPicture]:
-    """Choose held-out rated pictures of as many groups, the same in every run."""
+    """Choose held-out rated pictures of `count` groups, the same in every run.
+
+    Raises:
+        DataError: there are fewer groups.
+    """
     held_out = [p for p in read_pictures(data) if p.split == "test" and not np.isnan(p.valence)]
     chosen = list({picture.group: picture for picture in held_out}.values())
     if len(chosen) < count:
@@ -49,7 +51,7 @@ def one_a_theme(data: Path, count: int) -> list[LabelledPicture]:
 def maps_of(
     model: ImageMusic, gradients: Gradients, pixels: NDArray[np.float32], rng: np.random.Generator
 ) -> Iterator[tuple[int, dict[str, Cells]]]:
-    """Yield the number of each dial of feeling with its cells (N, N) by method."""
+    """Yield the index of each affect dial with its cells (N, N) by method, for pixels (3, S, S)."""
     hidden = occlude(lambda one: model.reader.read(one)[1], pixels, grid=GRID)
     for dial in range(len(AFFECT_DIALS)):
         yield (
@@ -64,7 +66,7 @@ def maps_of(
 
 
 def measure(model: ImageMusic, pictures: list[LabelledPicture]) -> tuple[Table, Table]:
-    """By dial and method, a number a picture: how far the dial falls, and how the map agrees with occlusion."""
+    """Measure for each picture, by dial and method, how far the dial falls and how the map agrees with occlusion."""
     gradients, rng = Gradients(encoder_of(model.checkpoint)), np.random.default_rng(0)
     falls: Table = {name: {method: [] for method in METHODS} for name in AFFECT_DIALS}
     agree: Table = {name: {method: [] for method in METHODS[1:]} for name in AFFECT_DIALS}
@@ -90,33 +92,28 @@ def means(measured: Table, groups: list[str]) -> dict[str, Any]:
     return {name: {method: mean(values) for method, values in found.items()} for name, found in measured.items()}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds affect/ and covers/")
-    parser.add_argument("--pictures", type=int, default=60, help="how many, of a theme each (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/saliency.json"))
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    try:
-        pictures = one_a_theme(arguments.data, arguments.pictures)
-        model = ImageMusic.from_pretrained()
-        falls, agree = measure(model, pictures)
-    except ImageMusicError as error:
-        print(f"compare_saliency: error: {error}", file=sys.stderr)
-        return 1
-    groups = [picture.group for picture in pictures]
-    figures = {
-        "pictures": len(pictures),
-        "cells_hidden": f"{HIDDEN} of {GRID * GRID}",
-        "fall": means(falls, groups),
-        "rank_correlation_with_occlusion": means(agree, groups),
-        "checkpoint": model.checkpoint.id,
-    }
-    write_result(arguments.out, figures, data=("OASIS", "BASS"), seed=0)
-    for name, found in falls.items():
-        print(name, {method: round(float(np.mean(values)), 3) for method, values in found.items()})
-    return 0
+class Saliency(Study):
+    """Measures four kinds of maps on the same pictures."""
+
+    needs = ("pictures",)
+    sources = ("OASIS", "BASS")
+    quick = {"pictures": 3}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--pictures", type=int, default=60, metavar="N", help="of a theme each (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        torch.set_num_threads(1)
+        pictures = one_a_theme(context.data.path("pictures"), context.options.pictures)
+        falls, agree = measure(context.model, pictures)
+        groups = [picture.group for picture in pictures]
+        return {
+            "pictures": len(pictures),
+            "cells_hidden": f"{HIDDEN} of {GRID * GRID}",
+            "fall": means(falls, groups),
+            "rank_correlation_with_occlusion": means(agree, groups),
+            "checkpoint": context.model.checkpoint.id,
+        }
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Saliency()

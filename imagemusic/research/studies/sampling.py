@@ -1,39 +1,49 @@
-"""Compose under many settings of chance and hold each against held-out music: which comes nearest to it?
+"""Compose under many sampling settings and compare each with held-out music: which comes nearest to it?
 
-    python scripts/study_sampling.py --pictures DATA --prepared runs/prepared --out docs/results/sampling.json
+    imagemusic study run sampling --data DATA --set prepared=runs/prepared --out docs/results/sampling.json
 
-DATA holds affect/ and covers/.  Pictures and music are those of the validation split, and every setting composes for
-the same pictures with the same random numbers, so what differs is the setting.  The figure of merit is the mean overlap
-area over music/distributions.py; the real pieces are weighted so that each kind of ensemble is as frequent as among
-ours.  Intervals are of pieces drawn again 1,000 times, ours in pairs.  A killed run goes on: what was composed lies in
---work.
+Pictures and music are those of the validation split, and every setting composes for the same pictures with the same
+random numbers, so what differs is the setting.  The figure of merit is the mean overlap area over
+music/distributions.py; the real pieces are weighted so that each kind of ensemble is as frequent as among ours.
+Intervals are of pieces resampled 1,000 times, ours in pairs.  A killed run goes on: composed sets are kept in --work.
 """
 
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from likeness import Drawn, Sample, Table, compare, compared, figure, mean_with_interval, similarities
 from numpy.typing import NDArray
-from sample_quality import held_out_pieces, held_out_scores
 from tqdm import tqdm
 
 from imagemusic.compose.composition import ComposeOptions, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
-from imagemusic.errors import ImageMusicError
+from imagemusic.errors import DataError
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
-from imagemusic.reports.results import write_result
+from imagemusic.reports.markdown import cell, table
+from imagemusic.research.studies.sample_sets import (
+    Resampled,
+    Sample,
+    Table,
+    compare,
+    compared,
+    figure,
+    held_out_pieces,
+    held_out_scores,
+    mean_with_interval,
+    similarities,
+)  # fmt: skip
+from imagemusic.research.study import Context, Figures, Study
 from imagemusic.training.encoder.labels import read_pictures
 
-FIRST = "as it ships"  # what the others are held against
+FIRST = "as it ships"  # the setting that the others are compared with
+
 BASE: dict[str, Any] = asdict(SamplingOptions())
 CHANGES: dict[str, dict[str, Any]] = {
     FIRST: {},
@@ -63,41 +73,41 @@ CHANGES: dict[str, dict[str, Any]] = {
     "recurrence 2": {"repetition_bonus": 2.0},
     "recurrence 3": {"repetition_bonus": 3.0},
 }
-# What a note's length comes from: each step takes something away.
+# Where the length of notes comes from: without each of these.
 STEPS: dict[str, dict[str, Any]] = {
     FIRST: {},
     "drawn from all that the decoder says": {
         "top_p": 1.0, "guidance_scale": 1.0, "feedback": 0.0, "repetition_guard": False,
     },
 }  # fmt: skip
+HEADLINES = ("overlap", "worn_windows", "note_beats", "dials_followed")
 
 
-class Study:
-    """Composes for the same pictures again and again."""
+class Composer:
+    """Composes for the same pictures again and again, and keeps each set."""
 
-    def __init__(self, model: ImageMusic, readings: Sequence[ImageFeatures], seconds: float, work: Path) -> None:
-        self.model, self.readings, self.seconds, self.work = model, readings, seconds, work
-        work.mkdir(parents=True, exist_ok=True)
+    def __init__(self, model: ImageMusic, pictures: Sequence[ImageFeatures], seconds: float, work: Path) -> None:
+        self.model, self.pictures, self.seconds, self.work = model, pictures, seconds, work
 
     def compose(self, changes: dict[str, Any], own: Sequence[dict[str, Any]] | None = None) -> Sample:
         """Compose a piece for each picture, or for each of `own`: options of single pieces."""
-        own = own or [{} for _ in self.readings]
-        readings = [self.readings[i % len(self.readings)] for i in range(len(own))]
-        told = [self.model.checkpoint.id, self.seconds, BASE | changes, own, [reading.hash for reading in readings]]
-        path = self.work / f"{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}.npz"
+        own = own or [{} for _ in self.pictures]
+        pictures = [self.pictures[i % len(self.pictures)] for i in range(len(own))]
+        key = [self.model.checkpoint.id, self.seconds, BASE | changes, own, [features.hash for features in pictures]]
+        path = self.work / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}.npz"
         if not path.exists():
             requests = [
-                (reading, ComposeOptions(seconds=self.seconds, seed=number, **(BASE | changes | one)))
-                for number, (reading, one) in enumerate(zip(readings, own, strict=True))
+                (features, ComposeOptions(seconds=self.seconds, seed=number, **(BASE | changes | one)))
+                for number, (features, one) in enumerate(zip(pictures, own, strict=True))
             ]
             pieces = self.model.compose_batch(requests)
-            asked = [{name: dial.value for name, dial in piece.dials.items()} for piece in pieces]
-            Sample.of([piece.score for piece in pieces], self.model.checkpoint.scale, asked).save(path)
+            requested = [{name: dial.value for name, dial in piece.dials.items()} for piece in pieces]
+            Sample.of([piece.score for piece in pieces], self.model.checkpoint.scale, requested).save(path)
         return Sample.load(path)
 
 
-def told(sample: Sample, found: Table, base: Table) -> dict[str, Any]:
-    """Figures of a setting, and how far they lie from those of the first."""
+def setting_figures(sample: Sample, found: Table, base: Table) -> dict[str, Any]:
+    """Return the figures of a setting, and their differences from those of the first."""
     return {
         "figures": {name: figure(values) for name, values in found.items()},
         "against_first": {name: compared(values, base[name]) for name, values in found.items()},
@@ -106,20 +116,12 @@ def told(sample: Sample, found: Table, base: Table) -> dict[str, Any]:
     }
 
 
-def show(name: str, row: Mapping[str, Any]) -> str:
-    """A line of the table."""
-    figures, gap = row["figures"], row["against_first"]["overlap"]
-    rest = "  ".join(f"{key} {figures[key]['value']:.3f}" for key in ("worn_windows", "note_beats", "dials_followed"))
-    less = f"{gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}) {gap['verdict']:6}"
-    return f"{name:26} overlap {figures['overlap']['value']:.3f} {less} {rest}"
-
-
 def lengths(
-    study: Study, pieces: Sequence[PreparedPiece], real: Sample, weights: NDArray[np.float64]
+    composer: Composer, pieces: Sequence[PreparedPiece], real: Sample, weights: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Mean beats a note: real, ours for pictures, and ours with the dials and ensembles of the real pieces."""
-    scale = study.model.checkpoint.scale
-    chosen = np.random.default_rng(0).permutation(len(pieces))[: len(study.readings)].tolist()
+    """Measure mean beats a note: real, ours for pictures, and ours with the dials and ensembles of the real pieces."""
+    scale = composer.model.checkpoint.scale
+    chosen = np.random.default_rng(0).permutation(len(pieces))[: len(composer.pictures)].tolist()
     own = [
         {"dials": {name: value for name, value in scale.dials(pieces[i].cues).items() if value is not None},
          "ensemble": pieces[i].ensemble}
@@ -131,38 +133,42 @@ def lengths(
         "real, those whose dials are used": mean_with_interval(real.note_beats[chosen]),
     }
     for name, changes in tqdm(STEPS.items(), desc="note lengths", unit="setting"):
-        result[f"for pictures, {name}"] = mean_with_interval(study.compose(changes).note_beats)
-        result[f"with the dials of real pieces, {name}"] = mean_with_interval(study.compose(changes, own).note_beats)
+        result[f"for pictures, {name}"] = mean_with_interval(composer.compose(changes).note_beats)
+        result[f"with the dials of real pieces, {name}"] = mean_with_interval(composer.compose(changes, own).note_beats)
     return result
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, required=True, help="folder that holds affect/ and covers/")
-    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--count", type=int, default=120, help="pieces for each setting")
-    parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--work", type=Path, default=Path("runs/sampling"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results/sampling.json"))
-    arguments = parser.parse_args()
-    try:
-        model = ImageMusic.from_pretrained(arguments.checkpoint)
-        pictures = [picture for picture in read_pictures(arguments.pictures) if picture.split == "validation"]
-        order = np.random.default_rng(0).permutation(len(pictures))[: arguments.count]
-        readings = [model.look(pictures[i].path) for i in tqdm(order.tolist(), desc="looking", unit="picture")]
-        study = Study(model, readings, arguments.seconds, arguments.work)
-        prepared = PreparedSet.open(arguments.prepared)
+class Sampling(Study):
+    """Compares each setting with the validation music, and with the setting that ships."""
+
+    needs = ("pictures", "prepared")
+    sources = ("validation pictures of OASIS, BASS and jackets", "validation music")
+    variants = tuple(CHANGES)
+    quick = {"count": 2, "seconds": 6.0, "only": [FIRST, "guidance 1"]}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--count", type=int, default=120, metavar="N", help="pieces of each setting (%(default)s)")
+        parser.add_argument("--seconds", type=float, default=40.0, metavar="S", help="of each piece (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        options, model = context.options, context.model
+        pictures = [one for one in read_pictures(context.data.path("pictures")) if one.split == "validation"]
+        if len(pictures) < options.count:
+            raise DataError(f"{context.data.path('pictures')}: {len(pictures)} validation pictures; lower --count")
+        order = np.random.default_rng(0).permutation(len(pictures))[: options.count].tolist()
+        features = [model.look(pictures[i].path) for i in tqdm(order, desc="encoding", unit="picture")]
+        composer = Composer(model, features, options.seconds, context.work)
+        prepared = PreparedSet.open(context.data.path("prepared"))
         held_out = held_out_pieces(prepared, "validation")
-        scores = held_out_scores(prepared, held_out, arguments.seconds)
+        scores = held_out_scores(prepared, held_out, options.seconds)
         real = Sample.of(scores, model.checkpoint.scale, [{"ensemble": piece.ensemble} for piece in held_out])
-        first = study.compose({})
+        first = composer.compose({})
         weights = alike_weights([piece.ensemble for piece in held_out], first.ensembles.tolist())
-        drawn = Drawn.of(len(readings), weights, [piece.group for piece in held_out])
-        there = {name: mean_shares(rows, drawn.real) for name, rows in real.shares.items()}
-        base = compare(first, drawn, there)
-        result: dict[str, Any] = {
-            "checkpoint": model.checkpoint.id, "pieces": len(readings), "seconds": arguments.seconds,
+        resampled = Resampled.of(len(features), weights, [piece.group for piece in held_out])
+        there = {name: mean_shares(rows, resampled.real) for name, rows in real.shares.items()}
+        base = compare(first, resampled, there)
+        result: Figures = {
+            "checkpoint": model.checkpoint.id, "pieces": len(features), "seconds": options.seconds,
             "held_out": {
                 "pieces": len(held_out),
                 "worn_windows": round(float(np.divide(*(weights @ real.worn))), 4),
@@ -170,20 +176,27 @@ def main() -> int:
             },
             "base": BASE, "settings": {}, "note_beats": {},
         }  # fmt: skip
-        data = ["validation pictures of OASIS, BASS and jackets", "validation music"]
-        for name, changes in tqdm(CHANGES.items(), desc="composing", unit="setting"):
-            sample = study.compose(changes)
-            result["settings"][name] = row = told(sample, compare(sample, drawn, there), base)
-            tqdm.write(show(name, row))
-            write_result(arguments.out, result, seed=0, data=data)
-        result["note_beats"] = lengths(study, held_out, real, weights)
-    except ImageMusicError as error:
-        print(f"study_sampling: error: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(result["note_beats"], indent=1))
-    write_result(arguments.out, result, seed=0, data=data)
-    return 0
+        for name in tqdm(options.only, desc="composing", unit="setting"):
+            sample = composer.compose(CHANGES[name])
+            result["settings"][name] = setting_figures(sample, compare(sample, resampled, there), base)
+            context.save(result)
+        return result | {"note_beats": lengths(composer, held_out, real, weights)}
+
+    def report(self, figures: Figures) -> str:
+        rows = [[name, *settings_row(row)] for name, row in figures["settings"].items()]
+        lengths_rows = [[name, cell(value)] for name, value in figures["note_beats"].items()]
+        return "\n".join(
+            (
+                table(("setting", *HEADLINES, "overlap against first", ""), rows),
+                table(("beats a note", ""), lengths_rows),
+            )
+        )
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def settings_row(row: Mapping[str, Any]) -> list[str]:
+    """Return the cells of a setting."""
+    gap = row["against_first"]["overlap"]
+    return [*(cell(row["figures"][name]["value"]) for name in HEADLINES), cell(gap), gap["verdict"]]
+
+
+STUDY = Sampling()

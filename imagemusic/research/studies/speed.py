@@ -1,31 +1,25 @@
-"""Measure how fast notes are written: every engine, alone and side by side, beside the floor and beside other recipes.
+"""Measure how fast notes are generated: every backend, alone and in batches, beside a lower bound and other recipes.
 
-    python scripts/benchmark_speed.py --out docs/results/speed.json
+    imagemusic study run speed --out docs/results/speed.json
 
-Prints all figures, and on its last line the headlines as one JSON object.  Absolute times belong to the machine and
-to what else runs on it; the ratios were measured in one run, in turn, so that a slow moment strikes all alike.
+Absolute times belong to the machine and to its load.  The ratios come from one run, in turn, so that a slow moment
+changes all alike.
 """
 
 import argparse
-import json
 import os
 import resource
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as imagemusic sets it, which is too late after numpy
-
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
-from timing import seconds_each
 
 from imagemusic.compose.composition import ComposeOptions, ImageFeatures
 from imagemusic.compose.pipeline import ImageMusic
@@ -41,44 +35,52 @@ from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.generation.step_graph import BLOCK, step_graph
 from imagemusic.generation.stepper import Stepper
+from imagemusic.research.studies.timing import seconds_each
+from imagemusic.research.study import Context, Figures, Study
 
-REPEATS = 3
-WINDOW = 100
+WINDOW = 100  # events that the window recipe reads for each note
 FEW_HEADS = 8  # of the hundreds of numbers that all heads start from
-# Pieces and the seconds of music in each.  Seats that fall empty are filled, so 64 at a time takes more pieces.
-BATCHES = {1: (1, 60.0), 8: (8, 15.0), MAX_BATCH: (2 * MAX_BATCH, 6.0)}
 GUIDANCE = {"plain": 1.0, "guided": SamplingOptions().guidance_scale}
-BYTES = {"onnx": 4.0, "int8": 1 + 4 / BLOCK, "torch": 4.0}  # of a weight as an engine stores it, its scale included
+BYTES = {"onnx": 4.0, "int8": 1 + 4 / BLOCK, "torch": 4.0}  # of a weight as a backend stores it, its scale included
+
+Batches = Mapping[int, tuple[int, float]]  # batch size -> pieces, and the seconds of music in each
+# Slots that fall empty are filled, so 64 at a time takes more pieces.
+BATCHES: Batches = {1: (1, 60.0), 8: (8, 15.0), MAX_BATCH: (2 * MAX_BATCH, 6.0)}
+QUICK_BATCHES: Batches = {1: (1, 4.0), 8: (3, 4.0), MAX_BATCH: (9, 4.0)}
 
 
-def notes_per_second(model: ImageMusic, reading: ImageFeatures, batch: int, guidance: float, seed: int) -> float:
-    """Compose pieces from a picture that was seen, everything but its reading included."""
-    pieces, seconds = BATCHES[batch]
+def notes_per_second(
+    model: ImageMusic, features: ImageFeatures, amount: tuple[int, float], guidance: float, seed: int
+) -> float:
+    """Compose `amount`, pieces and seconds of each, from encoded features; everything but the encoder counts."""
+    pieces, seconds = amount
     options = ComposeOptions(seconds=seconds, guidance_scale=guidance, seed=seed)
-    requests = [(reading, replace(options, variation=number + 1)) for number in range(pieces)]
+    requests = [(features, replace(options, variation=number + 1)) for number in range(pieces)]
     started = time.perf_counter()
     made = model.compose_batch(requests)
     return sum(piece.score.note_count for piece in made) / (time.perf_counter() - started)
 
 
-def throughput(models: dict[str, ImageMusic], reading: ImageFeatures) -> dict[str, dict[str, dict[str, float]]]:
-    """Notes a second by engine, batch and guidance, all of them in turn, so that a slow moment strikes all alike."""
+def throughput(
+    models: dict[str, ImageMusic], features: ImageFeatures, batches: Batches, repeats: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure notes a second by backend, batch size and guidance, all of them in turn."""
     taken: dict[tuple[str, int, str], list[float]] = {}
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         for name, model in models.items():
-            for batch in BATCHES:
+            for batch, amount in batches.items():
                 for kind, guidance in GUIDANCE.items():
                     if name != "torch" or repeat == 0:  # for comparison only, and slow
-                        rate = notes_per_second(model, reading, batch, guidance, repeat)
+                        rate = notes_per_second(model, features, amount, guidance, repeat)
                         taken.setdefault((name, batch, kind), []).append(rate)
     return {
-        name: {str(batch): {kind: median(taken[name, batch, kind]) for kind in GUIDANCE} for batch in BATCHES}
+        name: {str(batch): {kind: median(taken[name, batch, kind]) for kind in GUIDANCE} for batch in batches}
         for name in models
     }
 
 
 def read_bandwidth(size: int) -> float:
-    """Bytes a second that one thread reads from a buffer of `size` bytes: the quickest of three ways, best of many."""
+    """Measure bytes a second that one thread reads from a buffer of `size` bytes: the fastest of three ways."""
     buffer = np.ones(size // 4, np.float32)
     ways: list[Callable[[], object]] = [lambda: buffer @ buffer, buffer.max, buffer.sum]
     fastest = float("inf")
@@ -91,7 +93,7 @@ def read_bandwidth(size: int) -> float:
 
 
 def without_heads(stepper: Stepper, name: str) -> Backend:
-    """Make the same step with next to nothing of the heads, which cannot be left out."""
+    """Make a backend of the same step with the smallest heads that the graph allows."""
     shape = replace(stepper.shape, heads_size=FEW_HEADS)
     weights = {
         weight: stepper.weights[weight][: size[0]].astype(np.float16) for weight, size in shape.weights().items()
@@ -104,10 +106,10 @@ def without_heads(stepper: Stepper, name: str) -> Backend:
         )
 
 
-def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
-    """Time the step of the LSTM alone for one row, and how long it takes to read its recurrent weights once.
+def floor(stepper: Stepper, name: str, bytes_each: float, repeats: int) -> dict[str, float]:
+    """Time the step of the LSTM alone for one row, and reading its recurrent weights once, which is its lower bound.
 
-    The step as it is used also holds the first layer of the heads; it stands beside, as `with_heads_ms`.
+    `with_heads_ms` is the step as it is used, with the first layer of the heads.
     """
     shape = stepper.shape
     hidden, layers = shape.hidden_size, shape.layers
@@ -115,8 +117,8 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     gates, *state = (np.zeros((1, size), np.float32) for size in (shape.fed, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
 
-    def seconds(engine: Backend) -> float:
-        return min(seconds_each(lambda: engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
+    def seconds(backend: Backend) -> float:
+        return min(seconds_each(lambda: backend.run(gates, tuple(state)), 200) for _ in range(repeats))
 
     step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
     return {
@@ -129,26 +131,26 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     }
 
 
-def first_note_ms(model: ImageMusic, reading: ImageFeatures) -> float:
-    """Milliseconds from a picture that was seen to the first note."""
+def first_note_ms(model: ImageMusic, features: ImageFeatures) -> float:
+    """Measure milliseconds from encoded features to the first note."""
     options = ComposeOptions()
 
-    def write(most: int) -> GrammarState:
-        dials = settle(model.checkpoint, model.prior, reading, options)
-        condition = composing_condition(model.checkpoint, reading, dials)
+    def generated(most: int) -> GrammarState:
+        dials = settle(model.checkpoint, model.prior, features, options)
+        condition = composing_condition(model.checkpoint, features, dials)
         ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
-        writer = GrammarState(plan_piece(options, 100.0, ensemble, None))
+        state = GrammarState(plan_piece(options, 100.0, ensemble, None))
         rows = np.stack([condition, np.zeros_like(condition)])
-        generate_one(model.stepper, rows, writer, options, np.random.default_rng(0), max_events=most)
-        return writer
+        generate_one(model.stepper, rows, state, options, np.random.default_rng(0), max_events=most)
+        return state
 
-    events = write(100).events
+    events = generated(100).events
     first = next(number for number, event in enumerate(events) if event[1] < SLOTS)
-    return 1000 * seconds_each(lambda: write(first + 1), 10)
+    return 1000 * seconds_each(lambda: generated(first + 1), 10)
 
 
 def with_torch(model: ImageMusic) -> dict[str, float] | None:
-    """Seconds a note of other recipes with the same net; None where torch is not installed."""
+    """Measure seconds a note of other recipes with the same net; None where torch is not installed."""
     try:
         import torch
 
@@ -177,30 +179,63 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     return recipes
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures, such as docs/results/speed.json")
-    arguments = parser.parse_args()
-    started = time.perf_counter()
-    models = {}
-    for engine in BYTES:
-        try:
-            models[engine] = ImageMusic.from_pretrained(arguments.checkpoint, engine=engine)
-        except ConfigError as error:
-            print(f"benchmark_speed: {engine} left out: {error}", file=sys.stderr)
-    default = models[DEFAULT]
-    reading = default.look(Image.linear_gradient("L").convert("RGB"))
-    for model in models.values():
-        notes_per_second(model, reading, 8, 1.0, 0)  # whatever is done once is done
-    latency = first_note_ms(default, reading)
-    rates = throughput(models, reading)
-    steps = {name: floor(model.stepper, name, BYTES[name]) for name, model in models.items() if name != "torch"}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    recipes = with_torch(default)
-    alone, guided, together = (rates[DEFAULT][batch][kind] for batch, kind in
-                               (("1", "plain"), ("1", "guided"), (str(MAX_BATCH), "plain")))  # fmt: skip
-    headlines: dict[str, Any] = {
+class Speed(Study):
+    """Measures all backends that run on this machine."""
+
+    quick = {"repeats": 1, "batches": QUICK_BATCHES}
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--repeats", type=int, default=3, metavar="N", help="of each measurement (%(default)s)")
+        parser.set_defaults(batches=BATCHES)
+
+    def run(self, context: Context) -> Figures:
+        repeats, batches = context.options.repeats, context.options.batches
+        started = time.perf_counter()
+        models = {}
+        for backend in BYTES:
+            try:
+                models[backend] = ImageMusic.from_pretrained(context.options.checkpoint, engine=backend)
+            except ConfigError as error:
+                context.report(f"{backend} left out: {error}")
+        default = models[DEFAULT]
+        features = default.look(Image.linear_gradient("L").convert("RGB"))
+        for model in models.values():
+            notes_per_second(model, features, batches[8], 1.0, 0)  # not counted: it does what is done once
+        latency = first_note_ms(default, features)
+        rates = throughput(models, features, batches, repeats)
+        steps = {
+            name: floor(model.stepper, name, BYTES[name], repeats) for name, model in models.items() if name != "torch"
+        }
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        recipes = with_torch(default)
+        figures = {
+            "notes_per_second": rates,
+            "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in batches.items()},
+            "steps": steps,
+            "seconds_per_note": recipes,
+            "engines": {
+                name: [type(model.stepper.engine).__name__, model.stepper.engine.name] for name, model in models.items()
+            },
+            "checkpoint": default.checkpoint.id,
+            "busy": [round(load, 1) for load in os.getloadavg()],  # processes that wanted the cores meanwhile
+            "measured_in_seconds": time.perf_counter() - started,
+        }
+        return figures | headlines(rates, steps, recipes) | {"first_note_ms": latency, "peak_bytes": peak}
+
+    def report(self, figures: Figures) -> str:
+        return super().report({name: value for name, value in figures.items() if not isinstance(value, dict)})
+
+
+def headlines(
+    rates: dict[str, dict[str, dict[str, float]]],
+    steps: dict[str, dict[str, float]],
+    recipes: dict[str, float] | None,
+) -> dict[str, Any]:
+    """Take the figures of the default backend that are quoted."""
+    alone, guided, together = (
+        rates[DEFAULT][batch][kind] for batch, kind in (("1", "plain"), ("1", "guided"), (str(MAX_BATCH), "plain"))
+    )
+    return {
         "batch1_notes_per_second": alone,
         "guided_notes_per_second": guided,
         "batch64_notes_per_second": together,
@@ -208,28 +243,7 @@ def main() -> int:
         "step_ms": steps[DEFAULT]["step_ms"],
         "floor_ratio": steps[DEFAULT]["ratio"],
         "window_ratio": recipes and recipes["window"] * alone,
-        "first_note_ms": latency,
-        "peak_bytes": peak,
     }
-    engines = {name: model.stepper.engine for name, model in models.items()}
-    figures = {
-        "notes_per_second": rates,
-        "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in BATCHES.items()},
-        "steps": steps,
-        "seconds_per_note": recipes,
-        "engines": {name: [type(engine).__name__, engine.name] for name, engine in engines.items()},
-        "checkpoint": default.checkpoint.id,
-        "busy": [round(load, 1) for load in os.getloadavg()],  # processes that wanted the cores meanwhile
-        "measured_in_seconds": time.perf_counter() - started,
-    }
-    print(json.dumps(figures, indent=1))
-    if arguments.out:
-        from imagemusic.reports.results import write_result
-
-        write_result(arguments.out, figures | headlines, seed=0)
-    print(json.dumps(headlines))
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Speed()

@@ -1,16 +1,16 @@
 """Write the report of `imagemusic evaluate steering` for our own held-out pairs, data/heldout_pairs.csv.
 
-    python scripts/steering_report.py --pictures DATA --corpora CORPORA --out docs/results/steering
+    imagemusic study run steering --data DATA --out docs/results/steering/steering.json
 
-The list holds ids; DATA holds affect/ and covers/, CORPORA a folder for each corpus.  The gallery shows the pictures of
-data/examples, as those of the list may not be passed on.
+The list holds ids; the data sets pictures and corpora hold the files.  The page and its parts are written beside the
+figures.  The gallery shows the bundled example pictures, as those of the list may not be passed on.
 """
 
 import argparse
 import csv
-import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,32 +18,34 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpora.catalogue import list_pieces, read_piece
 from imagemusic.data.corpora.held_out import split_of
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.errors import DataError
 from imagemusic.evaluation.intervals import signed_ranks
 from imagemusic.evaluation.steering.pairs import Pair, PairList
 from imagemusic.evaluation.steering.run import Extras, evaluate
 from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.reports.markdown import table
+from imagemusic.research.study import Context, Figures, Study
+from imagemusic.resources import EXAMPLES
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
-PAIRS = Path("data/heldout_pairs.csv")
-EXAMPLES = Path("data/examples")
 LABELS = ("valence", "arousal", "tempo_bpm")
+CONTROLS = Path("docs/results/controls.json")
 
 
-def find_pieces(corpora: Path, wanted: set[str]) -> dict[str, Piece]:
+def find_pieces(corpora: Path, ids: set[str]) -> dict[str, Piece]:
     """Read the pieces with the given ids."""
     found: dict[str, Piece] = {}
-    for corpus in sorted({name.partition("/")[0] for name in wanted}):
-        files = {name.partition("#")[0] for name in wanted if name.startswith(f"{corpus}/")}
+    for corpus in sorted({name.partition("/")[0] for name in ids}):
+        files = {name.partition("#")[0] for name in ids if name.startswith(f"{corpus}/")}
         for key in list_pieces(corpora, corpus):
             if unicodedata.normalize("NFC", f"{corpus}/{key.removesuffix('.mid')}") in files:
-                found |= {piece.id: piece for piece in read_piece(corpora, corpus, key) if piece.id in wanted}
+                found |= {piece.id: piece for piece in read_piece(corpora, corpus, key) if piece.id in ids}
     return found
 
 
 def rank_labels(pictures: list[LabelledPicture]) -> dict[str, dict[str, float]]:
-    """Rank what people or songs say of pictures among those of their source: id -> label -> -1..1."""
+    """Rank the labels of pictures among those of their source: id -> label -> -1..1."""
     ranked: dict[str, dict[str, float]] = {picture.id: {} for picture in pictures}
     for source in {picture.source for picture in pictures}:
         here = [picture for picture in pictures if picture.source == source]
@@ -76,55 +78,52 @@ def read_heldout_pairs(model: ImageMusic, path: Path, pictures: Path, corpora: P
             raise DataError(f"{path}: row {number}: {lacking} is not in the folders given")
         if "train" in (picture.split, split_of(piece.id)):
             raise DataError(f"{path}: row {number}: {row['image']} or {row['midi']} was trained on")
-        reading, told = model.look(picture.path), labels[picture.id]
+        features, ranked = model.look(picture.path), labels[picture.id]
         pairs.append(
             Pair(
-                name=f"row {number}", image=picture.path, reading=reading, piece=piece, album=row["album"],
-                genre=row["genre"], theme=picture.group, valence=told["valence"], arousal=told["arousal"],
-                tempo_bpm=told["tempo_bpm"],
+                name=f"row {number}", image=picture.path, reading=features, piece=piece, album=row["album"],
+                genre=row["genre"], theme=picture.group, valence=ranked["valence"], arousal=ranked["arousal"],
+                tempo_bpm=ranked["tempo_bpm"],
             )
         )  # fmt: skip
     return PairList(tuple(pairs), ())
 
 
-def say(message: str) -> None:
-    print(f"steering_report: {message}", file=sys.stderr)
+class Steering(Study):
+    """Evaluates the held-out pairs as `imagemusic evaluate steering` does a list of files."""
 
+    needs = ("heldout_pairs", "pictures", "corpora")
+    not_quick = "it reads all pictures and pieces of the held-out list; imagemusic evaluate steering has a quick run"
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=Path, default=PAIRS, help="the list of ids")
-    parser.add_argument("--pictures", type=Path, required=True, help="folder that holds affect/ and covers/")
-    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds a folder for each corpus")
-    parser.add_argument("--checkpoint", help="a checkpoint folder (default: the model that ships)")
-    parser.add_argument("--ratings", type=Path, nargs="+", default=[], help="folders of EMOPIA and VGMIDI")
-    parser.add_argument("--unconditional", type=Path, help="a checkpoint trained without conditions")
-    parser.add_argument("--prepared", type=Path, help="the training set, to look for copies")
-    parser.add_argument("--controls", type=Path, default=Path("docs/results/controls.json"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results/steering"))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="few pieces, to see that it works")
-    arguments = parser.parse_args()
-    workers = arguments.workers
-    try:
-        options = SteeringOptions.quick(workers=workers) if arguments.quick else SteeringOptions(workers=workers)
-        model = ImageMusic.from_pretrained(arguments.checkpoint)
-        pairs = read_heldout_pairs(model, arguments.pairs, arguments.pictures, arguments.corpora)
+    @property
+    def result_file(self) -> str:
+        return "steering/steering.json"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        add = parser.add_argument
+        add("--ratings", type=Path, nargs="+", default=[], metavar="DIR", help="folders of EMOPIA and VGMIDI")
+        add("--unconditional", type=Path, metavar="DIR", help="a checkpoint trained without conditions")
+        add("--controls", type=Path, default=CONTROLS, metavar="FILE", help="result of controls (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        options, data = context.options, context.data
+        listed = data.path("heldout_pairs")
+        pairs = read_heldout_pairs(context.model, listed, data.path("pictures"), data.path("corpora"))
+        context.sources = [listed.name]
         extras = Extras(
-            ratings=tuple(arguments.ratings), unconditional=arguments.unconditional, prepared=arguments.prepared,
-            controls=arguments.controls, data=(arguments.pairs.name,),
-            gallery=tuple(sorted(p for p in EXAMPLES.iterdir() if p.suffix in IMAGE_SUFFIXES)),
+            ratings=tuple(options.ratings), unconditional=options.unconditional, prepared=data.find("prepared"),
+            controls=options.controls, data=(listed.name,),
+            gallery=tuple(sorted(path for path in EXAMPLES.iterdir() if path.suffix in IMAGE_SUFFIXES)),
         )  # fmt: skip
-        figures = evaluate(
-            model, pairs, arguments.out, options, extras, lambda message: print(message, file=sys.stderr)
+        sizes = SteeringOptions(workers=options.workers)
+        return evaluate(context.model, pairs, options.out.parent, sizes, extras, context.report)
+
+    def report(self, figures: Figures) -> str:
+        rows: list[dict[str, Any]] = figures["goals"]
+        return table(
+            ("figure", "value", "goal", "reached"),
+            [[row["what"], f"{row['value']}", row["goal"], row["said"]] for row in rows],
         )
-    except ImageMusicError as error:
-        print(f"steering_report: error: {error}", file=sys.stderr)
-        return 1
-    for row in figures["goals"]:
-        print(row["what"], row["value"], row["goal"], row["said"])
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Steering()
