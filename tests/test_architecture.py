@@ -39,14 +39,14 @@ DOORS = {
     "soundfile": {"audio/waveform.py"},
     "gradio": {"web"},
     "lightning": {"training"},
-    "matplotlib": {"training"},
+    "matplotlib": {"training", "research/studies"},
     "spotipy": {"data/gather/spotify.py"},
     "mutagen": {"data/gather/folder.py"},
     "requests": {"data/gather/http.py"},
     "tenacity": {"data/gather/http.py"},
     "ray": {"executors.py"},
     "pyarrow": {"data"},
-    "PIL": {"vision", "audio", "web", "training/encoder"},
+    "PIL": {"vision", "audio", "web", "training/encoder", "research/studies"},
 }
 # What composes and shows works without torch.  The decoder as a net stands beside its condition, which is numpy.
 WITH_TORCH = {"model", "training", "evaluation", "research"}

@@ -1,6 +1,3 @@
-import importlib.util
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +6,8 @@ import pytest
 import torch
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.compose.composition import ImageFeatures
 from imagemusic.compose.prior import Prior
-from imagemusic.compose.targets import picture_condition
+from imagemusic.compose.targets import image_condition
 from imagemusic.data.corpora.user_midi import own_piece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music
@@ -30,10 +26,9 @@ from imagemusic.research.transfer import (
 from imagemusic.research.transfer_table import joined, measure_fold, table_of
 from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.restore import load_decoder
+from imagemusic.vision.features import ImageFeatures
 from tests import tiny
-from tests.evaluation.steering.conftest import write_pairs
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = TransferOptions(
     steps=60, batch_size=8, window=16, notes=8, check_every=20, transpose=0, readers_rate=0.02, decoder_rate=0.02,
     encoder_rate=1e-4,
@@ -127,7 +122,7 @@ def test_what_a_cover_tells_is_what_composing_tells_with_the_dials_as_guesses(ba
         found, embedding = conditions(features).numpy(), encoder.embed(features)
         mean, sd = (part.numpy() for part in encoder.affect(embedding))
     for row, one in enumerate(embedding.numpy()):
-        expected = picture_condition(base, prior, ImageFeatures("", one, mean[row], sd[row]), sure=False)
+        expected = image_condition(base, prior, ImageFeatures("", one, mean[row], sd[row]), exact=False)
         np.testing.assert_allclose(found[row], expected, atol=1e-5)
 
 
@@ -187,38 +182,3 @@ def test_a_gap_on_unseen_albums_has_the_sign_of_what_covers_told_in_training(bas
 def test_options_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="above 0"):
         TransferOptions(steps=0)
-
-
-def script():
-    spec = importlib.util.spec_from_file_location("study_transfer", ROOT / "scripts" / "study_transfer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def call(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", ["scripts/study_transfer.py", *map(str, words)])
-    return script().main()
-
-
-def test_the_study_writes_a_table_and_goes_on_where_it_was(folders, tmp_path, monkeypatch):
-    pairs = write_pairs(tmp_path / "pairs", 14, **{f"row_{i + 2}": {"artist": f"artist {i}"} for i in range(14)})
-    words = (
-        "--pairs", pairs, "--checkpoint", folders[0], "--prepared", folders[1], "--work", tmp_path / "work",
-        "--out", tmp_path / "out.json", "--folds", 2, "--steps", 1, "--notes", 4,
-    )  # fmt: skip
-    # The tiny prepared set has no piece of the test split.
-    monkeypatch.setattr("imagemusic.data.prepared.PreparedSet.select", lambda self, split: self.pieces)
-    assert call(monkeypatch, *words, "--only", "none", "condition") == 0
-    first = json.loads((tmp_path / "out.json").read_text())
-    assert first["pairs"] == first["groups"] == first["covers"] == 14
-    assert set(first["variants"]) == {"none", "condition"}
-    monkeypatch.setattr("imagemusic.research.transfer.tune", None)  # nothing is trained again
-    assert call(monkeypatch, *words, "--only", "none", "condition") == 0
-    assert json.loads((tmp_path / "out.json").read_text())["variants"] == first["variants"]
-
-
-def test_pairs_that_are_not_there_are_one_line(folders, tmp_path, monkeypatch, capsys):
-    words = ("--pairs", tmp_path / "no.csv", "--checkpoint", folders[0], "--work", tmp_path)
-    assert call(monkeypatch, *words) == 1
-    assert "no.csv: cannot be read" in capsys.readouterr().err

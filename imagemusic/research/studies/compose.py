@@ -19,13 +19,14 @@ import torch
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.errors import OutputError
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.studies.timing import seconds_each
 from imagemusic.research.study import Context, Figures, Study
 from imagemusic.resources import EXAMPLES
+from imagemusic.training.precision import cpu_autocast
 from imagemusic.training.restore import load_decoder
 
 GATHERED = {  # file of another study -> its figures, and what they are called here
@@ -83,13 +84,12 @@ def training_ratio(decoder: NoteDecoder, batch: int, window: int) -> dict[str, f
     def plain_loss() -> torch.Tensor:
         return nn.functional.cross_entropy(head(lstm(embedding(tokens))[0]).flatten(0, 1).float(), tokens.flatten())
 
-    mixed = has_bfloat16_lstm()
     result = {"parameters": float(parameters), "plain_parameters": float(sum(p.numel() for p in plain.parameters()))}
     for name, loss, module in (("ours", our_loss, ours), ("plain", plain_loss, plain)):
         optimizer = torch.optim.AdamW(module.parameters())
 
         def step(loss: Callable[[], torch.Tensor] = loss, optimizer: torch.optim.Optimizer = optimizer) -> None:
-            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            with cpu_autocast():
                 value = loss()
             optimizer.zero_grad()
             value.backward()
@@ -97,16 +97,6 @@ def training_ratio(decoder: NoteDecoder, batch: int, window: int) -> dict[str, f
 
         result[f"{name}_notes_per_second"] = batch * window / seconds_each(step, 4)
     return result | {"ratio": result["ours_notes_per_second"] / result["plain_notes_per_second"]}
-
-
-def has_bfloat16_lstm() -> bool:
-    """Return whether this processor runs an LSTM in bfloat16; training is timed in float32 where it does not."""
-    try:
-        with torch.autocast("cpu", torch.bfloat16):
-            nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
-    except RuntimeError:
-        return False
-    return True
 
 
 class ComposeTime(Study):
@@ -129,7 +119,7 @@ class ComposeTime(Study):
             timed_process(words)
             runs = [timed_process(words) for _ in range(options.repeats)]
         model = context.model
-        features = model.look(options.picture)
+        features = model.encode(options.picture)
         seeds = range(2 * options.repeats)
         notes = [model.compose_features(features, ComposeOptions(seed=seed)).compose_seconds for seed in seeds]
         seconds = [wall for wall, _ in runs]

@@ -18,7 +18,7 @@ import pretty_midi
 from PIL import Image
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.research.study import Context, Figures, Study
 
@@ -157,7 +157,7 @@ def compose_requests(model: ImageMusic, seed: int, count: int) -> Iterator[tuple
             generators = [np.random.default_rng([seed, number]) for number in numbers]
             drawn = [draw_request(rng) for rng in generators]
             requests = [
-                (model.look(draw_picture(rng)), ComposeOptions(**request, seed=number))
+                (model.encode(draw_picture(rng)), ComposeOptions(**request, seed=number))
                 for rng, request, number in zip(generators, drawn, numbers, strict=True)
             ]
             for request, piece in zip(drawn, model.compose_batch(requests), strict=True):

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import DataError
-from imagemusic.events import codec, context
-from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS, INPUTS, STAGES, interval_indices
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.research.study import Context, Figures, Study
@@ -32,13 +32,6 @@ SHIPS_BELOW = 0.005  # share by which bits per note may rise
 Columns = dict[str, NDArray[np.int64]]
 
 
-def intervals(before: Columns) -> NDArray[np.int64]:
-    """Return the index (P, T) of the interval from the track's last pitch, as training computes it."""
-    index = np.clip(before["pitch"] - before["last_pitch"], -24, 24) + 25
-    known = (before["program"] < codec.DRUMS) & (before["last_pitch"] < context.NO_PITCH)
-    return np.where(known, index, NO_INTERVAL)
-
-
 def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
     """Return columns (P, T) of the events before, of the target events and of their weights, for the first T events."""
     parts = [
@@ -47,7 +40,8 @@ def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int
     ]
     before, target, weights = ({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}
                                for k in range(3))  # fmt: skip
-    return before | {"interval": intervals(before)}, target, weights
+    interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
+    return before | {"interval": interval}, target, weights
 
 
 def score(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:
@@ -81,7 +75,7 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
 
 def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
     """Compose short pieces from one picture; return the notes of every track with its program."""
-    features = model.look(Image.linear_gradient("L").convert("RGB"))
+    features = model.encode(Image.linear_gradient("L").convert("RGB"))
     requests = [(features, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
     parts = [requests] if together else [[request] for request in requests]
     made = [piece for part in parts for piece in model.compose_batch(part)]
@@ -123,7 +117,7 @@ class Engines(Study):
     def run(self, context: Context) -> Figures:
         options = context.options
         prepared = PreparedSet.open(context.data.path("prepared"))
-        models = {name: ImageMusic.from_pretrained(options.checkpoint, engine=name) for name in options.engines}
+        models = {name: ImageMusic.from_pretrained(options.checkpoint, backend=name) for name in options.engines}
         held_out = sorted((piece for piece in prepared if piece.split == options.split), key=lambda piece: piece.id)
         chosen = held_out[:: max(1, len(held_out) // options.pieces)][: options.pieces]
         if not chosen:
@@ -134,7 +128,7 @@ class Engines(Study):
         return {
             "engines": costs,
             "composed": agreement(models, options.sampled, options.alone),
-            "names": {name: model.stepper.engine.name for name, model in models.items()},
+            "names": {name: model.stepper.backend.name for name, model in models.items()},
             "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in costs.items()},
             "pieces": len(chosen),
             "events": int(weights["gap"].sum()),

@@ -8,12 +8,11 @@ measured in the score, masks off; rho is Spearman's, with 95 % intervals over pi
 
 import argparse
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
-from imagemusic.compose import feedback
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.feedback import FeedbackOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import DataError
 from imagemusic.evaluation.steering.composing import compose_unmasked
@@ -27,24 +26,26 @@ from imagemusic.training.encoder.labels import read_pictures
 
 DIALS = ("mode", "articulation", "polyphony")  # those for which feedback biases the logits
 
-VARIANTS: dict[str, dict[str, float]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "as it ships": {},
-    "every 16 events": {"LEAN_EVERY": 16},
-    "later": {"LEAN_SLOW": 16},
-    "mode 8 nats": {"MODE_NATS": 8.0},
-    "nothing for polyphony": {"TOGETHER_NATS": 0.0, "OVERLAP": 0.0},
-    "no longer notes for polyphony": {"OVERLAP": 0.0},
+    "every 16 events": {"update_every": 16},
+    "later": {"bias_half_confidence_notes": 16},
+    "mode 8 nats": {"mode_gain": 8.0},
+    "nothing for polyphony": {"chord_gain": 0.0, "polyphony_share": 0.0},
+    "no longer notes for polyphony": {"polyphony_share": 0.0},
 }
 CHUNK = 48  # pieces of a batch
 
 
-def measure(model: ImageMusic, pairs: list[Pair], options: SteeringOptions) -> dict[str, Any]:
+def measure(
+    model: ImageMusic, pairs: list[Pair], options: SteeringOptions, feedback: FeedbackOptions
+) -> dict[str, Any]:
     """Vary each of DIALS against the pictures; return rho of level and measured dial."""
     found = {}
     for dial in DIALS:
         jobs, levels, names = dose_jobs(model, dial, pairs, options, ComposeOptions(), masked=False)
         chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
-        scores = [score for chunk in chunks for score in compose_unmasked(model, chunk)]
+        scores = [score for chunk in chunks for score in compose_unmasked(model, chunk, feedback=feedback)]
         found_dials = np.array([measured(score, model.checkpoint.scale).dial(dial) for score in scores])
         found[dial] = response(levels, found_dials, names)["rho"]
     return found
@@ -70,14 +71,13 @@ class FeedbackStrengths(Study):
             raise DataError(f"{context.data.path('pictures')}: no jackets of the training split")
         chosen = np.random.default_rng(options.seed).permutation(len(jackets))[: options.count].tolist()
         pairs = [
-            Pair(name=jackets[i].id, image=jackets[i].path, reading=model.look(jackets[i].path), piece=None)
+            Pair(name=jackets[i].id, image=jackets[i].path, reading=model.encode(jackets[i].path), piece=None)
             for i in chosen
         ]
         figures = {}
         for name in options.only:
-            with patch.dict(vars(feedback), VARIANTS[name]):
-                figures[name] = measure(model, pairs, options.sizes)
-            context.report(f"{name}: { ({dial: rho['value'] for dial, rho in figures[name].items()}) }")
+            figures[name] = measure(model, pairs, options.sizes, FeedbackOptions(**VARIANTS[name]))
+            context.report(f"{name}: measured")
         return {"rho": figures, "changes": {name: VARIANTS[name] for name in options.only}}
 
     def report(self, figures: Figures) -> str:

@@ -124,7 +124,7 @@ def real_cases(path: Path, catalogue: Catalogue) -> Iterable[Case]:
     """Search each file of a list of pairs among all of the list, its own song in other versions, and songs of the
     catalogue with the same title; then again without the right one."""
     with open(path, encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["title"]]
+        rows = [row for row in csv.DictReader(file) if row.get("title")]
     named = {row["midi"]: Track(row["artist"], ARRANGED.sub("", row["title"]), "", None, "") for row in rows}
     rng = random.Random(0)
     pool = list(dict.fromkeys(named.values()))

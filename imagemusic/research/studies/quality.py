@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, Composition, ImageFeatures
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError
@@ -31,6 +32,7 @@ from imagemusic.music.distributions import LAGS, Shares, alike_weights, bar_simi
 from imagemusic.music.score import Score
 from imagemusic.research.studies.sample_sets import held_out_pieces, held_out_scores
 from imagemusic.research.study import Context, Figures, Study
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 Table = dict[str, Shares]
@@ -113,7 +115,7 @@ def measure(
     for name, guard in (("guard_on", True), ("guard_off", False)):
         composed = compose(model, pictures, replace(options, repetition_guard=guard), pieces, name)
         scores, table = [one.score for one in composed], share_table(one.score for one in composed)
-        requested_ensemble = [str(one.dials["ensemble"].value) for one in composed]
+        requested_ensemble = [one.ensemble for one in composed]
         weights = alike_weights([piece.ensemble for piece in held_out], requested_ensemble)
         result[name] = figures_of(scores, groups) | {
             "end_in_a_stack": sum(metrics.ends_in_a_stack(score) for score in scores if score.note_count),
@@ -145,7 +147,7 @@ class Quality(Study):
         chosen = choose_pictures(context.data.path("covers"), options.count, options.seed)
         requested = ComposeOptions(seconds=options.seconds, seed=options.seed, **options.options)
         prepared, model = PreparedSet.open(context.data.path("prepared")), context.model
-        pictures = [model.look(picture) for picture in tqdm(chosen, desc="encoding", unit="picture")]
+        pictures = [model.encode(picture) for picture in tqdm(chosen, desc="encoding", unit="picture")]
         context.sources = [f"{options.count} pictures", "held-out test split"]
         about = {"seconds": options.seconds, "checkpoint": model.checkpoint.id, "options": options.options}
         return about | measure(model, pictures, prepared, requested, options.pieces, context.report)

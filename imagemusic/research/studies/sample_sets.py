@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.feedback import HELD_TO
+from imagemusic.compose.feedback import CONTROLLED
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.steering.measures import first_seconds
 from imagemusic.events import codec
@@ -22,7 +22,7 @@ from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_tab
 from imagemusic.music.metrics import Distance
 from imagemusic.music.score import DURATION, Score
 
-FOLLOWED = (*HELD_TO, "mode")
+FOLLOWED = (*CONTROLLED, "mode")
 COLUMNS = ("worn", "note_beats", "notes", "requested", "measured", "ensembles")
 REPEATS = 1000
 Table = dict[str, NDArray[np.float64]]

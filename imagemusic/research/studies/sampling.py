@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, ImageFeatures
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import DataError
@@ -41,6 +41,7 @@ from imagemusic.research.studies.sample_sets import (
 )  # fmt: skip
 from imagemusic.research.study import Context, Figures, Study
 from imagemusic.training.encoder.labels import read_pictures
+from imagemusic.vision.features import ImageFeatures
 
 FIRST = "as it ships"  # the setting that the others are compared with
 
@@ -101,7 +102,7 @@ class Composer:
                 for number, (features, one) in enumerate(zip(pictures, own, strict=True))
             ]
             pieces = self.model.compose_batch(requests)
-            requested = [{name: dial.value for name, dial in piece.dials.items()} for piece in pieces]
+            requested = [{**piece.targets.values, "ensemble": piece.ensemble} for piece in pieces]
             Sample.of([piece.score for piece in pieces], self.model.checkpoint.scale, requested).save(path)
         return Sample.load(path)
 
@@ -156,7 +157,7 @@ class Sampling(Study):
         if len(pictures) < options.count:
             raise DataError(f"{context.data.path('pictures')}: {len(pictures)} validation pictures; lower --count")
         order = np.random.default_rng(0).permutation(len(pictures))[: options.count].tolist()
-        features = [model.look(pictures[i].path) for i in tqdm(order, desc="encoding", unit="picture")]
+        features = [model.encode(pictures[i].path) for i in tqdm(order, desc="encoding", unit="picture")]
         composer = Composer(model, features, options.seconds, context.work)
         prepared = PreparedSet.open(context.data.path("prepared"))
         held_out = held_out_pieces(prepared, "validation")
@@ -167,11 +168,12 @@ class Sampling(Study):
         resampled = Resampled.of(len(features), weights, [piece.group for piece in held_out])
         there = {name: mean_shares(rows, resampled.real) for name, rows in real.shares.items()}
         base = compare(first, resampled, there)
+        worn, windows = weights @ real.worn
         result: Figures = {
             "checkpoint": model.checkpoint.id, "pieces": len(features), "seconds": options.seconds,
             "held_out": {
                 "pieces": len(held_out),
-                "worn_windows": round(float(np.divide(*(weights @ real.worn))), 4),
+                "worn_windows": round(float(worn / max(windows, 1)), 4),
                 "similarity": similarities(real.shares, weights),
             },
             "base": BASE, "settings": {}, "note_beats": {},

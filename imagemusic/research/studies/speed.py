@@ -21,22 +21,21 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from imagemusic.compose.composition import ComposeOptions, ImageFeatures
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.plan import plan_piece
-from imagemusic.compose.targets import composing_condition, settle
+from imagemusic.compose.session import Session
 from imagemusic.errors import ConfigError
-from imagemusic.events.codec import SLOTS
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.vocabulary import FIELDS, INPUTS
+from imagemusic.events.vocabulary import FIELDS, INPUTS, SLOTS
 from imagemusic.generation.backends import DEFAULT, Backend, make_backend
-from imagemusic.generation.generate import MAX_BATCH, generate_one
+from imagemusic.generation.generate import MAX_BATCH, generate
 from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.generation.step_graph import BLOCK, step_graph
 from imagemusic.generation.stepper import Stepper
 from imagemusic.research.studies.timing import seconds_each
 from imagemusic.research.study import Context, Figures, Study
+from imagemusic.vision.features import ImageFeatures
 
 WINDOW = 100  # events that the window recipe reads for each note
 FEW_HEADS = 8  # of the hundreds of numbers that all heads start from
@@ -120,7 +119,7 @@ def floor(stepper: Stepper, name: str, bytes_each: float, repeats: int) -> dict[
     def seconds(backend: Backend) -> float:
         return min(seconds_each(lambda: backend.run(gates, tuple(state)), 200) for _ in range(repeats))
 
-    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
+    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.backend)
     return {
         "step_ms": 1000 * step,
         "with_heads_ms": 1000 * whole,
@@ -136,13 +135,9 @@ def first_note_ms(model: ImageMusic, features: ImageFeatures) -> float:
     options = ComposeOptions()
 
     def generated(most: int) -> GrammarState:
-        dials = settle(model.checkpoint, model.prior, features, options)
-        condition = composing_condition(model.checkpoint, features, dials)
-        ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
-        state = GrammarState(plan_piece(options, 100.0, ensemble, None))
-        rows = np.stack([condition, np.zeros_like(condition)])
-        generate_one(model.stepper, rows, state, options, np.random.default_rng(0), max_events=most)
-        return state
+        session = Session(model, features, options)
+        generate(model.stepper, [session.request], max_events=most)
+        return session.grammar
 
     events = generated(100).events
     first = next(number for number, event in enumerate(events) if event[1] < SLOTS)
@@ -191,14 +186,14 @@ class Speed(Study):
     def run(self, context: Context) -> Figures:
         repeats, batches = context.options.repeats, context.options.batches
         started = time.perf_counter()
-        models = {}
+        models: dict[str, ImageMusic] = {}
         for backend in BYTES:
             try:
-                models[backend] = ImageMusic.from_pretrained(context.options.checkpoint, engine=backend)
+                models[backend] = ImageMusic.from_pretrained(context.options.checkpoint, backend=backend)
             except ConfigError as error:
                 context.report(f"{backend} left out: {error}")
         default = models[DEFAULT]
-        features = default.look(Image.linear_gradient("L").convert("RGB"))
+        features = default.encode(Image.linear_gradient("L").convert("RGB"))
         for model in models.values():
             notes_per_second(model, features, batches[8], 1.0, 0)  # not counted: it does what is done once
         latency = first_note_ms(default, features)
@@ -208,14 +203,13 @@ class Speed(Study):
         }
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         recipes = with_torch(default)
+        backends = {name: model.stepper.backend for name, model in models.items()}
         figures = {
             "notes_per_second": rates,
             "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in batches.items()},
             "steps": steps,
             "seconds_per_note": recipes,
-            "engines": {
-                name: [type(model.stepper.engine).__name__, model.stepper.engine.name] for name, model in models.items()
-            },
+            "engines": {name: [type(one).__name__, one.name] for name, one in backends.items()},
             "checkpoint": default.checkpoint.id,
             "busy": [round(load, 1) for load in os.getloadavg()],  # processes that wanted the cores meanwhile
             "measured_in_seconds": time.perf_counter() - started,

@@ -17,6 +17,7 @@ from tests.evaluation.steering.conftest import tiny_model, write_pairs, write_pi
 
 __all__ = ["tiny_model"]
 
+ENDS = (" & Friends", "", " 7")  # of titles
 AT_120 = (Tempo(0, 120.0),)
 
 
@@ -86,8 +87,8 @@ def write_catalogue(folder: Path) -> Path:
     words = [a + b + c for a in ("bam", "cor", "del", "fur", "gin") for b in ("ola", "eri") for c in ("tek", "mos")]
     rows = [
         {
-            "track_artist": f"The {words[number % 20].title()} {'Band Trio Choir'.split()[number % 3]} {number}",
-            "track_name": " ".join(words[(number * k + song) % 20].title() for k in (3, 7)) + (" & Friends", "", " 7")[song],
+            "track_artist": f"The {words[number % 20].title()} {['Band', 'Trio', 'Choir'][number % 3]} {number}",
+            "track_name": " ".join(words[(number * k + song) % 20].title() for k in (3, 7)) + ENDS[song],
             "track_album_name": f"Album {number}", "duration_ms": 180_000 + 1000 * number,
             "track_album_release_date": "2001-01-01",
         }
@@ -127,7 +128,9 @@ def data_root(tmp_path_factory):
     write_pairs(root / "pairs" / "maeve", 14, **artists)
     (root / "benchmarks" / "poly_music").mkdir(parents=True)
     write_set(root / "benchmarks" / "poly_music")
-    tiny.write_config(root / "config.toml", prepared=root / "prepared", pictures=root / "pictures.npz", run=root / "run")
+    tiny.write_config(
+        root / "config.toml", prepared=root / "prepared", pictures=root / "pictures.npz", run=root / "run"
+    )
     return root
 
 

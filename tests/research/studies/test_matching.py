@@ -1,33 +1,27 @@
 """Measuring how far matches can be trusted."""
 
-import importlib
 import random
-from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+pytest.importorskip("rapidfuzz")
+
+from imagemusic.research.studies import distortions, near_misses
+from imagemusic.research.studies import matching as measure
 
 
-@pytest.fixture
-def scripts(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return [importlib.import_module(name) for name in ("measure_matching", "distortions", "near_misses")]
-
-
-def outcome(measure, score, hit, there=True):
+def outcome(score, hit, there=True):
     right = object() if there else None
     return measure.Outcome(measure.Case("a.mid", None, (), right, (), "right"), score, hit, None)
 
 
-def test_precision_and_recall_are_counted_by_hand(scripts):
-    measure = scripts[0]
+def test_precision_and_recall_are_counted_by_hand():
     outcomes = [
-        outcome(measure, 0.9, True),
-        outcome(measure, 0.8, True),
-        outcome(measure, 0.9, False),
-        outcome(measure, 0.9, False, there=False),
-        outcome(measure, 0.1, False, there=False),
+        outcome(0.9, True),
+        outcome(0.8, True),
+        outcome(0.9, False),
+        outcome(0.9, False, there=False),
+        outcome(0.1, False, there=False),
     ]
     found = measure.summary(outcomes, 0.85)
     assert (found["precision"], found["recall"]) == (round(1 / 3, 4), round(1 / 3, 4))
@@ -35,19 +29,17 @@ def test_precision_and_recall_are_counted_by_hand(scripts):
     assert measure.summary(outcomes, 0.99)["recall"] == 0
 
 
-def test_the_interval_is_wilsons(scripts):
-    assert scripts[0].interval(9, 10) == pytest.approx([0.5958, 0.9821], abs=1e-3)
-    assert scripts[0].interval(0, 0) == [0, 1]
+def test_the_interval_is_wilsons():
+    assert measure.interval(9, 10) == pytest.approx([0.5958, 0.9821], abs=1e-3)
+    assert measure.interval(0, 0) == [0, 1]
 
 
-def test_the_threshold_is_the_lowest_that_is_surely_precise_enough(scripts):
-    measure = scripts[0]
-    outcomes = [outcome(measure, 0.9, True)] * 1000 + [outcome(measure, 0.7, False, there=False)] * 1000
+def test_the_threshold_is_the_lowest_that_is_surely_precise_enough():
+    outcomes = [outcome(0.9, True)] * 1000 + [outcome(0.7, False, there=False)] * 1000
     assert measure.choose(outcomes) == 0.71
 
 
-def test_every_misnaming_changes_some_name(scripts):
-    _, distortions, _ = scripts
+def test_every_misnaming_changes_some_name():
     names = [
         ("The Ärzte", "Über Part 2 (feat. Somebody & Friend) - 2011 Remaster"),
         ("Ice and Fire", "Seven 7"),
@@ -60,8 +52,7 @@ def test_every_misnaming_changes_some_name(scripts):
             assert any(used[:1] == (name,) for _, used in made), name
 
 
-def test_what_searches_return_wrongly_is_never_the_right_one(scripts):
-    _, _, near_misses = scripts
+def test_what_searches_return_wrongly_is_never_the_right_one():
     songs = [("Queen", "Killer Whale Song"), ("Queen", "Bohemian Rhapsody"), ("Queens", "Some Other Long Name")]
     songs += [("Abba", "Killer Whale Song"), ("Queen", "Flash - Some DJ Remix"), ("Queen", "Flash")]
     tracks = [near_misses.Track(artist, title, "Album", None, "") for artist, title in songs]
@@ -72,7 +63,6 @@ def test_what_searches_return_wrongly_is_never_the_right_one(scripts):
         assert all(found != track for track, found in made if found), name
 
 
-def test_a_catalogue_without_its_files_is_refused(scripts, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["measure_matching.py", "--catalog", str(tmp_path)])
-    assert scripts[0].main() == 1
-    assert "spotify_songs.csv" in capsys.readouterr().err
+def test_a_catalogue_without_its_files_is_refused(run, tmp_path):
+    status, _, err = run("matching", "--set", f"catalogue={tmp_path}")
+    assert status == 1 and "spotify_songs.csv: cannot be read" in err

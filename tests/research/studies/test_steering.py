@@ -1,6 +1,5 @@
 """The list of held-out pairs is read with what groups its pictures and what groups its music."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,28 +7,16 @@ import pytest
 from imagemusic.data.corpora.held_out import read_heldout
 from imagemusic.data.corpora.piece import make_piece
 from imagemusic.errors import DataError
-from imagemusic.training.encoder.labels import LabelledPicture
+from imagemusic.research.studies import steering
 from tests import tiny
 from tests.evaluation.steering.conftest import write_picture
+from tests.research.studies.conftest import labelled
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "steering_report.py"
 PIECE = next(name for ids in read_heldout()["splits"]["test"].values() for name in ids)
 
 
 @pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("steering_report", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def picture(path, name, group):
-    return LabelledPicture(id=f"otoge/{name}", path=path, source="otoge", group=group, tempo_bpm=120.0)
-
-
-@pytest.fixture
-def listed(script, tmp_path, monkeypatch):
+def listed(tmp_path, monkeypatch):
     """A function that reads two pairs of one album, their pictures being of the given groups."""
     path = tmp_path / "pairs.csv"
     path.write_text(f'image,midi,album,genre\notoge/a,"{PIECE}",the album,piano\notoge/b,"{PIECE}",the album,piano\n')
@@ -37,13 +24,13 @@ def listed(script, tmp_path, monkeypatch):
 
     def read(model, *groups):
         pictures = [
-            picture(write_picture(tmp_path / f"{name}.png", (9, 9, 9), seed), name, group)
+            labelled(write_picture(tmp_path / f"{name}.png", (9, 9, 9), seed), name, group)
             for seed, (name, group) in enumerate(zip("ab", groups, strict=True))
         ]
-        monkeypatch.setattr(script, "read_pictures", lambda folder: pictures)
-        monkeypatch.setattr(script, "find_pieces", lambda corpora, wanted: dict.fromkeys(wanted, piece))
-        monkeypatch.setattr(script, "split_of", lambda name: "test")
-        return script.read_heldout_pairs(model, path, tmp_path, tmp_path).pairs
+        monkeypatch.setattr(steering, "read_pictures", lambda folder: pictures)
+        monkeypatch.setattr(steering, "find_pieces", lambda corpora, wanted: dict.fromkeys(wanted, piece))
+        monkeypatch.setattr(steering, "split_of", lambda name: "test")
+        return steering.read_heldout_pairs(model, path, tmp_path, tmp_path).pairs
 
     return read
 
@@ -51,7 +38,7 @@ def listed(script, tmp_path, monkeypatch):
 def of_split(split):
     """Groups of pictures that are in a split."""
     names = (f"otoge/song {number}" for number in range(1000))
-    return [name for name in names if picture(Path(), "a", name).split == split]
+    return [name for name in names if labelled(Path(), "a", name).split == split]
 
 
 def test_pictures_are_grouped_by_their_own_song_and_music_by_its_album(tiny_model, listed):
