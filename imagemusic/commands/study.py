@@ -34,7 +34,7 @@ def register(commands: Commands) -> None:
 
     report = add("report", "write what studies found as Markdown", REPORT_EXAMPLES)
     report.add_argument("name", metavar="NAME", nargs="?", help="one study (default: all that have a result)")
-    report.add_argument("--results", type=Path, default=Path("docs/results"), metavar="DIR", help="(%(default)s)")
+    report.add_argument("--results", type=Path, metavar="DIR", help="(docs/results, then runs/studies)")
     report.add_argument("--out", type=Path, metavar="DIR", help="folder for a page a study, and an index")
     report.add_argument("--page", type=Path, metavar="FILE.md", help="put the tables of NAME between marks of a page")
     report.set_defaults(run=run_report)
@@ -66,13 +66,13 @@ def run_report(arguments: argparse.Namespace) -> int:
     from imagemusic.reports.markdown import put_between_marks
     from imagemusic.research.studies import STUDIES
     from imagemusic.research.study import load_study
-    from imagemusic.research.study_pages import read_result, render_page, write_pages
+    from imagemusic.research.study_pages import find_result, read_result, render_page, write_pages
 
     if arguments.page and not arguments.name:
         raise ConfigError("--page needs the NAME of a study")
     if arguments.name and not arguments.out:
         study = load_study(arguments.name)
-        figures = read_result(arguments.results / study.result_file)
+        figures = read_result(find_result(study, arguments.results))
         if arguments.page:
             put_between_marks(arguments.page, study.report(figures))
             print(arguments.page)

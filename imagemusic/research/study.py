@@ -118,7 +118,7 @@ class Study(ABC):
         """Measure; the figures must be JSON.  `context.options` holds its options."""
 
     def passed(self, figures: Figures) -> bool:
-        """Tell whether the figures are as they must be; the exit status is 1 if not."""
+        """Return whether the figures are as they must be; the exit status is 1 if not."""
         return True
 
     def finding(self, figures: Figures) -> str:
@@ -212,7 +212,7 @@ def run_study(study: Study, options: argparse.Namespace, report: Callable[[str],
 
 
 def save_plot(study: Study, figures: Figures, path: Path) -> bool:
-    """Draw what the study draws; tell whether it draws."""
+    """Write the plot of a study; return whether it has one."""
     plot = study.plot(figures)
     if plot is None:
         return False

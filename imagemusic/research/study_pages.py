@@ -5,7 +5,16 @@ from pathlib import Path
 
 from imagemusic.errors import DataError
 from imagemusic.reports.markdown import table
-from imagemusic.research.study import Figures, Study, load_study, save_plot
+from imagemusic.research.study import RUNS, Figures, Study, load_study, save_plot
+
+RESULTS = Path("docs/results")  # the figures that are published
+
+
+def find_result(study: Study, results: Path | None = None) -> Path:
+    """Return the file of figures in a folder: by default the published one, or else that of the last run here."""
+    places = [results] if results else [RESULTS, RUNS]
+    paths = [place / study.result_file for place in places]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def read_result(path: Path) -> Figures:
@@ -36,13 +45,13 @@ def render_page(study: Study, figures: Figures, plot: str = "") -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def write_pages(names: list[str], results: Path, out: Path) -> list[Path]:
+def write_pages(names: list[str], results: Path | None, out: Path) -> list[Path]:
     """Write OUT/NAME.md for each study that has a result, and OUT/README.md as their index; return the pages."""
     out.mkdir(parents=True, exist_ok=True)
     rows, pages = [], []
     for name in names:
         study = load_study(name)
-        path = results / study.result_file
+        path = find_result(study, results)
         figures = read_result(path) if path.exists() else {}
         if figures:
             pages.append(out / f"{name}.md")

@@ -71,6 +71,7 @@ def test_a_study_is_one_module_and_one_line(study, tmp_path, capsys):
 def test_what_was_measured_is_kept_until_what_it_depends_on_changes(study, capsys):
     words = ["study", "run", "files", "--data", "root"]
     assert cli.main(words) == cli.main(words) == 0
+    assert cli.main(["study", "report", "files"]) == 0
     assert Files.calls == 2
     assert "midi: kept from an earlier run" in capsys.readouterr().err
 
@@ -97,7 +98,10 @@ def test_a_study_that_fails_its_own_check_exits_with_1(study, tmp_path):
         (["run", "files", "--set", "corpora=none"], "none: not there; --set corpora names a folder of MIDI files"),
         (["run", "files", "--data", "root", "--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["run", "steering", "--quick"], "steering has no --quick: it reads all pictures and pieces"),
-        (["report", "files"], "files.json: cannot be read (No such file or directory); make it with imagemusic study"),
+        (
+            ["report", "files"],
+            "docs/results/files.json: cannot be read (No such file or directory); make it with",
+        ),
         (["report", "--page", "a.md"], "--page needs the NAME of a study"),
     ],
 )

@@ -103,7 +103,7 @@ def draw_picture(rng: np.random.Generator) -> Image.Image:
 
 
 def measure(data: bytes, request: Mapping[str, Any]) -> dict[str, bool]:
-    """Tell for each requested control whether the MIDI file in `data` keeps it."""
+    """Return for each requested control whether the MIDI file in `data` keeps it."""
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
     played = [instrument for instrument in midi.instruments if instrument.notes]
     pitched = [note for instrument in played if not instrument.is_drum for note in instrument.notes]

@@ -109,7 +109,7 @@ class Engines(Study):
         add = parser.add_argument
         add("--engines", nargs="+", default=["onnx", "int8", "torch"], choices=BACKENDS)
         add("--split", default="test", choices=("validation", "test"))
-        add("--pieces", type=int, default=96, metavar="N", help="of all lengths, drawn evenly (%(default)s)")
+        add("--pieces", type=int, default=96, metavar="N", help="evenly spaced by id (%(default)s)")
         add("--events", type=int, default=192, metavar="N", help="of each piece, from its beginning (%(default)s)")
         add("--sampled", type=int, default=100, metavar="N", help="pieces that each composes (%(default)s)")
         add("--alone", type=int, default=64, metavar="N", help="of those, once more one by one (%(default)s)")

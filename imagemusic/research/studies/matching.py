@@ -102,7 +102,7 @@ def release_of(track: Track) -> Release:
     )  # fmt: skip
 
 
-def judge(cases: Iterable[Case], what: str) -> list[Outcome]:
+def match(cases: Iterable[Case], what: str) -> list[Outcome]:
     """Match every case."""
     outcomes = []
     for case in tqdm(list(cases), desc=what, unit="file", mininterval=5):
@@ -239,9 +239,9 @@ class Matching(Study):
             )
         ]
         fast = speed(cases[1][:1000])
-        chosen_on, judged_on = judge(cases[0], "choosing"), judge(cases[1], "judging")
+        chosen_on, judged_on = match(cases[0], "choosing"), match(cases[1], "judging")
         lists = [path for name in ("pairs", "ultrastar") if (path := context.data.find(name))]
-        real = {path.parent.name: judge(real_cases(path, catalogue), path.parent.name) for path in lists}
+        real = {path.parent.name: match(real_cases(path, catalogue), path.parent.name) for path in lists}
         context.sources = ["catalogue of tracks", *real]
         judged = summary(judged_on, THRESHOLD)
         return {

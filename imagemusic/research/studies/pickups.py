@@ -66,7 +66,7 @@ def fit(cases: list[Case]) -> NDArray[np.float64]:
 
 
 def hits(cases: list[Case], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell for each case whether the pickup is found."""
+    """Return (N,) for each case whether the pickup is found."""
     return np.array([int((cues @ weights).argmax()) == pickup for cues, pickup in cases])
 
 

@@ -164,5 +164,5 @@ def similarities(shares: Table, weights: NDArray[np.float64] | None = None) -> d
 
 def mean_with_interval(values: NDArray[np.float64]) -> dict[str, float]:
     """Return the mean of values (N,), NaN left out, with its interval."""
-    drawn = np.random.default_rng(0).integers(len(values), size=(REPEATS, len(values)))
-    return figure(np.concatenate([[np.nanmean(values)], np.nanmean(values[drawn], axis=1)]))
+    rows = np.random.default_rng(0).integers(len(values), size=(REPEATS, len(values)))
+    return figure(np.concatenate([[np.nanmean(values)], np.nanmean(values[rows], axis=1)]))

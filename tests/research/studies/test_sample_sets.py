@@ -1,4 +1,4 @@
-"""Sets of composed and real pieces: equal ones are near, and a difference is told from chance."""
+"""Sets of composed and real pieces: equal ones are near, and a difference is distinguished from chance."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,6 @@
 """Draw the bundled example pictures: six covers, from calm to wild, out of noise and gradients.
 
-python scripts/make_examples.py --out data/examples
+python scripts/examples/make_examples.py --out imagemusic/resources/examples
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Brushes that scripts/make_examples.py paints with: noise, gradients, light, outlines, trees, towers."""
+"""Brushes that make_examples.py paints with: noise, gradients, light, outlines, trees, towers."""
 
 from collections.abc import Callable
 from typing import Any
