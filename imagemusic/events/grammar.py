@@ -238,6 +238,20 @@ class GrammarState:
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
+        return bool(self._voices.open(part, tick)[pitch])
+
+    @property
+    def roles(self) -> list[str]:
+        """Role of each declared part, see ROLES."""
+        return [ROLES[min(event[codec.DURATION], len(ROLES) - 1)] for event in self.events if event[codec.PART] == SLOT]
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Fields of the event in the making that are chosen."""
+        return tuple(self._now)
+
     # What the decoder is conditioned on.
 
     def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
