@@ -2,7 +2,7 @@
 
 A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
 distortions.py, near_misses.py, sample_sets.py and timing.py are no studies: matching, sampling, quality, speed and
-compose use them.
+compose use them.  form_statistics.py and takes_judge.py compute tables of resources/.
 """
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
@@ -16,6 +16,7 @@ STUDIES: dict[str, str] = {
     "feedback": "How well does the music follow a dial at other strengths of feedback?",
     "feelings": "Do the measured valence and arousal agree with people's labels, with note density held fixed?",
     "gathering": "How fast are covers looked up, and is anything lost when the process is killed?",
+    "graph_loading": "What do exported, checked graphs cost against graphs rebuilt at every load?",
     "matching": "How far can the match of a file name with a release be trusted?",
     "pianoroll": "How does the LSTM do on the four classic piano-roll sets, in nats a frame?",
     "pickups": "How often is a hidden pickup bar found?",

@@ -26,8 +26,8 @@ from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.studies.timing import seconds_each
 from imagemusic.research.study import Context, Figures, Study
 from imagemusic.resources import EXAMPLES
+from imagemusic.training.loading import load_decoder
 from imagemusic.training.precision import cpu_autocast
-from imagemusic.training.restore import load_decoder
 
 GATHERED = {  # file of another study -> its figures, and what they are called here
     "speed": {"window_ratio": "window_ratio"},
