@@ -6,7 +6,7 @@ to train one of them.
     python scripts/compare_decoders.py --notes 1_500_000 --speed
 
 Each run is kept in RUNS/NAME-SEED and goes on where it was stopped; the tables are made of the runs that are done.
-Training is as scripts/experiments/default.toml says of corpora and their weights; bench.py says what differs.
+Training is as scripts/experiments/default.toml says of corpora and their weights; benchmark.py says what differs.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from tqdm import tqdm
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ImageMusicError, OutputError
 from imagemusic.reports.results import write_result
-from imagemusic.research.decoders.bench import Bench
-from imagemusic.research.decoders.running import RunOptions, run_variant
+from imagemusic.research.decoders.benchmark import Benchmark
+from imagemusic.research.decoders.runner import RunOptions, run_variant
 from imagemusic.research.decoders.speed import notes_per_second
 from imagemusic.research.decoders.tables import REFERENCE, markdown, tabulate
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width
@@ -41,16 +41,16 @@ def progress(pieces: Iterable[PreparedPiece], total: int) -> Iterable[PreparedPi
     return tqdm(pieces, total=total, desc="which pieces do REMI tokens reproduce", unit="piece")
 
 
-def measure_speed(bench: Bench, options: RunOptions) -> dict[str, float]:
+def measure_speed(benchmark: Benchmark, options: RunOptions) -> dict[str, float]:
     """Measure all variants in turn, twice; the better counts, as the other was disturbed."""
-    piece = max(bench.test, key=lambda piece: piece.notes)
+    piece = max(benchmark.test, key=lambda piece: piece.notes)
     found: dict[str, float] = {}
     for _ in range(2):
         for name, variant in VARIANTS.items():
             if variant.group == "settings":  # the same net as another's
                 continue
-            net = variant.make(bench, fitting_width(partial(variant.make, bench), options.parameters))
-            speed = notes_per_second(net, bench, piece, bench.tokens.get(variant.tokens))
+            net = variant.make(benchmark, fitting_width(partial(variant.make, benchmark), options.parameters))
+            speed = notes_per_second(net, benchmark, piece, benchmark.tokens.get(variant.tokens))
             found[name] = max(found.get(name, 0.0), round(speed, 1))
     return found
 
@@ -112,21 +112,21 @@ def main() -> int:
             validation_notes=arguments.validation_notes, test_notes=arguments.test_notes,
         )  # fmt: skip
         config = read_config(arguments.config)
-        bench = Bench.open(
+        benchmark = Benchmark.open(
             config, arguments.runs, batch_size=options.batch_size, window=options.window,
             notes=(options.validation_notes, options.test_notes), progress=progress,
         )  # fmt: skip
         if arguments.speed:
-            (arguments.runs / "speed.json").write_text(json.dumps(measure_speed(bench, options)))
+            (arguments.runs / "speed.json").write_text(json.dumps(measure_speed(benchmark, options)))
         elif not arguments.table:
             for seed in range(arguments.seeds):
                 for name in arguments.only:
-                    run_variant(bench, name, seed, options, arguments.runs, lambda line: print(line, flush=True))
-        figures = tabulate(bench, arguments.runs, options)
+                    run_variant(benchmark, name, seed, options, arguments.runs, lambda line: print(line, flush=True))
+        figures = tabulate(benchmark, arguments.runs, options)
         print(markdown(figures))
         if figures["done"]:
             draw_curves(figures, arguments.out.with_suffix(".png"))
-            write_result(arguments.out, figures, data=sorted({piece.corpus for piece in bench.training}))
+            write_result(arguments.out, figures, data=sorted({piece.corpus for piece in benchmark.training}))
             if arguments.page:
                 put_into(arguments.page, markdown(figures))
     except ImageMusicError as error:

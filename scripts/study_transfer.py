@@ -98,7 +98,7 @@ def study(
     if name != "none":
         covers = np.arange(len(music.pairs))
         if name.endswith(SHUFFLED):
-            known = np.concatenate([split.train, split.watch])
+            known = np.concatenate([split.train, split.validation])
             covers = shuffled_covers(music.groups, known, np.random.default_rng((seed, fold)))
         kept_step = tune(
             decoder, conditions, music, features[covers], split, VARIANTS[name.removesuffix(SHUFFLED)], options,
