@@ -7,7 +7,7 @@ to train one of them.
     imagemusic study report decoders --page docs/decoders.md
 
 Each run is kept in WORK/NAME-SEED and goes on where it was stopped; the tables are made of the runs that are done.
---config names the corpora and their weights; bench.py says what differs.
+--config names the corpora and their weights; benchmark.py says what differs.
 """
 
 import argparse
@@ -23,8 +23,8 @@ import torch
 from tqdm import tqdm
 
 from imagemusic.data.prepared import PreparedPiece
-from imagemusic.research.decoders.bench import Bench
-from imagemusic.research.decoders.running import RunOptions, run_variant
+from imagemusic.research.decoders.benchmark import Benchmark
+from imagemusic.research.decoders.runner import RunOptions, run_variant
 from imagemusic.research.decoders.speed import notes_per_second
 from imagemusic.research.decoders.tables import REFERENCE, markdown, tabulate
 from imagemusic.research.decoders.variants import VARIANTS, fitting_width
@@ -39,16 +39,16 @@ def progress(pieces: Iterable[PreparedPiece], total: int) -> Iterable[PreparedPi
     return tqdm(pieces, total=total, desc="pieces that REMI tokens reproduce", unit="piece")
 
 
-def measure_speed(bench: Bench, options: RunOptions) -> dict[str, float]:
+def measure_speed(benchmark: Benchmark, options: RunOptions) -> dict[str, float]:
     """Measure notes a second of all variants in turn, twice; the better one counts, as the other was disturbed."""
-    piece = max(bench.test, key=lambda piece: piece.notes)
+    piece = max(benchmark.test, key=lambda piece: piece.notes)
     found: dict[str, float] = {}
     for _ in range(2):
         for name, variant in VARIANTS.items():
             if variant.group == "settings":  # the same net as another's
                 continue
-            net = variant.make(bench, fitting_width(partial(variant.make, bench), options.parameters))
-            speed = notes_per_second(net, bench, piece, bench.tokens.get(variant.tokens))
+            net = variant.make(benchmark, fitting_width(partial(variant.make, benchmark), options.parameters))
+            speed = notes_per_second(net, benchmark, piece, benchmark.tokens.get(variant.tokens))
             found[name] = max(found.get(name, 0.0), round(speed, 1))
     return found
 
@@ -83,18 +83,18 @@ class Decoders(Study):
             notes=chosen.notes, parameters=chosen.parameters, validation_notes=chosen.validation_notes,
             test_notes=chosen.test_notes, batch_size=chosen.batch, window=chosen.window,
         )  # fmt: skip
-        bench = Bench.open(
+        benchmark = Benchmark.open(
             with_data(read_config(chosen.config), context), context.work, batch_size=options.batch_size,
             window=options.window, notes=(options.validation_notes, options.test_notes), progress=progress,
         )  # fmt: skip
-        context.sources = sorted({piece.corpus for piece in bench.training})
+        context.sources = sorted({piece.corpus for piece in benchmark.training})
         if chosen.speed:
-            (context.work / "speed.json").write_text(json.dumps(measure_speed(bench, options)))
+            (context.work / "speed.json").write_text(json.dumps(measure_speed(benchmark, options)))
         elif not chosen.table:
             for seed in range(chosen.seeds):
                 for name in chosen.only:
-                    run_variant(bench, name, seed, options, context.work, context.report)
-        return tabulate(bench, context.work, options)
+                    run_variant(benchmark, name, seed, options, context.work, context.report)
+        return tabulate(benchmark, context.work, options)
 
     def report(self, figures: Figures) -> str:
         return markdown(figures)

@@ -104,7 +104,7 @@ class Experiment:
         if name != "none":
             covers = np.arange(len(self.music.pairs))
             if name.endswith(SHUFFLED):
-                known = np.concatenate([split.train, split.watch])
+                known = np.concatenate([split.train, split.validation])
                 covers = shuffled_covers(groups, known, np.random.default_rng((self.seed, fold)))
             kept_step = tune(
                 decoder, conditions, self.music, self.features[covers], split, VARIANTS[name.removesuffix(SHUFFLED)],

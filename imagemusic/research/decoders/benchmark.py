@@ -1,8 +1,8 @@
-"""What every decoder of the bench learns from and is scored on: the same pieces, without loudness.
+"""The data of the decoder benchmark: the same pieces for every decoder, without velocities.
 
-Only pieces that note events and REMI tokens both reproduce exactly take part, in training too, so that no decoder sees
-others than the next.  Loudness is left out, because tokens joined by byte-pair encoding do not tell what of their cost
-is loudness.  What is left to play is never told, either: bits per note are measured without it.
+Only pieces that note events and REMI tokens both reproduce exactly take part, in training too, so that all decoders see
+the same pieces.  Velocities are left out, because the cost of a byte-pair token cannot be split into velocity and the
+rest.  The remaining time is never an input: bits per note are measured without it.
 """
 
 import json
@@ -19,27 +19,26 @@ from imagemusic.events.vocabulary import DRUMS, NO_VELOCITY
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES
 from imagemusic.research.decoders.tokens import RemiTokens
-from imagemusic.training.batches import BatchOptions
-from imagemusic.training.settings import TrainConfig, layout_for
+from imagemusic.training.settings import BatchOptions, TrainConfig, layout_for
 
-PAIRS, PAIR_PIECES = 2000, 400  # tokens after byte-pair encoding, and training pieces from which it is learned
-LONGEST = 8192  # rows of a held-out piece: pieces are scored side by side, and the longest keeps the others waiting
+BPE_TOKENS, BPE_PIECES = 2000, 400  # size of the byte-pair vocabulary, and training pieces from which it is learned
+LONGEST = 8192  # rows of a held-out piece: pieces are scored in batches, and the longest decides how long one takes
 
 Progress = Callable[[Iterable[PreparedPiece], int], Iterable[PreparedPiece]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """Pieces by split, and how batches of them are drawn."""
+class Benchmark:
+    """Pieces by split, and how batches of them are sampled."""
 
-    prepared: PreparedSet  # rows without loudness
+    prepared: PreparedSet  # rows without velocities
     training: tuple[PreparedPiece, ...]
     validation: tuple[PreparedPiece, ...]
     test: tuple[PreparedPiece, ...]
     pictures: Pictures
     layout: ConditionLayout
-    told: BatchOptions  # the condition as in the training of what ships
-    unconditional: BatchOptions  # never a condition, and no state dropped
+    conditional: BatchOptions  # conditions as in the training of the shipped model
+    unconditional: BatchOptions  # null conditions, and no state reset
     tokens: dict[str, RemiTokens]
     coverage: float  # share of held-out notes in pieces that both codecs reproduce
 
@@ -47,14 +46,14 @@ class Bench:
     def open(
         cls, config: TrainConfig, folder: Path, *, batch_size: int, window: int, notes: tuple[int, int],
         progress: Progress,
-    ) -> "Bench":  # fmt: skip
-        """Set the bench up; what takes long is kept in `folder`.
+    ) -> "Benchmark":  # fmt: skip
+        """Prepare the benchmark; results of long computations are kept in `folder`.
 
-        notes: how many of the validation and of the test music are scored, about.
+        notes: approximate numbers of validation and of test notes to score.
         """
-        prepared = without_loudness(PreparedSet.open(Path(config.training.prepared)))
-        wanted = config.training.corpora
-        pieces = [piece for piece in prepared if not wanted or piece.corpus in wanted]
+        prepared = without_velocities(PreparedSet.open(Path(config.training.prepared)))
+        corpora = config.training.corpora
+        pieces = [piece for piece in prepared if not corpora or piece.corpus in corpora]
         exact = set(_exact(prepared, pieces, folder / "exact.json", progress))
         kept = [piece for piece in pieces if piece.id in exact]
         training = tuple(piece for piece in kept if piece.split == "train")
@@ -65,18 +64,18 @@ class Bench:
         held_out = [piece for piece in pieces if piece.split != "train"]
         coverage = sum(p.notes for p in held_out if p.id in exact) / max(sum(p.notes for p in held_out), 1)
         pictures = Pictures.open(Path(config.training.pictures), "train")
-        told = replace(
+        conditional = replace(
             config.batches, batch_size=batch_size, window=window, drop_remaining=1.0, header_weight=1.0,
             velocity_dropout=0.0,
         )  # fmt: skip
-        unconditional = replace(told, drop_condition=1.0, piece_level=0.0, noisy=0.0, drop_state=0.0)
-        tokens = {"remi": RemiTokens(), "remi-bpe": _pairs(prepared, training, folder / "pairs.json")}
+        unconditional = replace(conditional, drop_condition=1.0, piece_level=0.0, noisy=0.0, drop_state=0.0)
+        tokens = {"remi": RemiTokens(), "remi-bpe": _bpe_tokens(prepared, training, folder / "pairs.json")}
         layout = layout_for(pictures.embeddings.shape[-1])
-        return cls(prepared, training, validation, test, pictures, layout, told, unconditional, tokens, coverage)
+        return cls(prepared, training, validation, test, pictures, layout, conditional, unconditional, tokens, coverage)
 
 
-def without_loudness(prepared: PreparedSet) -> PreparedSet:
-    """Copy a prepared set as if no loudness were known."""
+def without_velocities(prepared: PreparedSet) -> PreparedSet:
+    """Copy a prepared set as if no velocity were known."""
     rows, stretches = np.array(prepared.rows), np.array(prepared.stretches)
     rows["velocity"] = 0
     rows["last_velocity"][rows["last_velocity"] != NO_VELOCITY] = 0
@@ -86,19 +85,19 @@ def without_loudness(prepared: PreparedSet) -> PreparedSet:
 
 
 def has_drums(prepared: PreparedSet, piece: PreparedPiece) -> bool:
-    """Say whether drums play in a piece."""
+    """Return whether a piece has drums."""
     return bool((prepared.rows[piece.start : piece.start + piece.rows]["program"] == DRUMS).any())
 
 
 def _some(pieces: list[PreparedPiece], notes: int) -> tuple[PreparedPiece, ...]:
-    """Choose pieces at random, once and for all, until there are notes enough."""
+    """Choose pieces in a fixed random order until they have `notes` notes."""
     order = np.random.default_rng(0).permutation(len(pieces))
     before = np.cumsum([0, *(pieces[i].notes for i in order[:-1])])
-    return tuple(pieces[i] for i, seen in zip(order, before, strict=False) if seen < notes)
+    return tuple(pieces[i] for i, count in zip(order, before, strict=False) if count < notes)
 
 
 def _exact(prepared: PreparedSet, pieces: list[PreparedPiece], path: Path, progress: Progress) -> list[str]:
-    """List the pieces that REMI tokens reproduce; remembered, together with those that were tried."""
+    """List the ids of pieces that REMI tokens reproduce; kept in a file, with the ids that were tried."""
     known = json.loads(path.read_text()) if path.exists() else {"tried": [], "exact": []}
     tried, tokens = set(known["tried"]), RemiTokens()
     left = [piece for piece in pieces if piece.id not in tried]
@@ -112,9 +111,9 @@ def _exact(prepared: PreparedSet, pieces: list[PreparedPiece], path: Path, progr
     return list(known["exact"])
 
 
-def _pairs(prepared: PreparedSet, training: tuple[PreparedPiece, ...], path: Path) -> RemiTokens:
-    """Read byte-pair tokens, or learn them from some of the training pieces."""
+def _bpe_tokens(prepared: PreparedSet, training: tuple[PreparedPiece, ...], path: Path) -> RemiTokens:
+    """Read byte-pair tokens, or learn them from a sample of the training pieces."""
     if path.exists():
         return RemiTokens(path)
-    chosen = np.random.default_rng(0).permutation(len(training))[:PAIR_PIECES]
-    return RemiTokens().train_pairs([prepared.events(training[i]) for i in chosen], PAIRS, path)
+    chosen = np.random.default_rng(0).permutation(len(training))[:BPE_PIECES]
+    return RemiTokens().train_bpe([prepared.events(training[i]) for i in chosen], BPE_TOKENS, path)
