@@ -11,6 +11,7 @@ from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 EMBEDDING_SIZE = 4
@@ -77,15 +78,15 @@ def weights_of(module):
 
 
 def write_step(module, folder: Path) -> Path:
-    """Write step.onnx, and the weights that it points to, into a folder."""
+    """Write the graphs of the decoder's step, and the weights that they point to, into a folder."""
     from safetensors.numpy import save_file
 
-    from imagemusic.generation.step_graph import StepShape, step_graph
+    from imagemusic.generation.step_graph import write_step_graphs
+    from imagemusic.generation.step_shape import StepShape
 
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
     save_file(half, folder / "model.safetensors")
-    graph = step_graph(StepShape.of(asdict(module.config)), folder / "model.safetensors")
-    (folder / "step.onnx").write_bytes(graph)
+    write_step_graphs(folder, StepShape.of(asdict(module.config)))
     return folder
 
 
@@ -104,7 +105,7 @@ def write_corpus(folder: Path, count=5) -> Path:
     (folder / CORPUS).mkdir(parents=True)
     names = [f"Nobody__O{number}__tune" for number in range(count - 1)] + [kept_apart]
     for number, name in enumerate(names):
-        tune(number).save(folder / CORPUS / f"{name}.mid")
+        save_midi(tune(number), folder / CORPUS / f"{name}.mid")
     return folder
 
 

@@ -55,6 +55,7 @@ class GrammarState:
     events: list[Event] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
+    roles: list[str] = field(default_factory=list)  # of the parts declared so far, see ROLES
     last_note: context.AddedNote | None = None  # the last event, if it was a note
     _voices: VoiceState = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
@@ -137,7 +138,7 @@ class GrammarState:
         tick = self.running.tick
         if self.in_header or self.plan.end - tick > NEAR_END or self.may_end or not self._may_stack():
             return None
-        return self._context_after(0, tick), self._stackable()
+        return self._context_after(0, tick), self.stackable()
 
     @property
     def may_end(self) -> bool:
@@ -152,11 +153,11 @@ class GrammarState:
 
     def _may_stack(self) -> bool:
         """Tell whether another note may start with the last one."""
-        self._stackable()
+        self.stackable()
         return self._stacked[2]
 
-    def _stackable(self) -> Mask:
-        """Parts that may play with the last row; the mask is asked for twice an event, and not to be changed."""
+    def stackable(self) -> Mask:
+        """Parts (V,) that may play with the last row; the mask is computed once an event, and not to be changed."""
         if self._stacked[0] != len(self.events):
             _, part, pitch, _, _ = self.events[-1]
             mask = self._voices.stackable(self.running.tick, part, pitch)
@@ -200,7 +201,7 @@ class GrammarState:
             mask = voices.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
-            mask = self._stackable().copy()
+            mask = self.stackable().copy()
             mask[END] = self.may_end
         else:
             mask = voices.playable(tick)
@@ -237,6 +238,19 @@ class GrammarState:
         """Part of the note in the making; None for drums and for rows of the header."""
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
+
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
+        return self._voices.can_strike(part, pitch, tick)
+
+    def open_pitches(self, part: int, tick: int, above: int = -1) -> Mask:
+        """Pitches (V,) above another that a part may start at a tick."""
+        return self._voices.open(part, tick, above)
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Fields of the event in the making that are chosen."""
+        return tuple(self._now)
 
     # What the decoder is conditioned on.
 
@@ -277,6 +291,7 @@ class GrammarState:
             self._voices.update(part, pitch, tick, duration)
         elif part == SLOT:
             self._voices.declare(len(running.programs))
+            self.roles.append(ROLES[min(duration, len(ROLES) - 1)])
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []

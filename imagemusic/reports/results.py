@@ -12,16 +12,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from imagemusic.files import write_atomically
+
 PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusic")
 
 
 def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
     """Write `figures` with their provenance, replacing what is there only when all of it is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".partial")
     made = dict(figures) | {"how": how_made(data, seed)}
-    waiting.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    os.replace(waiting, path)
+    write_atomically(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ meaning.
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve,
 from imagemusic.data.build.built_set import OwnSet, open_own_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
+from imagemusic.executors import Progress
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -28,15 +28,13 @@ from imagemusic.training.card import finetuned_card
 from imagemusic.training.condition_sampler import TrainingData
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import read_decoder
+from imagemusic.training.loading import load_encoder_graph, load_trained_decoder
 from imagemusic.training.settings import BatchOptions, DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit, library_versions
-from imagemusic.training.unpacking import encoder_graph
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with known image dials, for a prior from the data set alone
 WARMUP_SHARE = 0.1
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +123,7 @@ def _export(
     from safetensors.numpy import load_file
 
     run = Path(config.training.run)
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
     weights = {name: value for name, value in load_file(base.folder / WEIGHTS).items() if name.startswith("encoder.")}
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights |= prior_of(own, pieces, base, alone=from_scratch)
@@ -148,7 +146,9 @@ def _export(
     for name in ("terms", "paired"):
         training["data"][name] = dict(Counter(getattr(rows[piece.id], name) for piece in pieces))
     card = finetuned_card(training, own.manifest.header.source)
-    write_checkpoint(run / "checkpoint", settings, weights, encoder_graph(base), training=training, card=card)
+    write_checkpoint(
+        run / "checkpoint", settings, weights, load_encoder_graph(base.folder), training=training, card=card
+    )
     return run / "checkpoint"
 
 

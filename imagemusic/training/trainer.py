@@ -36,11 +36,11 @@ from imagemusic.training.batches import BatchSource
 from imagemusic.training.card import model_card
 from imagemusic.training.condition_sampler import TrainingData
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import Sources, export_checkpoint, read_decoder
+from imagemusic.training.export import Sources, export_checkpoint
+from imagemusic.training.loading import interpolate_weights, load_trained_decoder, load_weights
 from imagemusic.training.loop import check_finite, make_optimizer, warmup_cosine
 from imagemusic.training.precision import runnable_precision
 from imagemusic.training.recorder import Recorder, drop_rows_after
-from imagemusic.training.restore import interpolate_weights, load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
 
 
@@ -193,7 +193,7 @@ def notes_by_corpus(pieces: tuple[PreparedPiece, ...]) -> dict[str, int]:
 def export_run(run: Path, config: TrainConfig, data: TrainingData) -> Path:
     """Write RUN/checkpoint from RUN/last.ckpt; return it."""
     options = config.training
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, data.layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, data.layout))
     if options.init_weight:
         interpolate_weights(decoder, open_checkpoint(Path(options.init_from)), options.init_weight)
     precision = runnable_precision(options.precision, options.accelerator)

@@ -15,7 +15,7 @@ from imagemusic.data.pairing import NO_PICTURE
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
-from imagemusic.training.unpacking import encoder_graph
+from imagemusic.training.loading import load_encoder_graph
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
@@ -155,8 +155,7 @@ def test_a_set_without_a_cover_is_refused(tmp_path, tiny_checkpoint):
 
 
 def test_an_encoder_s_weights_come_back_into_its_graph(trained):
-    checkpoint = open_checkpoint(trained)
-    graph = encoder_graph(checkpoint)
+    graph = load_encoder_graph(trained)
     onnx.checker.check_model(graph)
     assert not [node for node in graph.graph.node if node.name.endswith(".cast")]
 

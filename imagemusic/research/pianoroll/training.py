@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from imagemusic.files import write_atomically
 from imagemusic.research.pianoroll.data import KEYS, Batch, Roll, gather, sample_batch
 from imagemusic.research.pianoroll.model import RollConfig, RollLSTM, State
 from imagemusic.training.loop import LoopOptions, TrainingLoop, check_settings
@@ -94,8 +95,7 @@ def train(
         report(f"{run.name} {loop.step}/{recipe.updates}: training {loss:.2f} in all; validation {scores}")
     result = _test(model, best, rolls["test"])
     result |= {"parameters": sum(weight.numel() for weight in model.parameters()), "asked": settings}
-    (run / "result.json.partial").write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(run / "result.json.partial", run / "result.json")
+    write_atomically(run / "result.json", json.dumps(result, indent=1) + "\n")
     return result
 
 
