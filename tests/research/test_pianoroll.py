@@ -1,10 +1,5 @@
-import importlib.util
-import json
-import sys
 from dataclasses import replace
-from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,55 +180,3 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / FILES["jsb"]).write_bytes(b"MATLAB 5.0" + bytes(200))
     with pytest.raises(DataError, match="not a piano-roll set"):
         read_rolls(tmp_path, "jsb")
-
-
-@pytest.fixture
-def script(monkeypatch):
-    path = Path(__file__).parents[2] / "scripts" / "benchmark_pianoroll.py"
-    spec = importlib.util.spec_from_file_location("benchmark_pianoroll", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "Recipe", lambda: SHORT)
-    monkeypatch.setattr(module, "RollConfig", partial(RollConfig, hidden_size=8, head_size=8, window=4))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["benchmark_pianoroll", *map(str, words)])
-        return module.main()
-
-    return run
-
-
-def test_the_script_writes_set_after_set(tmp_path, script):
-    write_set(tmp_path)
-    write_set(tmp_path, "nottingham")
-    places = ["--data", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "pianoroll.json"]
-    assert script("--set", "jsb", "--seeds", 2, *places) == 0
-    assert script("--set", "nottingham", "--seeds", 1, *places) == 0
-    assert script("--set", "jsb", "--seeds", 1, "--without", "copies", *places) == 0
-    figures = json.loads((tmp_path / "pianoroll.json").read_text())
-    jsb = figures["jsb"]
-    assert jsb["autoregressive"] == pytest.approx(np.mean(jsb["autoregressive_seeds"]), abs=1e-3)
-    assert jsb["independent_spread"] > 0 and figures["nottingham"]["independent_spread"] is None
-    assert jsb["without_copies"]["independent"] != jsb["independent"]
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["--data", "nowhere"], "benchmark_pianoroll: error: nowhere/JSB_Chorales.mat: not there"),
-        (["--out", "damaged.json"], "benchmark_pianoroll: error: damaged.json: not JSON"),
-    ],
-)
-def test_bad_places_are_an_error_of_one_line(tmp_path, monkeypatch, capsys, script, words, line):
-    monkeypatch.chdir(tmp_path)
-    Path("damaged.json").write_text("{")
-    assert script("--set", "jsb", "--data", ".", *words) == 1
-    error = capsys.readouterr().err
-    assert error.startswith(line) and error.count("\n") == 1
-
-
-@pytest.mark.parametrize("words", [["--set", "bach"], ["--set", "jsb", "--seeds", "0"]])
-def test_bad_words_are_refused(capsys, script, words):
-    with pytest.raises(SystemExit):
-        script(*words)
-    assert "error: " in capsys.readouterr().err.splitlines()[-1]

@@ -1,6 +1,3 @@
-import importlib.util
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +28,7 @@ from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.loading import load_decoder
 from imagemusic.vision.features import ImageFeatures
 from tests import tiny
-from tests.evaluation.steering.conftest import write_pairs
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = TransferOptions(
     steps=60, batch_size=8, window=16, notes=8, check_every=20, transpose=0, readers_rate=0.02, decoder_rate=0.02,
     encoder_rate=1e-4,
@@ -187,38 +182,3 @@ def test_a_gap_on_unseen_albums_has_the_sign_of_the_training_pairs(base, music, 
 def test_options_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="above 0"):
         TransferOptions(steps=0)
-
-
-def script():
-    spec = importlib.util.spec_from_file_location("study_transfer", ROOT / "scripts" / "study_transfer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def call(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", ["scripts/study_transfer.py", *map(str, words)])
-    return script().main()
-
-
-def test_the_study_writes_a_table_and_resumes(folders, tmp_path, monkeypatch):
-    pairs = write_pairs(tmp_path / "pairs", 14, **{f"row_{i + 2}": {"artist": f"artist {i}"} for i in range(14)})
-    words = (
-        "--pairs", pairs, "--checkpoint", folders[0], "--prepared", folders[1], "--work", tmp_path / "work",
-        "--out", tmp_path / "out.json", "--folds", 2, "--steps", 1, "--notes", 4,
-    )  # fmt: skip
-    # The tiny prepared set has no piece of the test split.
-    monkeypatch.setattr("imagemusic.data.prepared.PreparedSet.select", lambda self, split: self.pieces)
-    assert call(monkeypatch, *words, "--only", "none", "condition") == 0
-    first = json.loads((tmp_path / "out.json").read_text())
-    assert first["pairs"] == first["groups"] == first["covers"] == 14
-    assert set(first["variants"]) == {"none", "condition"}
-    monkeypatch.setattr("imagemusic.research.transfer.tune", None)  # nothing is trained again
-    assert call(monkeypatch, *words, "--only", "none", "condition") == 0
-    assert json.loads((tmp_path / "out.json").read_text())["variants"] == first["variants"]
-
-
-def test_pairs_that_are_not_there_are_one_line(folders, tmp_path, monkeypatch, capsys):
-    words = ("--pairs", tmp_path / "no.csv", "--checkpoint", folders[0], "--work", tmp_path)
-    assert call(monkeypatch, *words) == 1
-    assert "no.csv: cannot be read" in capsys.readouterr().err
