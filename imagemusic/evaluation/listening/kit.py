@@ -23,8 +23,7 @@ import numpy as np
 from imagemusic.compose.composition import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.evaluation.listening.instructions import readme
-from imagemusic.evaluation.listening.test_page import page_html
+from imagemusic.evaluation.listening.page import page_html, readme
 from imagemusic.version import __version__
 from imagemusic.vision.image import load_image, picture_hash
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
 from imagemusic.evaluation.listening.kit import KEY_FORMAT, SIDES, VERSION
-from imagemusic.evaluation.listening.test_page import ANSWERS_FORMAT
+from imagemusic.evaluation.listening.page import ANSWERS_FORMAT
 
 CONFIDENCE = 0.95
 LEAST_LISTENERS = 5  # for an interval over listeners

@@ -1,6 +1,5 @@
 """A few pieces to see and to hear, small enough to stand in the page itself."""
 
-import base64
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from imagemusic.audio.waveform import Waveform
 from imagemusic.compose.composition import ComposeOptions, Composition
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.reports.page import data_uri, png_uri
 from imagemusic.vision.image import load_image
 
 PICTURE_PIXELS = 220
@@ -37,10 +37,9 @@ def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOption
         piece = model.compose(path, ComposeOptions(seconds=options.seconds))
         picture = load_image(path, at_least=PICTURE_PIXELS)
         picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-        drawn, rolled = BytesIO(), BytesIO()
+        drawn = BytesIO()
         picture.save(drawn, "JPEG", quality=80)
-        roll = piece.piano_roll(width=ROLL_PIXELS[0], height=ROLL_PIXELS[1])
-        roll.quantize(32).save(rolled, "PNG", optimize=True)
+        roll = png_uri(piece.piano_roll(width=ROLL_PIXELS[0], height=ROLL_PIXELS[1]))
         dials = {
             name: dial.value if isinstance(dial.value, str) else f"{dial.value:+.1f}"
             for name, dial in piece.dials.items()
@@ -48,8 +47,7 @@ def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOption
         sound = _sound(piece) if piece.score.note_count and has_sound() else ""
         shown.append(
             Shown(
-                name=path.stem, picture=_address("image/jpeg", drawn.getvalue()),
-                roll=_address("image/png", rolled.getvalue()), sound=sound, dials=dials,
+                name=path.stem, picture=data_uri("image/jpeg", drawn.getvalue()), roll=roll, sound=sound, dials=dials
             )
         )  # fmt: skip
     return shown
@@ -66,8 +64,4 @@ def _sound(piece: Composition) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mp3"
         mono.save(path)
-        return _address("audio/mpeg", path.read_bytes())
-
-
-def _address(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return data_uri("audio/mpeg", path.read_bytes())

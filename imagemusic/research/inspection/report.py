@@ -1,21 +1,19 @@
 """The figures of an inspection as one HTML page that needs nothing else, and as JSON."""
 
-import base64
 import json
 import os
 from collections.abc import Iterator, Sequence
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.errors import OutputError
 from imagemusic.music.score import Score
-from imagemusic.reports.style import STYLE
-from imagemusic.reports.svg import number, told
+from imagemusic.reports.charts import bar_chart, dot_chart, legend, line_chart, number, with_interval
+from imagemusic.reports.page import html_page, png_uri
+from imagemusic.reports.style import REPORT
 from imagemusic.research.inspection.excerpts import TARGETS
-from imagemusic.research.inspection.plots import bars, curves, dots, legend
 from imagemusic.research.inspection.run import Figures, Telling
 
 ROLL_PIXELS = (480, 260)
@@ -51,10 +49,7 @@ def build_page(figures: Figures, telling: Sequence[Telling]) -> str:
     body = "\n".join(
         [*_head(figures), *_probes(figures), *_units(telling), *_gates(figures), *_start(figures), *_past(figures)]
     )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>What goes on in the layers</title><style>{STYLE}{MORE_STYLE}</style><body>\n{body}\n</body></html>\n"
-    )
+    return html_page("What goes on in the layers", body, style=REPORT + MORE_STYLE)
 
 
 def _head(figures: Figures) -> Iterator[str]:
@@ -78,12 +73,12 @@ def _probes(figures: Figures) -> Iterator[str]:
     found = figures["probes"]
     places = list(next(iter(found["classes"].values())))
     yield legend(places)
-    yield dots(found["classes"], "share of right answers by layer")
+    yield dot_chart(found["classes"], "share of right answers by layer")
     yield '<p class="faint">Share of right answers.</p>'
     yield _probe_table(found["classes"], places)
     yield "<h3>Dials of the whole piece</h3>"
     yield legend(places)
-    yield dots(found["dials"], "share of variance explained by layer")
+    yield dot_chart(found["dials"], "share of variance explained by layer")
     yield '<p class="faint">Share of the variance between pieces that is explained; below 0 is worse than the mean.</p>'
     yield _probe_table(found["dials"], places)
 
@@ -92,7 +87,7 @@ def _probe_table(rows: dict[str, dict[str, Any]], places: Sequence[str]) -> str:
     head = "".join(f"<th>{escape(place)}" for place in places)
     lines = []
     for name, row in rows.items():
-        cells = "".join(f"<td>{told(e, 2) if e else 'too little music'}" for e in row.values())
+        cells = "".join(f"<td>{with_interval(e, 2) if e else 'too little music'}" for e in row.values())
         chance = next((number(e["chance"], 2) for e in row.values() if e), "–")
         lines.append(f"<tr><td>{escape(name)}<td>{chance}{cells}")
     return f"<table><tr><th>What<th>Chance{head}{''.join(lines)}</table>"
@@ -110,16 +105,13 @@ def _units(telling: Sequence[Telling]) -> Iterator[str]:
         yield f"<h3>{escape(one.target.capitalize())}: layer {unit.layer + 1}, unit {unit.number}</h3>"
         yield f"<p>Of what it does in other pieces, {max(unit.told, 0):.0%} is explained by it.</p>"
         values = {name: None if value != value else value for name, value in zip(names, unit.by_class, strict=True)}
-        yield bars(values, f"mean activation by {one.target}")
+        yield bar_chart(values, f"mean activation by {one.target}")
         yield f'<div class="rolls">{"".join(_roll(score) for score in one.passages)}</div>'
 
 
 def _roll(score: Score) -> str:
-    drawn = BytesIO()
     image = draw_piano_roll(score, width=ROLL_PIXELS[0], height=ROLL_PIXELS[1])
-    image.quantize(32).save(drawn, "PNG", optimize=True)
-    data = base64.b64encode(drawn.getvalue()).decode()
-    return f'<img alt="piano roll of a passage that excites the unit" src="data:image/png;base64,{data}">'
+    return f'<img alt="piano roll of a passage that excites the unit" src="{png_uri(image)}">'
 
 
 def _gates(figures: Figures) -> Iterator[str]:
@@ -146,7 +138,7 @@ def _gates(figures: Figures) -> Iterator[str]:
             for layer, found in gates.items()
         }
         yield legend(list(series), 1)
-        yield curves(series, f"mean of the {name} gate", "share of units")
+        yield line_chart(series, f"mean of the {name} gate", "share of units")
 
 
 def _start(figures: Figures) -> Iterator[str]:
@@ -159,10 +151,10 @@ def _start(figures: Figures) -> Iterator[str]:
         for name, rows in found["bits"].items()
     }
     yield legend(list(series), 1)
-    yield curves(series, "number of the note", "bits", log=True)
+    yield line_chart(series, "number of the note", "bits", log=True)
     yield "<table><tr><th>Notes" + "".join(f"<th>{escape(name)}" for name in series)
     for rows in zip(*found["bits"].values(), strict=True):
-        cells = "".join(f"<td>{told(row, 4)}" for row in rows)
+        cells = "".join(f"<td>{with_interval(row, 4)}" for row in rows)
         yield f"<tr><td>{rows[0]['from']} to {rows[0]['to']}{cells}"
     yield "</table>"
 
@@ -175,4 +167,4 @@ def _past(figures: Figures) -> Iterator[str]:
         f"with respect to the event just before. {found['pieces']} pieces were long enough.</p>"
     )
     rows = [(row["distance"], row["value"], row["low"], row["high"]) for row in found["share"]]
-    yield curves({"share": rows}, "events before", "share", log=True)
+    yield line_chart({"share": rows}, "events before", "share", log=True)

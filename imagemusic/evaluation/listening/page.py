@@ -1,42 +1,68 @@
-"""The page of a listening kit: one file that plays, asks and keeps the answers; it asks nothing of any other place."""
+"""The page of a listening kit, which plays, asks and keeps the answers offline, and the kit's README."""
 
 import json
 from collections.abc import Mapping, Sequence
 
+from imagemusic.reports.page import html_page
+
 ANSWERS_FORMAT = "imagemusic listening answers"
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Which picture?</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; --ink: #1d2330; --quiet: #5c6577; --paper: #f3f5f9; --card: #fff; --accent: #4f53d6; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9f0; --quiet: #9aa3b5; --paper: #12151c; --card: #1c212b; --accent: #8f93ff; }
-}
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--paper); color: var(--ink);
-  font: 1.05rem/1.5 system-ui, sans-serif; }
+README = """\
+# A blind listening test
+
+Each of {trials} questions plays a piece of {seconds:g} seconds and shows two pictures. The piece was made from one of
+them; the listener says which. Who only guesses is right half of the time.
+
+## How to run it
+
+1. Keep the key (`...-key.json`, beside this folder) to yourself, and nowhere that listeners reach. It is not in this
+   folder, and the page cannot tell right from wrong.
+2. Give listeners this folder: as it is, to open `index.html`, or on any web server that serves files. The page asks
+   nothing of any other place, and sends nothing anywhere.
+3. Headphones, a quiet place, one listener at a time, no talking about the pieces before all are done.
+4. Each listener writes a code of your choice, or keeps the one that the page draws. Answers stay in the browser, so
+   that a closed page goes on where it was, until the listener saves them at the end: as a JSON or CSV file, or copied.
+5. Collect the files, and score them: `imagemusic evaluate score-listening KEY ANSWERS...`
+
+Every listener hears the pieces in an order of their own.
+
+## Before the first listener
+
+- Have twice as many pictures as questions, so that nobody sees a picture twice.
+- Decide how many listeners you will ask, and ask that many: stopping when the result pleases makes it worthless.
+- Decide who counts. Leave out nobody afterwards for their answers; leave out those who did not hear the sound.
+- Do not listen along, and do not answer yourself if you have seen the key.
+
+## How to read the result
+
+Each listener's share of right answers has an exact binomial (Clopper-Pearson) interval. The interval of all answers
+together takes them as independent, which they are not: one listener's answers are alike, and all hear the same pieces.
+It is too narrow. With five listeners or more there is one over listeners too. Neither speaks for other pictures than
+those of this kit.
+"""
+
+HEAD = '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'
+
+STYLE = """
+body { margin: 0 auto; padding: 1rem; max-width: 60rem; font-size: 1.05rem; }
 h1 { font-size: 1.5rem; margin: 0.3rem 0; }
-p, label { color: var(--quiet); }
+p, label { color: var(--faint); }
 section { display: none; }
 section.shown { display: block; }
 audio { width: 100%; margin: 0.6rem 0; }
 #pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 #pictures button { padding: 0.4rem; background: var(--card); border: 3px solid transparent; border-radius: 0.6rem; }
-#pictures button:not(:disabled):hover, #pictures button:focus-visible { border-color: var(--accent); }
+#pictures button:not(:disabled):hover, #pictures button:focus-visible { border-color: var(--mark); }
 #pictures button:disabled { opacity: 0.6; }
 #pictures img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; }
-button.plain { font: inherit; padding: 0.5rem 1.2rem; border: 0; border-radius: 0.4rem; background: var(--accent);
+button.plain { font: inherit; padding: 0.5rem 1.2rem; border: 0; border-radius: 0.4rem; background: var(--mark);
   color: #fff; cursor: pointer; }
 input { font: inherit; padding: 0.3rem 0.5rem; width: 12rem; }
-progress { width: 100%; accent-color: var(--accent); }
+progress { width: 100%; accent-color: var(--mark); }
 textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace; }
-</style>
+"""
 
-<section id="welcome">
+BODY = """<section id="welcome">
   <h1>Which picture?</h1>
   <p>You will hear <b id="count"></b> short pieces of music. With each you see two pictures. The piece was made from
   one of them: choose the one that you think it was. If you cannot tell, guess.</p>
@@ -65,9 +91,9 @@ textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace;
   <button class="plain" id="copy">Copy</button> <span id="copied" role="status"></span></p>
   <textarea id="text" readonly aria-label="your answers"></textarea>
   <p><button class="plain" id="again">Saved: another listener begins</button></p>
-</section>
+</section>"""
 
-<script>
+SCRIPT = """
 "use strict";
 const KIT = /*kit*/;
 const LEAST_SECONDS = 5;  // of a piece to hear before the pictures can be chosen
@@ -200,12 +226,16 @@ $("again").onclick = () => {
   location.reload();
 };
 state.started ? ask() : show("welcome");
-</script>
-</html>
 """
 
 
 def page_html(kit: str, trials: Sequence[Mapping[str, str]]) -> str:
-    """Write the page of a kit; each trial names its sound and its two pictures, and says no more."""
+    """Return the page of kit `kit`; each trial names its sound and its two pictures, not which is right."""
     table = json.dumps({"kit": kit, "trials": list(trials)}).replace("</", "<\\/")
-    return _PAGE.replace("/*kit*/", table).replace("/*format*/", json.dumps(ANSWERS_FORMAT))
+    script = SCRIPT.replace("/*kit*/", table).replace("/*format*/", json.dumps(ANSWERS_FORMAT))
+    return html_page("Which picture?", BODY, style=STYLE, head=HEAD, script=script)
+
+
+def readme(trials: int, seconds: float) -> str:
+    """Return the README of a kit, for the experimenter."""
+    return README.format(trials=trials, seconds=seconds)
