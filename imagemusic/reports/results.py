@@ -1,4 +1,4 @@
-"""A measured figure -> JSON that says how it came about: command, commit, versions, data."""
+"""Write measured figures as JSON with their provenance: command, commit, machine, versions, data, seed."""
 
 import json
 import os
@@ -12,20 +12,43 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from imagemusic.errors import OutputError
+
 PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusic")
 
 
 def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
-    """Write `figures` with their provenance, replacing what is there only when all of it is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".partial")
+    """Write `figures` as JSON, with the key `how` for their provenance; folders are made, a file is replaced whole.
+
+    Args:
+        data: names of the data that was measured.
+        seed: of the experiment, if there is one.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     made = dict(figures) | {"how": how_made(data, seed)}
-    waiting.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    os.replace(waiting, path)
+    write_whole(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all; folders are made.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        waiting.write_text(text, encoding="utf-8")
+        os.replace(waiting, path)
+    except OSError as error:
+        waiting.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:
-    """Say how the figures of this process came about."""
+    """Return the provenance of figures measured by this process, as plain values."""
     return {
         "command": shlex.join(["python", *(_relative(word) for word in sys.argv)]),
         "commit": _commit(),
@@ -38,7 +61,7 @@ def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any
 
 
 def _relative(word: str) -> str:
-    """Keep a command free of this machine's folders: of absolute paths the last part is left."""
+    """Return the last part of an absolute path, so that a command names no folder of this machine."""
     place = Path(word)
     return place.name if place.is_absolute() else word
 

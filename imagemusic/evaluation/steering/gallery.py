@@ -1,4 +1,4 @@
-"""A few pieces to see and to hear, small enough to stand in the page itself."""
+"""A few composed pieces for the report page: picture, piano roll and sound as data: URIs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from imagemusic.vision.image import load_image
 
 PICTURE_PIXELS = 220
 ROLL_PIXELS = (640, 300)
-SAMPLE_RATE_HZ = 22_050  # small, and enough to judge notes by
+SAMPLE_RATE_HZ = 22_050  # keeps the page small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A piece of the gallery; picture, roll and sound as data: addresses."""
+    """A piece of the gallery; picture, roll and sound are data: URIs."""
 
     name: str
     picture: str
@@ -31,7 +31,11 @@ class Shown:
 
 
 def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOptions) -> list[Shown]:
-    """Compose for the first few pictures, draw and play."""
+    """Compose, draw and render a piece for each of the first `options.gallery` pictures.
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
     shown = []
     for path in pictures[: options.gallery]:
         piece = model.compose(path, ComposeOptions(seconds=options.seconds))
@@ -54,7 +58,7 @@ def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOption
 
 
 def has_sound() -> bool:
-    """Tell whether a synthesizer is installed."""
+    """Return whether a synthesizer is installed."""
     return SYNTHESIZERS[engine_name()].is_installed()
 
 
