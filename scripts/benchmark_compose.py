@@ -24,7 +24,7 @@ from timing import seconds_each
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
@@ -108,7 +108,7 @@ def main() -> int:
         timed_process(words)
         runs = [timed_process(words) for _ in range(REPEATS)]
     model = ImageMusic.from_pretrained(arguments.checkpoint)
-    reading = model.look(arguments.picture)
+    reading = model.encode(arguments.picture)
     pieces = [model.compose_features(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
     torch.set_num_threads(2)
     decoder = load_decoder(open_checkpoint(resolve(arguments.checkpoint)))

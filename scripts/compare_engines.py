@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
@@ -84,7 +84,7 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
 
 def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
     """Notes of short pieces from one picture, of every track with its program."""
-    reading = model.look(Image.linear_gradient("L").convert("RGB"))
+    reading = model.encode(Image.linear_gradient("L").convert("RGB"))
     requests = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
     parts = [requests] if together else [[wish] for wish in requests]
     made = [piece for part in parts for piece in model.compose_batch(part)]
@@ -122,7 +122,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         prepared = PreparedSet.open(arguments.prepared)
-        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, engine=name) for name in arguments.engines}
+        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, backend=name) for name in arguments.engines}
     except ImageMusicError as error:
         print(f"compare_engines: error: {error}", file=sys.stderr)
         return 1
@@ -147,7 +147,7 @@ def main() -> int:
     figures = {
         "engines": engines,
         "composed": agreement(models, arguments.sampled, arguments.alone),
-        "names": {name: stepper.engine.name for name, stepper in steppers.items()},
+        "names": {name: stepper.backend.name for name, stepper in steppers.items()},
         "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
         "pieces": len(chosen),
         "events": int(weights["gap"].sum()),

@@ -34,12 +34,12 @@ def tune(seed=0, bars=6):
 
 
 def written(events, end, **plan):
-    """Yield a writer that has taken in none, one, two ... of the events, and the row that comes next."""
-    writer = GrammarState(Plan(end=end, tempo=1, **plan))
+    """Yield a grammar that has taken in none, one, two ... of the events, and the row that comes next."""
+    grammar = GrammarState(Plan(end=end, tempo=1, **plan))
     for row in events.tolist():
-        yield writer, row
+        yield grammar, row
         for value in row:
-            writer.put(value)
+            grammar.append(value)
 
 
 def layout():

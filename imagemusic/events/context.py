@@ -7,6 +7,7 @@ Both give the same numbers.
 
 from dataclasses import dataclass, field
 from math import ceil, log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +125,18 @@ def _sounding(rows: NDArray[np.int64], ticks: NDArray[np.int64], pitched: NDArra
         ended = np.searchsorted(np.sort(offsets[chosen]), ticks, side="right")
         bits |= (started > ended).astype(np.int64) << pitch_class
     return bits
+
+
+class AddedNote(NamedTuple):
+    """A note that was appended to a piece in the making."""
+
+    tick: int
+    part: int
+    program: int  # DRUMS for drums
+    pitch: int
+    ticks: int  # of this row; a held note goes on in a later row
+    velocity: int  # MIDI; 0 where the codec does not know it
+    is_tied: bool  # it only prolongs a held note of its part and pitch
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 features (B, F) of the frozen backbone ──> embedding, dials ──> ranks ──> condition (B, C)
 
-The numbers are those of `brief.picture_condition` with the dials as guesses.
+The numbers are those of `brief.image_condition` with the dials as guesses.
 """
 
 import torch
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from imagemusic.checkpoint import WEIGHTS, Checkpoint
 from imagemusic.config import from_table
 from imagemusic.model.conditioning import DIAL_SCALE, EMBEDDING_SCALE
+from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder
-from imagemusic.vision.encoder import IMAGE_DIALS
 
 
 def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:

@@ -22,7 +22,7 @@ from imagemusic.data.build.built_set import OwnSet, open_own_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
-from imagemusic.music.dials import DIALS, as_row
+from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
@@ -32,7 +32,6 @@ from imagemusic.training.own_card import own_card
 from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit
 from imagemusic.training.unpacking import encoder_graph
-from imagemusic.vision.encoder import IMAGE_DIALS
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing

@@ -17,7 +17,8 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
-from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.resources import EXAMPLES

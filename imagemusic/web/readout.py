@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from html import escape
 
-from imagemusic.compose.composition import Dial
 from imagemusic.compose.explain import ends_of
+from imagemusic.compose.targets import Dial
 
 HEADINGS = {
     ("picture",): "What it saw",
-    ("implied", "guessed"): "What such music is like",
+    ("sampled", "estimated"): "What such music is like",
     ("you",): "What you set",
 }
 

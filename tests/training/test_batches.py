@@ -90,8 +90,8 @@ def test_what_a_step_reads_is_what_a_writer_tells(prepared):
     before, _, _ = window_columns(rows, piece.end, 0, len(rows))
     names = [name for name in INPUTS if name != "interval"]
     steps = tiny.written(prepared.events(piece), piece.end)
-    for i, (writer, _) in enumerate(steps):
-        told = dict(zip(INPUTS, writer.before, strict=True))
+    for i, (grammar, _) in enumerate(steps):
+        told = dict(zip(INPUTS, grammar.previous, strict=True))
         assert {name: told[name] for name in names} == {name: before[name][i] for name in names}
 
 

@@ -1,4 +1,4 @@
-from imagemusic.compose.composition import Dial
+from imagemusic.compose.targets import Dial
 from imagemusic.web.readout import dials_html
 
 

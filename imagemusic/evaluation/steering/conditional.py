@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import image_targets, picture_condition
+from imagemusic.compose.targets import image_condition, image_targets
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.evaluation.steering.composing import Report
 from imagemusic.evaluation.steering.pairs import RATED, Pair, drawn, prepare_pairs
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
-from imagemusic.music.dials import DIALS, as_row
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder
@@ -86,7 +85,7 @@ class Scorer:
         return cls(load_decoder(model.checkpoint), music, tuple(cut(music.prepared, notes)))
 
     def nats(self, conditions: Rows) -> Nats:
-        """Return the negative log-likelihood (P, 1 + bands), in nats, under conditions (P, C); the header comes first."""
+        """Return the nats (P, 1 + bands) of each piece's header, then of its notes by band, under conditions (P, C)."""
         import torch
 
         from imagemusic.training.evaluation import banded_nats
@@ -124,7 +123,7 @@ def conditional_gap(
     for name, exact in (("as_composed", True), ("calibrated", False)):
         report(f"conditional gap: {name.replace('_', ' ')}")
         readings = [pair.reading for pair in music.pairs]
-        right = np.stack([picture_condition(model.checkpoint, model.prior, r, sure=exact) for r in readings])
+        right = np.stack([image_condition(model.checkpoint, model.prior, r, exact=exact) for r in readings])
         result[name] = _against_wrong(scorer, right, options, all_wrongs=exact)
     result["most_to_be_had"] = upper_bound(model, music, options)
     report("conditional gap: a dial at a time")

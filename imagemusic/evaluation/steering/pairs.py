@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.corpora.user_midi import own_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
 from imagemusic.music.midi import read_midi
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 RATED = ("valence", "arousal", "tempo_bpm")
@@ -56,7 +56,7 @@ class Pair:
 
     @property
     def picture_group(self) -> str:
-        """The group where figures depend on the picture alone: the theme, else the album or artist, else the picture."""
+        """The group where figures depend on the picture alone: theme, else album or artist, else the picture."""
         if self.theme:
             return f"theme {self.theme}"
         return self.group if self.album or self.artist else f"image {self.image}"
@@ -126,7 +126,7 @@ def read_folder(folder: Path, encode: Encode) -> PairList:
 
 
 def drawn(count: int, most: int) -> NDArray[np.int64]:
-    """Return a sample of at most `most` of `count` row numbers, in order, the same in every run: (min(most, count),)."""
+    """Return at most `most` of `count` row numbers (N,), sampled, in order, the same in every run."""
     return np.sort(np.random.default_rng(SEED).permutation(count)[:most])
 
 

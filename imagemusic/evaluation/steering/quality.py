@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import picture_condition
+from imagemusic.compose.targets import image_condition
 from imagemusic.evaluation.intervals import plain, ratio_of, wilson
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.conditional import Music, Scorer
@@ -74,7 +74,7 @@ def extremes() -> dict[str, dict[str, float]]:
 
 
 def extreme_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOptions) -> dict[str, Any]:
-    """Compose at every extreme of the dials; return the share of faulty pieces over all, at the worst and by extreme."""
+    """Compose at each extreme of the dials; return the share of faulty pieces over all, at the worst and at each."""
     named = extremes()
     jobs = []
     for number, dials in enumerate(named.values()):
@@ -100,7 +100,7 @@ def against_unconditional(
     scorer, other = (Scorer.of(one, music, options.notes) for one in (model, baseline))
     size = baseline.checkpoint.layout.size
     without = other.nats(np.zeros((len(music.pairs), size), np.float32)).sum(axis=1)
-    right = np.stack([picture_condition(model.checkpoint, model.prior, pair.reading) for pair in music.pairs])
+    right = np.stack([image_condition(model.checkpoint, model.prior, pair.reading) for pair in music.pairs])
     notes = scorer.notes().sum(axis=1)
     result: dict[str, Any] = {
         "unconditional": baseline.checkpoint.id,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
@@ -23,8 +23,7 @@ from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from imagemusic.music.dials import DIALS
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS
 
 # Name of a setting: options, and whether the masks are on.
 SETTINGS = {
@@ -174,7 +173,7 @@ def picture_response(
 def _against_ratings(
     ratings: NDArray[np.float64], values: NDArray[np.float64], groups: Sequence[str]
 ) -> dict[str, Any]:
-    """Correlate ratings (P,) with a dial of the pictures' pieces (P, S): mean over the seeds' rhos, rho of the means."""
+    """Correlate ratings (P,) with a dial of the pictures' pieces (P, S): mean rho over seeds, and rho of the means."""
 
     def of_pieces(rows: NDArray[np.int64]) -> float:
         each = []

@@ -23,7 +23,7 @@ from imagemusic.training.evaluation import banded_nats, note_bands
 
 BANDS = (16, 64, 256, 1 << 30)
 BAND_NAMES = ("1-16", "17-64", "65-256", "257-")
-COMPOSITE_DIALS = ("valence", "arousal")  # sums of other dials
+AFFECT_DIALS = ("valence", "arousal")  # sums of other dials
 WINDOW = 256  # rows scored at once: whole stretches
 
 
@@ -62,7 +62,7 @@ def told(bench: Bench, pieces: Sequence[PreparedPiece], whose: Sequence[Prepared
         dials = bench.prepared.scale.table(cues)
         length = stretches_of(piece.rows)
         values[number, :length] = dials[np.arange(length) % len(dials)]
-    values[..., [DIALS.index(name) for name in COMPOSITE_DIALS]] = np.nan
+    values[..., [DIALS.index(name) for name in AFFECT_DIALS]] = np.nan
     flat = values.reshape(-1, len(DIALS))
     packed = bench.layout.pack(None, flat, np.full(len(flat), -1))
     return torch.from_numpy(packed.reshape(len(pieces), most, -1))

@@ -27,7 +27,7 @@ BANDS = (4, 10, 1 << 30)
 @pytest.fixture(scope="module")
 def pairs(tiny_model, tmp_path_factory):
     path = write_pairs(tmp_path_factory.mktemp("pairs") / "a", 10)
-    return read_pairs(path, tiny_model.look).pairs
+    return read_pairs(path, tiny_model.encode).pairs
 
 
 @pytest.fixture(scope="module")
