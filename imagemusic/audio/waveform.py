@@ -1,4 +1,4 @@
-"""Sound as an array, and as a file.
+"""Sound as an array, and written as a file.
 
 Waveform ── samples: float32 (C, N) in -1..1, a row a channel
          └─ sample_rate: samples a second
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError, OutputError, SynthesisError
 
-FRAMES_PER_WRITE = 1 << 16  # bounds memory; libsndfile's Vorbis encoder overflows its stack on one long write
+FRAMES_PER_WRITE = 1 << 16  # libsndfile's Vorbis encoder overflows its stack on one long write
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """A kind of sound file, in the words of libsndfile."""
+    """A format of sound files, in the terms of libsndfile."""
 
     container: str
     encoding: str
-    compression: float | None = None  # 0..1, higher is smaller; None where there is nothing to choose
+    compression: float | None = None  # 0..1, higher is smaller; None where it does not apply
 
 
 AUDIO_FORMATS = {
@@ -35,10 +35,14 @@ AUDIO_FORMATS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waveform:
-    """Sound of one or more channels."""
+    """Sound of one or more channels.
+
+    Raises:
+        SynthesisError: the samples do not have two dimensions.
+    """
 
     samples: NDArray[np.float32]  # (C, N) in -1..1
-    sample_rate: int
+    sample_rate: int  # Hz
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2:
@@ -46,14 +50,14 @@ class Waveform:
 
     @property
     def seconds(self) -> float:
-        """Length in seconds."""
+        """Duration in seconds."""
         return int(self.samples.shape[1]) / self.sample_rate
 
     def save(self, path: str | Path) -> None:
-        """Write a sound file, of the kind that the name ends with.
+        """Write a sound file, in the format of the path's suffix.
 
         Raises:
-            ConfigError: an ending that is not in `AUDIO_FORMATS`.
+            ConfigError: the suffix is not in `AUDIO_FORMATS`.
             OutputError: the file cannot be written.
         """
         path = Path(path)
@@ -83,7 +87,7 @@ class Waveform:
 
 
 def _reason(error: Exception, path: Path) -> str:
-    """Say why a write failed; libsndfile itself says only 'System error'."""
+    """Return why a write failed; libsndfile's message is only 'System error'."""
     if not path.parent.is_dir():
         return f"{path.parent} is not a folder"
     if not os.access(path.parent, os.W_OK):

@@ -1,9 +1,9 @@
-"""Any picture a person has to checked RGB pixels.
+"""Read pictures of common formats as checked RGB pixels.
 
     file, bytes or PIL image ──> header checked ──> first frame ──> turned ──> RGB ──> (3, S, S) in 0..1
 
-Pictures are squashed to the square, not cropped: album art is square already, so nothing happens to it, and of a
-photograph nothing is lost, while a crop of its middle may lose what the picture is about.
+Pictures are resized to a square, not cropped: album covers are square already, and a centre crop of a photograph may
+lose its subject.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 
 from imagemusic.errors import ImageError
 
-# What may be opened, with the suffixes that a folder is searched for.  Pillow's other formats stay closed: few people
-# have them, and some of them start helper programs.
+# Formats that may be opened, with the suffixes that folders are searched for.  Pillow's other formats are rare, and
+# some of them start helper programs.
 FORMATS: dict[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jfif"),
     "PNG": (".png", ".apng"),
@@ -34,18 +34,19 @@ IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in
 # A 40-megapixel camera's sides are rounded up, so a little more than 40 million.
 MAX_PIXELS = 42_000_000
 
-HASH_SIZE = 256  # side, in pixels, at which pictures are compared
+HASH_SIZE = 256  # side in pixels at which pictures are hashed
 
 
 def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None = None) -> Image.Image:
-    """Read a picture as an upright RGB image, transparency on white, the first frame of an animation.
+    """Read a picture as an upright RGB image: the first frame of an animation, transparency on white.
 
     Args:
-        at_least: allow a large JPEG to be decoded at a fraction of its size, which is much quicker, while both sides
-            keep at least this many pixels.
+        source: a path, the bytes of a file, or an image.
+        at_least: allow a JPEG to be decoded at a fraction of its size, which is much faster, while both sides keep at
+            least this many pixels.
 
     Raises:
-        ImageError: not a picture, damaged, empty, too large, or not to be read.
+        ImageError: not a picture, damaged, empty, too large, or not readable.
     """
     with warnings.catch_warnings():
         # Pillow warns of bombs far above our own limit and of metadata that is of no use here.
@@ -64,8 +65,12 @@ def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None
 
 
 def load_pixels(source: Path | str | bytes | Image.Image, size: int = 224) -> NDArray[np.float32]:
-    """Read a picture as pixels (3, size, size) in 0..1, the encoder's input before normalisation."""
-    # Twice the size leaves the antialiasing filter enough to work with.
+    """Read a picture as float32 pixels (3, size, size) in 0..1, the encoder's input before normalisation.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    # Decoding at twice the size or more leaves the antialiasing to the resize.
     image = load_image(source, at_least=2 * size)
     small = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
     pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
@@ -73,7 +78,11 @@ def load_pixels(source: Path | str | bytes | Image.Image, size: int = 224) -> ND
 
 
 def picture_hash(source: Path | str | bytes | Image.Image) -> str:
-    """Name a picture by the sha256 of its RGB pixels, whatever file format holds them."""
+    """Return the sha256 of a picture's RGB pixels at HASH_SIZE x HASH_SIZE, which does not depend on the file format.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
     small = load_image(source).resize((HASH_SIZE, HASH_SIZE), Image.Resampling.BOX)
     return hashlib.sha256(small.tobytes()).hexdigest()
 
@@ -84,7 +93,7 @@ def _checked_path(path: Path) -> Path:
             raise ImageError(f"{path}: a folder, not a picture")
         if not path.exists():
             raise ImageError(f"{path}: no such file")
-        if not path.is_file():  # a pipe would wait for ever
+        if not path.is_file():  # reading a pipe would block
             raise ImageError(f"{path}: not a regular file")
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: empty, not a picture")
@@ -102,7 +111,7 @@ def _open(file: Path | BytesIO, where: str) -> Image.Image:
         raise ImageError(f"{where}: not a picture that can be read; use {', '.join(FORMATS)}") from error
     except PermissionError as error:
         raise ImageError(f"{where}: cannot be read ({_reason(error)})") from error
-    except Exception as error:  # Pillow's readers raise whatever a damaged header makes them raise
+    except Exception as error:  # Pillow raises many types for damaged headers
         raise ImageError(f"{where}: damaged or not a picture ({_reason(error)})") from error
 
 
@@ -118,19 +127,19 @@ def _decode(image: Image.Image, where: str) -> Image.Image:
     try:
         image.load()
         return _as_rgb(_upright(image))
-    except Exception as error:  # as in _open: the kind of exception depends on the kind of damage
+    except Exception as error:  # as in _open
         raise ImageError(f"{where}: damaged or cut short ({_reason(error)})") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # a broken EXIF block says nothing about the pixels
+    except Exception:  # a broken EXIF block does not affect the pixels
         return image
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Convert any mode to RGB by meaning: 16 bits scaled, not clipped; transparency on white."""
+    """Convert an image of any mode to RGB: 16 bits are scaled, not clipped; transparency is put on white."""
     if image.mode == "F" or image.mode.startswith("I"):
         return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
@@ -142,11 +151,11 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale samples (H, W) of 16 or 32 bits or floats to 0..255."""
+    """Scale samples (H, W), 16 or 32 bit integers or floats, to 0..255."""
     if samples.dtype == np.uint16:
         return (samples >> 8).astype(np.uint8)
     values = np.nan_to_num(samples.astype(np.float32))
-    # Wide formats do not say what is white: 1 for floats, else 255 or 65535, whichever the samples need.
+    # These formats do not define white: 1 for floats up to 1, else 255 or 65535, whichever the samples need.
     highest = float(values.max())
     white = 1.0 if samples.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else max(65535.0, highest)
     return np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)

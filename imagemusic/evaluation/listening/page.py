@@ -11,34 +11,34 @@ README = """\
 # A blind listening test
 
 Each of {trials} questions plays a piece of {seconds:g} seconds and shows two pictures. The piece was made from one of
-them; the listener says which. Who only guesses is right half of the time.
+them; the listener says which. Chance is one half.
 
 ## How to run it
 
-1. Keep the key (`...-key.json`, beside this folder) to yourself, and nowhere that listeners reach. It is not in this
-   folder, and the page cannot tell right from wrong.
-2. Give listeners this folder: as it is, to open `index.html`, or on any web server that serves files. The page asks
-   nothing of any other place, and sends nothing anywhere.
+1. Keep the key (`...-key.json`, beside this folder) where listeners cannot reach it. It is not in this folder, and the
+   page does not contain the answers.
+2. Give listeners this folder: as it is, to open `index.html`, or on any static web server. The page loads nothing from
+   other hosts and sends nothing.
 3. Headphones, a quiet place, one listener at a time, no talking about the pieces before all are done.
-4. Each listener writes a code of your choice, or keeps the one that the page draws. Answers stay in the browser, so
-   that a closed page goes on where it was, until the listener saves them at the end: as a JSON or CSV file, or copied.
+4. Each listener enters a code of your choice, or keeps the random one. Answers are kept in the browser, so that a
+   closed page resumes, until the listener saves them at the end: as a JSON or CSV file, or copied.
 5. Collect the files, and score them: `imagemusic evaluate score-listening KEY ANSWERS...`
 
-Every listener hears the pieces in an order of their own.
+The order of the pieces is random for each listener.
 
 ## Before the first listener
 
-- Have twice as many pictures as questions, so that nobody sees a picture twice.
-- Decide how many listeners you will ask, and ask that many: stopping when the result pleases makes it worthless.
-- Decide who counts. Leave out nobody afterwards for their answers; leave out those who did not hear the sound.
-- Do not listen along, and do not answer yourself if you have seen the key.
+- Have twice as many pictures as questions, so that no picture is shown twice.
+- Fix the number of listeners beforehand and ask that many: optional stopping invalidates the intervals.
+- Fix the criteria for exclusion beforehand. Exclude listeners who did not hear the sound; never exclude for answers.
+- Do not answer yourself if you have seen the key.
 
 ## How to read the result
 
 Each listener's share of right answers has an exact binomial (Clopper-Pearson) interval. The interval of all answers
-together takes them as independent, which they are not: one listener's answers are alike, and all hear the same pieces.
-It is too narrow. With five listeners or more there is one over listeners too. Neither speaks for other pictures than
-those of this kit.
+together assumes that they are independent. They are not: one listener's answers are alike, and all listeners hear the
+same pieces, so that interval is too narrow. With five listeners or more there is one over listeners too. Neither
+generalises to other pictures than those of this kit.
 """
 
 HEAD = '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'
@@ -66,9 +66,8 @@ BODY = """<section id="welcome">
   <h1>Which picture?</h1>
   <p>You will hear <b id="count"></b> short pieces of music. With each you see two pictures. The piece was made from
   one of them: choose the one that you think it was. If you cannot tell, guess.</p>
-  <p>Put on headphones, and play a sound first to set the loudness. You may hear a piece as often as you like. Nobody
-  is told whether an answer is right, this page neither. Answers stay in this browser until you save them at the
-  end.</p>
+  <p>Put on headphones, and play a sound first to set the loudness. You may play a piece as often as you like. The page
+  does not show whether an answer is right. Answers stay in this browser until you save them at the end.</p>
   <p><label>Your code <input id="listener" maxlength="40" autocomplete="off"></label></p>
   <button class="plain" id="begin">Begin</button>
 </section>
@@ -86,7 +85,7 @@ BODY = """<section id="welcome">
 
 <section id="end">
   <h1>Thank you</h1>
-  <p>These are your answers. Please save them, and give the file to whoever asked you.</p>
+  <p>These are your answers. Please save them, and give the file to the experimenter.</p>
   <p><button class="plain" id="json">Save as JSON</button> <button class="plain" id="csv">Save as CSV</button>
   <button class="plain" id="copy">Copy</button> <span id="copied" role="status"></span></p>
   <textarea id="text" readonly aria-label="your answers"></textarea>
@@ -96,10 +95,10 @@ BODY = """<section id="welcome">
 SCRIPT = """
 "use strict";
 const KIT = /*kit*/;
-const LEAST_SECONDS = 5;  // of a piece to hear before the pictures can be chosen
+const LEAST_SECONDS = 5;  // played of a piece before a picture can be chosen
 const place = "imagemusic-listening-" + KIT.kit;
 const $ = (id) => document.getElementById(id);
-let heard = 0, last = 0;
+let played = 0, last = 0;  // seconds
 
 function shuffled(items) {
   const list = [...items];
@@ -110,15 +109,15 @@ function shuffled(items) {
   return list;
 }
 
-function remembered() {
+function saved_state() {
   try { return JSON.parse(localStorage.getItem(place)); } catch { return null; }
 }
 
-function remember() {
+function save_state() {
   try { localStorage.setItem(place, JSON.stringify(state)); } catch { /* private windows: the page must stay open */ }
 }
 
-const state = remembered() || {
+const state = saved_state() || {
   listener: Math.random().toString(36).slice(2, 8), started: null, finished: null,
   order: shuffled(KIT.trials.map((trial) => trial.trial)), answers: [],
 };
@@ -131,7 +130,7 @@ function ask() {
   const number = state.answers.length;
   if (number === state.order.length) return finish();
   const trial = KIT.trials.find((one) => one.trial === state.order[number]);
-  heard = last = 0;
+  played = last = 0;
   $("done").max = state.order.length;
   $("done").value = number;
   $("which").textContent = `Piece ${number + 1} of ${state.order.length}: which picture was it made from?`;
@@ -146,9 +145,9 @@ function ask() {
 
 function listen() {
   const now = $("sound").currentTime;
-  if (now > last && now - last < 1) heard += now - last;  // not a jump
+  if (now > last && now - last < 1) played += now - last;  // not a jump
   last = now;
-  if (heard >= Math.min(LEAST_SECONDS, 0.9 * ($("sound").duration || LEAST_SECONDS))) {
+  if (played >= Math.min(LEAST_SECONDS, 0.9 * ($("sound").duration || LEAST_SECONDS))) {
     for (const side of ["left", "right"]) $(side).disabled = false;
     $("hint").textContent = "Choose a picture: click it, or press the left or right arrow key.";
   }
@@ -158,15 +157,15 @@ function choose(side) {
   if (!$("question").classList.contains("shown") || $(side).disabled) return;
   $("sound").pause();
   state.answers.push({
-    trial: state.order[state.answers.length], choice: side, heard_seconds: Math.round(heard * 10) / 10,
+    trial: state.order[state.answers.length], choice: side, heard_seconds: Math.round(played * 10) / 10,
   });
-  remember();
+  save_state();
   ask();
 }
 
 function finish() {
   if (!state.finished) state.finished = new Date().toISOString();
-  remember();
+  save_state();
   $("text").value = as_json();
   show("end");
 }
@@ -203,7 +202,7 @@ $("listener").value = state.listener;
 $("begin").onclick = () => {
   state.listener = $("listener").value.trim() || state.listener;
   state.started = new Date().toISOString();
-  remember();
+  save_state();
   ask();
 };
 $("sound").addEventListener("timeupdate", listen);
@@ -222,7 +221,7 @@ $("again").onclick = () => {
   try {
     localStorage.setItem(`${place}-${state.listener}-${state.finished}`, as_json());  // in case it was not saved
     localStorage.removeItem(place);
-  } catch { /* nothing was kept */ }
+  } catch { /* nothing is stored */ }
   location.reload();
 };
 state.started ? ask() : show("welcome");
