@@ -1,6 +1,6 @@
 """Read pictures of common formats as checked RGB pixels.
 
-    file, bytes or PIL image ──> header checked ──> first frame ──> turned ──> RGB ──> (3, S, S) in 0..1
+    file, bytes or PIL image ──> header checked ──> first frame ──> turned ──> sRGB ──> (3, S, S) in 0..1
 
 Pictures are resized to a square, not cropped: album covers are square already, and a centre crop of a photograph may
 lose its subject.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from imagemusic.errors import ImageError
+from imagemusic.vision.colour_profiles import apply_profile
 
 # Formats that may be opened, with the suffixes that folders are searched for.  Pillow's other formats are rare, and
 # some of them start helper programs.
@@ -38,7 +39,7 @@ HASH_SIZE = 256  # side in pixels at which pictures are hashed
 
 
 def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None = None) -> Image.Image:
-    """Read a picture as an upright RGB image: the first frame of an animation, transparency on white.
+    """Read a picture as an upright sRGB image: the first frame of an animation, transparency on white.
 
     Args:
         source: a path, the bytes of a file, or an image.
@@ -126,7 +127,7 @@ def _check_size(image: Image.Image, where: str) -> None:
 def _decode(image: Image.Image, where: str) -> Image.Image:
     try:
         image.load()
-        return _as_rgb(_upright(image))
+        return _as_rgb(apply_profile(_upright(image)))
     except Exception as error:  # as in _open
         raise ImageError(f"{where}: damaged or cut short ({_reason(error)})") from error
 
