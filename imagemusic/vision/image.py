@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from imagemusic.errors import ImageError
 from imagemusic.vision.colour_profiles import apply_profile
+from imagemusic.vision.image_repair import PNG_START, without_png_metadata
 
 # Formats that may be opened, with the suffixes that folders are searched for.  Pillow's other formats are rare, and
 # some of them start helper programs.
@@ -36,6 +37,7 @@ IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in
 MAX_PIXELS = 42_000_000
 
 HASH_SIZE = 256  # side in pixels at which pictures are hashed
+MOST_REPAIRED = 256 << 20  # bytes of a file
 
 
 def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None = None) -> Image.Image:
@@ -58,11 +60,14 @@ def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None
         where = "picture" if isinstance(source, bytes) else str(source)
         if isinstance(source, bytes) and not source:
             raise ImageError(f"{where}: empty, not a picture")
-        with _open(BytesIO(source) if isinstance(source, bytes) else _checked_path(Path(source)), where) as image:
-            _check_size(image, where)
-            if at_least is not None:
-                image.draft(None, (at_least, at_least))
-            return _decode(image, where)
+        file = source if isinstance(source, bytes) else _checked_path(Path(source))
+        try:
+            return _read(file, where, at_least)
+        except ImageError:
+            repaired = _read_repaired(_contents(file), where, at_least)
+            if repaired is None:
+                raise
+            return repaired
 
 
 def load_pixels(source: Path | str | bytes | Image.Image, size: int = 224) -> NDArray[np.float32]:
@@ -86,6 +91,37 @@ def picture_hash(source: Path | str | bytes | Image.Image) -> str:
     """
     small = load_image(source).resize((HASH_SIZE, HASH_SIZE), Image.Resampling.BOX)
     return hashlib.sha256(small.tobytes()).hexdigest()
+
+
+def _read(file: Path | bytes, where: str, at_least: int | None, profile: bytes | None = None) -> Image.Image:
+    """Read a picture; `profile` is an ICC profile that was taken out of the file."""
+    with _open(BytesIO(file) if isinstance(file, bytes) else file, where) as image:
+        _check_size(image, where)
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
+        if profile is not None:
+            image.info["icc_profile"] = profile
+        return _decode(image, where)
+
+
+def _read_repaired(data: bytes, where: str, at_least: int | None) -> Image.Image | None:
+    """Read a picture that could not be read, after a repair; None where there is none for it, or it does not help."""
+    try:
+        if data.startswith(PNG_START) and (plain := without_png_metadata(data)):
+            return _read(plain[0], where, at_least, plain[1])
+    except ImageError:
+        pass
+    return None
+
+
+def _contents(file: Path | bytes) -> bytes:
+    """Return the bytes of a file; none of one that is too large to repair or cannot be read."""
+    if isinstance(file, bytes):
+        return file
+    try:
+        return file.read_bytes() if file.stat().st_size <= MOST_REPAIRED else b""
+    except OSError:
+        return b""
 
 
 def _checked_path(path: Path) -> Path:
