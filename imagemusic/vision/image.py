@@ -8,6 +8,8 @@ lose its subject.
 
 import hashlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from PIL import Image, ImageOps
 
 from imagemusic.errors import ImageError
 from imagemusic.vision.colour_profiles import apply_profile
-from imagemusic.vision.image_repair import PNG_START, without_png_metadata
+from imagemusic.vision.image_repair import JPEG_START, PNG_START, missing_share, with_jpeg_end, without_png_metadata
 
 # Formats that may be opened, with the suffixes that folders are searched for.  Pillow's other formats are rare, and
 # some of them start helper programs.
@@ -38,6 +40,7 @@ MAX_PIXELS = 42_000_000
 
 HASH_SIZE = 256  # side in pixels at which pictures are hashed
 MOST_REPAIRED = 256 << 20  # bytes of a file
+MOST_MISSING = 0.02  # share of its rows that a JPEG without its end may lack
 
 
 def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None = None) -> Image.Image:
@@ -95,13 +98,20 @@ def picture_hash(source: Path | str | bytes | Image.Image) -> str:
 
 def _read(file: Path | bytes, where: str, at_least: int | None, profile: bytes | None = None) -> Image.Image:
     """Read a picture; `profile` is an ICC profile that was taken out of the file."""
+    with _opened(file, where, at_least) as image:
+        if profile is not None:
+            image.info["icc_profile"] = profile
+        return _decode(image, where)
+
+
+@contextmanager
+def _opened(file: Path | bytes, where: str, at_least: int | None) -> Iterator[Image.Image]:
+    """Open a picture, check its size and choose the fraction at which it will be decoded."""
     with _open(BytesIO(file) if isinstance(file, bytes) else file, where) as image:
         _check_size(image, where)
         if at_least is not None:
             image.draft(None, (at_least, at_least))
-        if profile is not None:
-            image.info["icc_profile"] = profile
-        return _decode(image, where)
+        yield image
 
 
 def _read_repaired(data: bytes, where: str, at_least: int | None) -> Image.Image | None:
@@ -109,6 +119,10 @@ def _read_repaired(data: bytes, where: str, at_least: int | None) -> Image.Image
     try:
         if data.startswith(PNG_START) and (plain := without_png_metadata(data)):
             return _read(plain[0], where, at_least, plain[1])
+        if data.startswith(JPEG_START) and (ended := with_jpeg_end(data)):
+            with _opened(ended, where, at_least) as image:
+                read = _decode(image, where)
+                return read if missing_share(image) <= MOST_MISSING else None
     except ImageError:
         pass
     return None

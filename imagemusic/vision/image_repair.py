@@ -1,4 +1,4 @@
-"""Repair of picture files that Pillow refuses and browsers show: PNG with large metadata.
+"""Repair of picture files that Pillow refuses and browsers show: PNG with large metadata, JPEG without its end.
 
 Only files that could not be read are repaired, so what could be read is read as before.
 """
@@ -7,7 +7,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
+import numpy as np
+from PIL import Image
+
+PNG_START, JPEG_START, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd9"
 PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 MOST_PROFILE = 16 << 20  # bytes of an ICC profile, decompressed
 
@@ -44,3 +47,20 @@ def _inflate(stream: bytes) -> bytes | None:
     except zlib.error:
         return None
     return profile if decompressor.eof else None
+
+
+def with_jpeg_end(data: bytes) -> bytes | None:
+    """Return a JPEG file with the end marker that it lacks; None if it has one."""
+    if data.rstrip(b"\0\r\n ").endswith(JPEG_END):
+        return None
+    return (data[:-1] if data.endswith(b"\xff") else data) + JPEG_END
+
+
+def missing_share(image: Image.Image) -> float:
+    """Return the share of an image's rows, from the bottom up, that a JPEG decoder filled in for missing data.
+
+    libjpeg leaves the coefficients of missing blocks at zero, which is a grey of 128, or 127 where it is inverted.
+    """
+    samples = np.asarray(image).reshape(image.height, -1)
+    filled = ((samples == 127) | (samples == 128)).all(axis=1)[::-1]
+    return int(filled.size if filled.all() else filled.argmin()) / image.height

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imagemusic.errors import ImageError
 from imagemusic.vision.image import load_image
-from imagemusic.vision.image_repair import MOST_PROFILE, without_png_metadata
+from imagemusic.vision.image_repair import MOST_PROFILE, with_jpeg_end, without_png_metadata
 from tests.vision.profiles import SRGB, matrix_profile
 
 
@@ -83,3 +83,30 @@ def test_a_png_with_a_large_text_that_is_cut_short_too_is_refused():
     data = with_chunk(as_file(picture()), b"zTXt", TEXTS["zTXt"])
     with pytest.raises(ImageError, match="picture: damaged"):
         load_image(data[: len(data) - 2000])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}], ids=["plain", "progressive", "444"]
+)
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_without_its_end_marker_is_read(options, missing):
+    data = as_file(picture(256), "JPEG", quality=92, **options)
+    np.testing.assert_array_equal(pixels(load_image(data[:-missing])), pixels(load_image(data)))
+
+
+def test_a_jpeg_without_its_last_bytes_is_read_to_its_last_pixels():
+    data = as_file(picture(256), "JPEG", quality=92)
+    read, whole = load_image(data[:-100]), load_image(data)
+    np.testing.assert_array_equal(pixels(read)[:232], pixels(whole)[:232])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_lacks_a_part_of_its_pixels_is_refused(share, mode):
+    data = as_file(picture(256).convert(mode), "JPEG", quality=92)
+    with pytest.raises(ImageError, match="picture: damaged or cut short"):
+        load_image(data[: int(share * len(data))])
+
+
+def test_a_jpeg_with_its_end_marker_has_no_repair():
+    assert with_jpeg_end(as_file(picture(), "JPEG") + b"\n") is None
