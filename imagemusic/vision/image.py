@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from imagemusic.errors import ImageError
 from imagemusic.vision.colour_profiles import apply_profile
@@ -35,8 +36,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
-# A 40-megapixel camera's sides are rounded up, so a little more than 40 million.
-MAX_PIXELS = 42_000_000
+# A camera's sides are rounded up: 40 and 200 megapixels are a little more than 40 and 200 million.
+MAX_PIXELS = 42_000_000  # of a decoded picture
+MAX_JPEG_PIXELS = 210_000_000  # of a JPEG, which is decoded at a fraction of its size
 
 HASH_SIZE = 256  # side in pixels at which pictures are hashed
 MOST_REPAIRED = 256 << 20  # bytes of a file
@@ -49,7 +51,7 @@ def load_image(source: Path | str | bytes | Image.Image, *, at_least: int | None
     Args:
         source: a path, the bytes of a file, or an image.
         at_least: allow a JPEG to be decoded at a fraction of its size, which is much faster, while both sides keep at
-            least this many pixels.
+            least this many pixels.  One of more than MAX_PIXELS is decoded at a fraction in any case.
 
     Raises:
         ImageError: not a picture, damaged, empty, too large, or not readable.
@@ -108,10 +110,18 @@ def _read(file: Path | bytes, where: str, at_least: int | None, profile: bytes |
 def _opened(file: Path | bytes, where: str, at_least: int | None) -> Iterator[Image.Image]:
     """Open a picture, check its size and choose the fraction at which it will be decoded."""
     with _open(BytesIO(file) if isinstance(file, bytes) else file, where) as image:
+        _check_size(image, where, MAX_JPEG_PIXELS if isinstance(image, JpegImageFile) else MAX_PIXELS)
+        _reduce(image, at_least)
         _check_size(image, where)
-        if at_least is not None:
-            image.draft(None, (at_least, at_least))
         yield image
+
+
+def _reduce(image: Image.Image, at_least: int | None) -> None:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 of its size: to MAX_PIXELS at most, or to `at_least` a side."""
+    width, height = image.size
+    fraction = next(n for n in (1, 2, 4, 8) if width * height <= n * n * MAX_PIXELS)
+    if at_least is not None or fraction > 1:
+        image.draft(None, (min(width // fraction, at_least or width), min(height // fraction, at_least or height)))
 
 
 def _read_repaired(data: bytes, where: str, at_least: int | None) -> Image.Image | None:
@@ -157,7 +167,11 @@ def _open(file: Path | BytesIO, where: str) -> Image.Image:
     try:
         return Image.open(file, formats=tuple(FORMATS))
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{where}: more than {MAX_PIXELS / 1e6:.0f} megapixels; make it smaller") from error
+        # Pillow's own limit of 179 megapixels is for whole pictures; a JPEG is decoded at a fraction.
+        jpeg = _open_jpeg(file)
+        if jpeg is None:
+            raise ImageError(f"{where}: more than {MAX_PIXELS / 1e6:.0f} megapixels; make it smaller") from error
+        return jpeg
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{where}: not a picture that can be read; use {', '.join(FORMATS)}") from error
     except PermissionError as error:
@@ -166,10 +180,20 @@ def _open(file: Path | BytesIO, where: str) -> Image.Image:
         raise ImageError(f"{where}: damaged or not a picture ({_reason(error)})") from error
 
 
-def _check_size(image: Image.Image, where: str) -> None:
+def _open_jpeg(file: Path | BytesIO) -> Image.Image | None:
+    """Open a JPEG of any size; None for another format."""
+    try:
+        if isinstance(file, BytesIO):
+            file.seek(0)
+        return JpegImageFile(file)
+    except Exception:  # as in _open
+        return None
+
+
+def _check_size(image: Image.Image, where: str, most: int = MAX_PIXELS) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{where}: {width} x {height} is more than {MAX_PIXELS / 1e6:.0f} megapixels; make it smaller")
+    if width * height > most:
+        raise ImageError(f"{where}: {width} x {height} is more than {most / 1e6:.0f} megapixels; make it smaller")
     if not width or not height:
         raise ImageError(f"{where}: {width} x {height} has no pixels")
 
