@@ -46,6 +46,7 @@ DOORS = {
     "tenacity": {"data/gather/http.py"},
     "ray": {"executors.py"},
     "pyarrow": {"data"},
+    "pillow_heif": {"vision/heif.py"},
     "PIL": {"vision", "audio", "web", "training/encoder"},
 }
 # What composes and shows works without torch.  The decoder as a net stands beside its condition, which is numpy.

@@ -21,6 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imagemusic.errors import ImageError
 from imagemusic.vision.colour_profiles import apply_profile
+from imagemusic.vision.heif import HEIF_SUFFIXES, is_heif, register_heif
 from imagemusic.vision.image_repair import JPEG_START, PNG_START, missing_share, with_jpeg_end, without_png_metadata
 
 # Formats that may be opened, with the suffixes that folders are searched for.  Pillow's other formats are rare, and
@@ -34,11 +35,12 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
 }
-IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+IMAGE_SUFFIXES = frozenset(suffix for suffixes in (*FORMATS.values(), HEIF_SUFFIXES) for suffix in suffixes)
 
 # A camera's sides are rounded up: 40 and 200 megapixels are a little more than 40 and 200 million.
 MAX_PIXELS = 42_000_000  # of a decoded picture
 MAX_JPEG_PIXELS = 210_000_000  # of a JPEG, which is decoded at a fraction of its size
+MAX_HEIF_PIXELS = 50_000_000  # phones write 48 megapixels, which cannot be decoded at a fraction
 
 HASH_SIZE = 256  # side in pixels at which pictures are hashed
 MOST_REPAIRED = 256 << 20  # bytes of a file
@@ -110,9 +112,12 @@ def _read(file: Path | bytes, where: str, at_least: int | None, profile: bytes |
 def _opened(file: Path | bytes, where: str, at_least: int | None) -> Iterator[Image.Image]:
     """Open a picture, check its size and choose the fraction at which it will be decoded."""
     with _open(BytesIO(file) if isinstance(file, bytes) else file, where) as image:
-        _check_size(image, where, MAX_JPEG_PIXELS if isinstance(image, JpegImageFile) else MAX_PIXELS)
-        _reduce(image, at_least)
-        _check_size(image, where)
+        if image.format == "HEIF":
+            _check_size(image, where, MAX_HEIF_PIXELS)
+        else:
+            _check_size(image, where, MAX_JPEG_PIXELS if isinstance(image, JpegImageFile) else MAX_PIXELS)
+            _reduce(image, at_least)
+            _check_size(image, where)
         yield image
 
 
@@ -165,7 +170,12 @@ def _checked_path(path: Path) -> Path:
 
 def _open(file: Path | BytesIO, where: str) -> Image.Image:
     try:
+        if is_heif(file):
+            register_heif(where)
+            return Image.open(file, formats=["HEIF"])
         return Image.open(file, formats=tuple(FORMATS))
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         # Pillow's own limit of 179 megapixels is for whole pictures; a JPEG is decoded at a fraction.
         jpeg = _open_jpeg(file)
