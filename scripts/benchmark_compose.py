@@ -29,7 +29,8 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.reports.results import write_result
-from imagemusic.training.restore import load_decoder
+from imagemusic.training.loading import load_decoder
+from imagemusic.training.precision import cpu_autocast
 
 REPEATS = 5
 GATHERED = {  # file of another script -> its figures, and what they are called here
@@ -85,7 +86,7 @@ def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> 
         optimizer = torch.optim.AdamW(module.parameters())
 
         def step(loss: Callable[[], torch.Tensor] = loss, optimizer: torch.optim.Optimizer = optimizer) -> None:
-            with torch.autocast("cpu", torch.bfloat16):
+            with cpu_autocast():
                 value = loss()
             optimizer.zero_grad()
             value.backward()

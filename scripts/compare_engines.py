@@ -23,8 +23,8 @@ from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
-from imagemusic.events import codec, context
-from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS, INPUTS, STAGES, interval_indices
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.reports.results import write_result
@@ -35,13 +35,6 @@ SHIPS_BELOW = 0.005  # share by which bits per note may rise
 Columns = dict[str, NDArray[np.int64]]
 
 
-def intervals(before: Columns) -> NDArray[np.int64]:
-    """Index of the step from the part's last pitch, as training finds it."""
-    index = np.clip(before["pitch"] - before["last_pitch"], -24, 24) + 25
-    known = (before["program"] < codec.DRUMS) & (before["last_pitch"] < context.NO_PITCH)
-    return np.where(known, index, NO_INTERVAL)
-
-
 def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
     """Columns (P, T) of the rows before, of the rows to guess and of their weights, for the first T events."""
     parts = [
@@ -50,7 +43,8 @@ def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int
     ]
     before, target, weights = ({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}
                                for k in range(3))  # fmt: skip
-    return before | {"interval": intervals(before)}, target, weights
+    interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
+    return before | {"interval": interval}, target, weights
 
 
 def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from imagemusic.data.corpora.held_out import read_heldout
-from imagemusic.events import codec, context
 from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 EMBEDDING_SIZE = 4
-SIZES = dict(zip((*codec.FIELDS, *context.CONTEXT), (*codec.SIZES, *context.CONTEXT_SIZES), strict=True))
+SIZES = {name: size for name, size in VOCABULARY.items() if name != "remaining"}
 CORPUS = "mutopia"
 
 
@@ -60,7 +60,7 @@ def decoder(seed=0, **changes):
     torch.manual_seed(seed)
     config = DecoderConfig(
         **{
-            "sizes": context.VOCABULARY, "condition_size": layout().size,
+            "sizes": VOCABULARY, "condition_size": layout().size,
             "hidden_size": 16, "layers": 2, "head_size": 8, "condition_hidden": 8, "dropout": 0.0,
         } | changes
     )  # fmt: skip
@@ -77,15 +77,15 @@ def weights_of(module):
 
 
 def write_step(module, folder: Path) -> Path:
-    """Write step.onnx, and the weights that it points to, into a folder."""
+    """Write the graphs of the decoder's step, and the weights that they point to, into a folder."""
     from safetensors.numpy import save_file
 
-    from imagemusic.generation.step_graph import StepShape, step_graph
+    from imagemusic.generation.step_graph import write_step_graphs
+    from imagemusic.generation.step_shape import StepShape
 
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
     save_file(half, folder / "model.safetensors")
-    graph = step_graph(StepShape.of(asdict(module.config)), folder / "model.safetensors")
-    (folder / "step.onnx").write_bytes(graph)
+    write_step_graphs(folder, StepShape.of(asdict(module.config)))
     return folder
 
 

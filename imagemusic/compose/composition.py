@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagemusic.compose.options import ComposeOptions
+from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
 from imagemusic.compose.targets import Dial, Targets
 from imagemusic.errors import DataError, OutputError
 from imagemusic.music.dials import AFFECT_DIALS
@@ -158,6 +158,7 @@ def load_record(path: str | Path) -> Composition:
 def _from_record(table: Mapping[str, Any]) -> Composition:
     known = {option.name for option in fields(ComposeOptions)}
     options = {RENAMED_OPTIONS.get(name, name): value for name, value in table["options"].items()}
+    options = OPTIONS_OF_0_1 | options
     picture, score = table["picture"], table["score"]
     tracks = [
         Track(np.array(t["notes"], np.int32).reshape(-1, 4), program=t["program"], is_drum=t["is_drum"], name=t["name"])

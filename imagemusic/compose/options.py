@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from imagemusic.compose.constraints import DEFAULT_SECONDS, Constraints
+from imagemusic.compose.form import parse_form
 from imagemusic.config import check, check_names, check_whole
 from imagemusic.errors import ConfigError
 from imagemusic.generation.sampling import SamplingOptions
@@ -12,6 +13,12 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 
 PICTURE_SIZE = (32, 1024)  # pixels a side
+FORMS = ("auto", "free")  # beside letters
+ENDINGS = ("cadence", "fade", "open")
+TAKES = (1, 16)
+RULES = (1, 2)
+# What records of version 0.1 leave out, and meant.
+OPTIONS_OF_0_1 = {"form": "free", "ending": "open", "ritardando": False, "playable": False, "takes": 1, "rules": 1}
 DECIDED_BY = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> the constraint that decides it
 
 
@@ -42,6 +49,17 @@ class ComposeOptions:
         repetition_bonus: nats that a phrase gains for repeating the one that it answers (AABA), 0 (off) to 5.
         repetition_guard: lower the logit of a pitch that a part has repeated too often.
         repetition_share: share of a part's last 32 notes that one pitch may have before that.
+
+    Form:
+        form: "auto" samples a form of phrases, "free" none, or letters such as "AABA" and "A A' B A" (four bars each,
+            a prime for a varied repeat), which are kept.
+        ending: "cadence" (dominant, then the tonic on the last downbeat), "fade", or "open" (the music just stops);
+            None takes a cadence where the length holds one.
+        ritardando: slow down into a cadence.  An exact tempo is kept until the last four beats.
+        playable: keep every part within its instrument's range (unless `pitch_range` is given), winds to one note at a
+            time, and hands to a tenth.
+        takes: pieces that are generated side by side, 1 to 16; the best is kept.
+        rules: version of the rules of texture, openings and drums; 1 is that of imagemusic 0.1.
 
     Sampling:
         seed: of the random numbers, 0 or more.
@@ -75,6 +93,13 @@ class ComposeOptions:
     repetition_bonus: float = 0.0
     repetition_guard: bool = True
     repetition_share: float = 0.4
+    # Form.
+    form: str = "auto"
+    ending: str | None = None
+    ritardando: bool = True
+    playable: bool = True
+    takes: int = 1
+    rules: int = 2
     # Sampling.
     seed: int = 0
     variation: int = 1
@@ -94,6 +119,7 @@ class ComposeOptions:
         if not isinstance(self.repetition_guard, bool):
             raise ConfigError(f"repetition_guard must be True or False, got {self.repetition_guard!r}")
         check("repetition_share", self.repetition_share, 0, 1, above=True)
+        self._check_form()
         object.__setattr__(self, "constraints", self._view(Constraints))
         for name in ("key", "meter", "instruments", "pitch_range"):  # in their standard spelling
             object.__setattr__(self, name, getattr(self.constraints, name))
@@ -126,6 +152,24 @@ class ComposeOptions:
                 f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make {inferred}; "
                 "leave out one of the two"
             )
+
+    def _check_form(self) -> None:
+        if self.form not in FORMS:
+            object.__setattr__(self, "form", " ".join(parse_form(self.form)))
+        if self.ending not in (None, *ENDINGS):
+            raise ConfigError(f"unknown ending {self.ending!r}; choose from {', '.join(ENDINGS)}")
+        for name in ("ritardando", "playable"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        check_whole("takes", self.takes)
+        check("takes", self.takes, *TAKES)
+        if self.rules not in RULES:
+            raise ConfigError(f"rules must be one of {', '.join(map(str, RULES))}, got {self.rules!r}")
+
+    @property
+    def ending_used(self) -> str:
+        """The ending, a cadence where none was asked for."""
+        return self.ending or "cadence"
 
     @property
     def requested_ensemble(self) -> str | None:

@@ -4,7 +4,7 @@ dials of a picture ──► training pieces with near dials, weighted by a kern
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,11 +99,13 @@ class Prior:
         *,
         overrides: Mapping[str, float] | None = None,
         ensemble: str | None = None,
+        excluded: Collection[str] = (),
     ) -> tuple[dict[str, float], str]:
         """Sample a training piece whose dials are near the targets; return its dials and its ensemble.
 
-        Pieces are weighted by a Gaussian kernel of BANDWIDTH.  `overrides` replace targets, and `ensemble` keeps only
-        the pieces that it plays.  To override a dial by the value that it has changes nothing.
+        Pieces are weighted by a Gaussian kernel of BANDWIDTH.  `overrides` replace targets.  `ensemble` keeps only
+        the pieces that it plays; those of `excluded` are sampled only where they are asked for.
+        To override a dial by the value that it has changes nothing.
         """
         wanted = dict(targets) | dict(overrides or {})
         rows = np.flatnonzero(self._complete)
@@ -111,6 +113,10 @@ class Prior:
             timed = ~np.isnan(self.dials[:, self.layout.dials.index("tempo")])
             played = np.flatnonzero(timed & (self.ensembles == self.layout.ensembles.index(ensemble)))
             rows = played if len(played) else rows
+        else:
+            left_out = [index for index, name in enumerate(self.layout.ensembles) if name in excluded]
+            kept = rows[~np.isin(self.ensembles[rows], left_out)]
+            rows = kept if len(kept) else rows
         distance = np.zeros(len(rows))
         for name, value in wanted.items():
             gap = (self.dials[rows, self.layout.dials.index(name)] - value) / BANDWIDTH

@@ -17,6 +17,8 @@ from imagemusic.compose.prior import Prior
 from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 from imagemusic.vision.features import ImageFeatures
 
+# Sparse music is composed for those who ask for it, not because a sampled piece happens to be sparse.
+LEAST_SAMPLED = {"density": -0.5, "polyphony": -0.5, "articulation": -0.6}
 SOURCES = ("picture", "sampled", "estimated", "you")
 
 
@@ -65,8 +67,11 @@ def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeature
     from_image = image_targets(checkpoint, prior, features, overrides)
     rng = np.random.default_rng([*piece_seed(features, options), 1])
     sampled, ensemble = prior.sample_completion(
-        from_image, rng, overrides=overrides, ensemble=options.requested_ensemble
-    )
+        from_image, rng, overrides=overrides, ensemble=options.requested_ensemble,
+        excluded=("other",) if options.rules > 1 else (),
+    )  # fmt: skip
+    if options.rules > 1:
+        sampled |= {name: max(sampled[name], least) for name, least in LEAST_SAMPLED.items() if name in sampled}
     dials = {name: Dial(value, "sampled") for name, value in sampled.items()}
     dials |= {name: Dial(value, "picture") for name, value in from_image.items()}
     if from_image["tempo"] != image_targets(checkpoint, prior, features)["tempo"]:

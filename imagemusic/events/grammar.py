@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.events import codec, context
-from imagemusic.events.codec import (
+from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import (
     DRUMS,
     END,
     MAX_DURATION,
@@ -25,9 +27,8 @@ from imagemusic.events.codec import (
     START,
     TEMPO,
     VELOCITY_STEP,
+    interval_index,
 )
-from imagemusic.events.ending import can_close, close, closing_tick
-from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.events.voices import Mask, Plan, VoiceState
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
@@ -54,6 +55,7 @@ class GrammarState:
     events: list[Event] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
+    roles: list[str] = field(default_factory=list)  # of the parts declared so far, see ROLES
     last_note: context.AddedNote | None = None  # the last event, if it was a note
     _voices: VoiceState = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
@@ -237,6 +239,15 @@ class GrammarState:
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
+        return self._voices.can_strike(part, pitch, tick)
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Fields of the event in the making that are chosen."""
+        return tuple(self._now)
+
     # What the decoder is conditioned on.
 
     def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
@@ -267,9 +278,7 @@ class GrammarState:
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
         place, bar, chroma = running.place(tick), running.bar_number(tick), running.chroma(tick)
-        interval = 0
-        if program < DRUMS and last_pitch < context.NO_PITCH:
-            interval = max(-24, min(24, pitch - last_pitch)) + 25
+        interval = interval_index(pitch, last_pitch, program)
         self._previous = (*event, place, bar, program, interval, self._remaining(tick), chroma)
         self.last_note = None
         if part < SLOTS:
@@ -278,6 +287,7 @@ class GrammarState:
             self._voices.update(part, pitch, tick, duration)
         elif part == SLOT:
             self._voices.declare(len(running.programs))
+            self.roles.append(ROLES[min(duration, len(ROLES) - 1)])
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from imagemusic.events.grammar import Event, GrammarState
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.generation.backends import Array, State
-from imagemusic.generation.processors import LogitProcessor, NextEvent
+from imagemusic.generation.processors import ForcingProcessor, LogitProcessor, NextEvent
 from imagemusic.generation.sampling import DRAWS, Logits, SamplingOptions, draw, draw_one, guide
 from imagemusic.generation.stepper import GAP, PART, EventHeads, StepConditioning, Stepper
 
@@ -54,6 +54,7 @@ class GenerationRequest:
     processors: Sequence[LogitProcessor] = ()
     conditioner: Conditioner | None = None
     prefix: Sequence[Event] = ()  # events that are given, and only read
+    guidance_delay: int = 0  # notes at the beginning, and meter and tempo, that are generated without guidance; 0: none
 
     @property
     def is_guided(self) -> bool:
@@ -108,6 +109,7 @@ class Slot:
             [processor for processor in request.processors if column in processor.columns]
             for column in range(len(FIELDS))
         ]
+        self.forcing = [one for one in request.processors if isinstance(one, ForcingProcessor)]
         self._uniforms, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
 
     def uniforms(self) -> NDArray[np.float64]:
@@ -122,7 +124,21 @@ class Slot:
         number = len(self.grammar.events)
         if number < len(self.prefix):
             return self.prefix[number][column]
-        return self.grammar.forced_value(column)
+        value = self.grammar.forced_value(column)
+        if value is None and number >= 2:
+            for processor in self.forcing:
+                value = processor.forced_value(column)
+                if value is not None:
+                    return value if self.grammar.mask(column)[value] else None
+        return value
+
+    @property
+    def is_unguided(self) -> bool:
+        """Whether guidance is off for the next event: for meter, tempo and the first notes, where it makes odd ones."""
+        delay, events = self.request.guidance_delay, len(self.grammar.events)
+        if not delay:
+            return False
+        return events < 2 or not self.grammar.in_header and events < 2 + len(self.grammar.running.programs) + delay
 
     def process(self, column: int, logits: Logits) -> NDArray[np.bool_]:
         """Apply the processors to the logits (V,) of a field, in place; return the mask (V,) of what may be drawn."""
@@ -270,12 +286,14 @@ class BatchScheduler:
         grammar, options = slot.grammar, slot.request.options
         uniforms = slot.uniforms()[:, 0]  # (fields, DRAWS)
         slot.event.part_logits_given = partial(self._part_logits_given, heads, 0)
+        unguided = slot.is_unguided
         for column, name in enumerate(FIELDS):
             value = slot.forced_value(column)
             if value is None:
                 logits = heads.logits(column).astype(np.float64)
                 if self._guided:
-                    logits = guide(logits[:1], logits[1:], self._settings[column].scale)
+                    scale = np.ones(1) if unguided else self._settings[column].scale
+                    logits = guide(logits[:1], logits[1:], scale)
                 mask = slot.process(column, logits[0])
                 value = draw_one(logits[0], mask, options, name, uniforms[column])
             grammar.append(value)
@@ -305,7 +323,9 @@ class BatchScheduler:
         logits = heads.logits(column, rows).astype(np.float64)
         if guided:
             logits, null = logits[: len(free)], logits[len(free) :]
-            logits[guided] = guide(logits[guided], null, settings.scale[guided])
+            scale = settings.scale[guided]
+            scale[[self.slots[free[number]].is_unguided for number in guided]] = 1.0
+            logits[guided] = guide(logits[guided], null, scale)
         masks = []
         for number, row in zip(free, logits, strict=True):
             slot = self.slots[number]

@@ -14,12 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
+from imagemusic.events.vocabulary import (
+    FIELDS,
+    GAP,
+    HEADER_KINDS,
+    INPUTS,
+    INTERVALS,
+    PART,
+    PITCH,
+    PITCH_CLASSES,
+    STAGES,
+)
 from imagemusic.generation.backends import Array, State, Weights, make_backend
-from imagemusic.generation.step_graph import StepShape
+from imagemusic.generation.step_shape import StepShape
 
-GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
-HALF = CHROMA // 2  # bits of a set whose sums are tabled together
+HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
 Indices = NDArray[np.int64]
 
@@ -78,7 +87,7 @@ def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     for name, size in linear.items():
         found |= {f"{name}.weight": size, f"{name}.bias": size[:1]}
     for name, (column, width) in tables.items():
-        found[f"{name}.weight"] = (width, CHROMA) if column == "chroma" else (sizes[column], width)
+        found[f"{name}.weight"] = (width, PITCH_CLASSES) if column == "chroma" else (sizes[column], width)
     return found
 
 
@@ -90,7 +99,7 @@ class Stepper:
 
         Raises:
             KeyError, ValueError: a weight is missing or misshapen.
-            CheckpointError: the step cannot be used.
+            CheckpointError: the graph of the step is missing or cannot be used.
             ConfigError: the backend is unknown or not installed.
         """
         self.weights, self.shape = weights, StepShape.of(decoder)
@@ -110,7 +119,7 @@ class Stepper:
             for name in ("condition", "to_hidden", "to_cell")
         )
         # where heads and scales start in a reminder
-        self._parts = self.shape.fed, self.shape.fed + self.shape.heads_size
+        self._parts = self.shape.input_size, self.shape.input_size + self.shape.heads_size
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from imagemusic.events import codec
-from imagemusic.events.codec import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO, decode, encode, meter_index
+from imagemusic.events.codec import decode, encode, meter_index
 from imagemusic.events.context import context
 from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import ROLES, nearest_tempo
+from imagemusic.events.vocabulary import DRUMS, END, HOLD, METER, REST, SLOT, TEMPO
 from imagemusic.events.voices import MOST_AT_ONCE, SIMPLE_METERS
 from imagemusic.music.ensembles import INSTRUMENTATIONS, ensemble_of
 from imagemusic.music.score import Meter, Note, Score, Track

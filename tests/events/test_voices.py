@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagemusic.events import codec
-from imagemusic.events.codec import DRUMS, METER, METERS, REST, SLOT, decode
+from imagemusic.events.codec import decode
 from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import nearest_tempo
+from imagemusic.events.vocabulary import DRUMS, METER, METERS, REST, SLOT
 from imagemusic.music.ensembles import instrumentation_for
 
 C4, E4, G4 = 60, 64, 67

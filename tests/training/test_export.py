@@ -14,7 +14,7 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.training.export import Sources, export_checkpoint
-from imagemusic.training.restore import interpolate_weights, load_decoder
+from imagemusic.training.loading import interpolate_weights, load_decoder
 from tests import tiny
 
 
@@ -38,7 +38,7 @@ def test_an_exported_checkpoint_composes_with_a_real_encoder(exported):
     options = ComposeOptions(seconds=8)
     piece = model.compose(red, options)
     assert abs(piece.score.seconds - 8) < 1
-    assert piece.picture.embedding.shape == (tiny.EMBEDDING_SIZE,)
+    assert piece.features.embedding.shape == (tiny.EMBEDDING_SIZE,)
     assert midi_bytes(model.compose(blue, options).score) != midi_bytes(piece.score)
 
 

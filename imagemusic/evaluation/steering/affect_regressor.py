@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import mean_of
+from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
-AFFECT_DIALS = ("valence", "arousal")
 RIDGE = 0.05  # L2 penalty, times the number of clips; fixed beforehand, not tuned
 LARGEST = 3.0  # standard deviations at which standardised features are clipped
 FOLDS = 5  # of the cross-validation

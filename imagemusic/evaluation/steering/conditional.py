@@ -80,7 +80,7 @@ class Scorer:
     @classmethod
     def of(cls, model: ImageMusic, music: Music, notes: int) -> "Scorer":
         """Return a scorer with the decoder of `model` for the first `notes` notes of every piece."""
-        from imagemusic.training.restore import load_decoder
+        from imagemusic.training.loading import load_decoder
 
         return cls(load_decoder(model.checkpoint), music, tuple(cut(music.prepared, notes)))
 

@@ -18,12 +18,12 @@ from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
-from imagemusic.evaluation.steering.affect_regressor import AFFECT_DIALS, AffectRegressor
+from imagemusic.evaluation.steering.affect_regressor import AffectRegressor
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from imagemusic.music.dials import DIALS, IMAGE_DIALS
+from imagemusic.music.dials import AFFECT_DIALS, DIALS, IMAGE_DIALS
 
 # Name of a setting: options, and whether the masks are on.
 SETTINGS = {

@@ -1,0 +1,203 @@
+"""Bars that copy earlier ones: notes, some of them with new pitches, or their rhythm alone (compose/form.py).
+
+    notes of the source bars ──► queue of notes that are due ──► masks: the next onset, its part, pitch and length
+
+Parts that copy play what is due and nothing else; parts that are free play around them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from imagemusic.compose.form import EXACT, FREE, VARIED, BarPlan
+from imagemusic.compose.rules.bars import BarGrid
+from imagemusic.events.context import AddedNote
+from imagemusic.events.grammar import GrammarState
+from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_GAP, PART, PITCH, REST, SIZES
+from imagemusic.generation.processors import Logits, NextEvent
+
+KEEP = 0.6  # share of the notes of a varied bar that keep their pitch
+LOOK_AHEAD = 3  # bars
+NEAR_BONUS = 1.5  # nats that pitches near the one that is varied gain
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """A note that is due."""
+
+    tick: int
+    part: int
+    pitch: int
+    duration: int = field(compare=False)  # index
+    keeps_pitch: bool = field(compare=False)
+
+
+@dataclass(slots=True)
+class BarCopying:
+    """Copies bars as a plan says."""
+
+    grammar: GrammarState
+    make_plan: Callable[[BarGrid], Sequence[BarPlan]]  # once the header is written
+    seed: Sequence[int]  # of the choices in varied bars
+    columns = (GAP, PART, PITCH, DURATION)
+    plan: Sequence[BarPlan] | None = None
+    _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
+    _queues: dict[int, list[Due]] = field(default_factory=dict)  # bar -> notes that are due
+    _closed: dict[int, int] = field(default_factory=dict)  # bar -> ticks in which only notes that are due may start
+
+    def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
+        grammar = self.grammar
+        if grammar.in_header:
+            return
+        if self.plan is None:
+            self.plan = self.make_plan(BarGrid.of(grammar))
+        if column == GAP:
+            self._apply_gap(event)
+        elif column == PART:
+            self._apply_part(event)
+        elif (due := self._due_now()) is not None:
+            if column == DURATION:
+                event.narrow(_only(SIZES[DURATION], due.duration))
+            elif due.keeps_pitch:
+                event.narrow(_only(SIZES[PITCH], due.pitch))
+            elif grammar.pitched_part is not None:
+                distance = np.abs(np.arange(SIZES[PITCH]) - due.pitch)
+                logits += NEAR_BONUS * np.maximum(0, 1 - distance / 7)
+
+    def update(self, note: AddedNote | None) -> None:
+        if note is None or self.plan is None and self.grammar.in_header:
+            return
+        grid = BarGrid.of(self.grammar)
+        self._notes.setdefault(grid.bar_of(note.tick), []).append(note)
+        for bar in [bar for bar in self._queues if bar <= grid.bar_of(note.tick)]:
+            played = (note.tick, note.part)
+            queue = self._queues[bar]
+            index = next((i for i, due in enumerate(queue) if (due.tick, due.part) == played), None)
+            done = 0 if index is None else index + 1
+            while done < len(queue) and (queue[done].tick, queue[done].part) < played:
+                done += 1
+            self._queues[bar] = queue[done:]
+
+    def _bar_plan(self, bar: int) -> BarPlan:
+        assert self.plan is not None
+        return self.plan[bar] if 0 <= bar < len(self.plan) else BarPlan("", {})
+
+    def _queue(self, bar: int) -> list[Due]:
+        """Return the notes that are due in a bar, in the order of events."""
+        if bar not in self._queues:
+            grid, rng = BarGrid.of(self.grammar), np.random.default_rng([*self.seed, bar])
+            copies = self._bar_plan(bar).copies
+            made = []
+            for part, copy in copies.items():
+                shift = grid.start(bar) - grid.start(copy.source)
+                limit = grid.start(copy.source) + copy.until * grid.bar
+                for note in self._notes.get(copy.source, ()):
+                    if note.part == part and note.tick < limit and copy.mode != FREE:
+                        keeps = copy.mode == EXACT or copy.mode == VARIED and rng.random() < KEEP
+                        keeps = keeps or note.program == DRUMS
+                        if note.program == DRUMS and copy.mode == VARIED and rng.random() > 0.9:
+                            continue
+                        made.append(Due(note.tick + shift, part, note.pitch, note.ticks - 1, keeps))
+            self._queues[bar] = sorted(made)
+            shares = [copies[part].until if part in copies else 0.0 for part in self._parts]
+            # A bar whose source is empty stays open: better something new than silence.
+            self._closed[bar] = int(min(shares, default=0.0) * grid.bar) if made else 0
+        return self._queues[bar]
+
+    @property
+    def _parts(self) -> range:
+        return range(len(self.grammar.running.programs))
+
+    def _is_copied(self, part: int, tick: int, grid: BarGrid) -> bool:
+        bar = grid.bar_of(tick)
+        copy = self._bar_plan(bar).copies.get(part)
+        return copy is not None and tick - grid.start(bar) < copy.until * grid.bar
+
+    def _closed_ticks(self, bar: int) -> int:
+        """Return how many ticks from the start of a bar only onsets that are due may come."""
+        self._queue(bar)
+        return self._closed[bar]
+
+    def _next(self, tick: int, grid: BarGrid) -> Due | None:
+        """Return the next note that is due and can be struck, from a tick on."""
+        bar = grid.bar_of(tick)
+        for later in range(bar, bar + LOOK_AHEAD):
+            if later > bar and any(copy.source >= bar for copy in self._bar_plan(later).copies.values()):
+                self._queues.pop(later, None)  # its source is not complete yet: made again when it is asked for
+            for due in self._queue(later):
+                if due.tick >= tick and self.grammar.can_strike(due.part, due.pitch, due.tick):
+                    return due
+        return None
+
+    def _due_now(self) -> Due | None:
+        """Return the note that is due for the part and tick of the event in the making."""
+        grammar, grid = self.grammar, BarGrid.of(self.grammar)
+        part = grammar.chosen[PART]
+        if part >= len(grammar.running.programs) or not self._is_copied(part, grammar.tick, grid):
+            return None
+        queue = self._queue(grid.bar_of(grammar.tick))
+        return next(
+            (due for due in queue if (due.tick, due.part) == (grammar.tick, part)
+             and grammar.can_strike(part, due.pitch, due.tick)),
+            None,
+        )  # fmt: skip
+
+    def _apply_gap(self, event: NextEvent) -> None:
+        """Allow no gap past the next onset that is due, and in closed bars no other onset."""
+        event.narrow(self._gaps()[0])
+
+    def _gaps(self) -> tuple[np.ndarray, int | None]:
+        """Return the gaps (V,) that are allowed, and the only one where there is but one."""
+        grid, now = BarGrid.of(self.grammar), self.grammar.running.tick
+        due = self._next(now, grid)
+        reach = MAX_GAP if due is None else min(due.tick - now, MAX_GAP)
+        allowed = np.zeros(SIZES[GAP], bool)
+        allowed[: reach + 1] = True
+        for bar in range(grid.bar_of(now), grid.bar_of(now + reach) + 1):
+            first = grid.start(bar) - now
+            allowed[max(first, 0) : max(first + self._closed_ticks(bar), 0)] = False
+        if due is None:
+            return allowed, None
+        allowed[reach] = True
+        return allowed, reach if not allowed[:reach].any() else None
+
+    def _apply_part(self, event: NextEvent) -> None:
+        """Allow the part that is due, and free parts that come before it."""
+        event.narrow(self._players()[0])
+
+    def _players(self) -> tuple[np.ndarray, int | None]:
+        """Return the parts (V,) that are allowed, and the only one where there is but one."""
+        grammar, grid = self.grammar, BarGrid.of(self.grammar)
+        tick = grammar.tick
+        due = self._next(tick, grid)
+        allowed = np.zeros(SIZES[PART], bool)
+        for part in self._parts:
+            allowed[part] = not self._is_copied(part, tick, grid)
+        if due is None or due.tick != tick:
+            allowed[[END, REST]] = True
+            return allowed, None
+        allowed[due.part :] = False
+        only = not allowed.any()
+        allowed[[due.part, END, REST]] = True
+        return allowed, due.part if only else None
+
+    def forced_value(self, column: int) -> int | None:
+        """Return the value of a field of a note that is due, where nothing else may come."""
+        if self.plan is None or self.grammar.in_header:
+            return None
+        if column == GAP:
+            return self._gaps()[1]
+        if column == PART:
+            return self._players()[1]
+        if column in (PITCH, DURATION) and (due := self._due_now()) is not None:
+            if column == DURATION:
+                return due.duration
+            return due.pitch if due.keeps_pitch else None
+        return None
+
+
+def _only(size: int, value: int) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    mask[value] = True
+    return mask
