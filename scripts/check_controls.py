@@ -173,7 +173,7 @@ def main() -> int:
                 ]
                 pieces = model.compose_batch(requests)
                 for number, request, piece in zip(numbers, drawn, pieces, strict=True):
-                    piece.score.save(path)
+                    piece.save(path)
                     kept = measure(path.read_bytes(), request)
                     for name, good in kept.items():
                         asked[name] += 1

@@ -21,7 +21,7 @@ from imagemusic.data.corpora.catalogue import list_pieces
 from imagemusic.data.corpora.grid import bar_ticks, on_grid
 from imagemusic.data.corpora.held_out import split_of
 from imagemusic.errors import ImageMusicError
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.music.score import ONSET
 
 FIT, CHECK = ("openscore-lieder", "mutopia"), ("hauptstimme",)
@@ -40,7 +40,7 @@ def known_cases(folder: Path, corpus: str) -> list[Case]:
     """Collect the pieces of a corpus in which a second meter tells the pickup."""
     cases = []
     for key in list_pieces(folder, corpus):
-        score, _ = on_grid(read_midi(folder / corpus / key))
+        score, _ = on_grid(load_midi(folder / corpus / key))
         trains = split_of(f"{corpus}/{key.removesuffix('.mid')}") == "train"
         if not trains or len(score.meters) < 2 or score.meters[0].tick or not has_places(score.meters[0]):
             continue

@@ -10,7 +10,6 @@ as each brings the corpus nearer to its share of notes.  A hash alone would miss
 import argparse
 import hashlib
 import json
-import os
 import re
 import sys
 from collections import defaultdict
@@ -22,6 +21,7 @@ from imagemusic.data.build.fingerprint import Match, fingerprint, join, near_dup
 from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, read_corpus
 from imagemusic.data.corpora.held_out import HELDOUT, SPLITS, read_heldout
 from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.files import write_atomically
 
 SHARES = {"test": 0.08, "validation": 0.04}  # of notes; the rest trains
 SALT = "imagemusic held-out 1"
@@ -171,9 +171,7 @@ def main() -> int:
     except ImageMusicError as error:
         print(f"freeze_heldout: error: {error}", file=sys.stderr)
         return 1
-    temporary = arguments.out.with_suffix(".json.part")
-    temporary.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, arguments.out)
+    write_atomically(arguments.out, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
     for corpus, splits in listed["counts"].items():
         print(
             corpus,

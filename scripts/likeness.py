@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.feedback import CONTROLLED
+from imagemusic.files import replace_atomically
 from imagemusic.music import metrics
 from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_table
@@ -54,9 +55,9 @@ class Sample:
     def save(self, path: Path) -> None:
         """Write it, all or nothing."""
         rest = {name: getattr(self, name) for name in COLUMNS}
-        waiting = path.with_suffix(".partial.npz")
-        np.savez(waiting, allow_pickle=False, **{f"shares/{name}": rows for name, rows in self.shares.items()}, **rest)
-        waiting.replace(path)
+        shares = {f"shares/{name}": rows for name, rows in self.shares.items()}
+        with replace_atomically(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **shares, **rest)
 
     @classmethod
     def load(cls, path: Path) -> "Sample":

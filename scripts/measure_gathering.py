@@ -73,7 +73,7 @@ def serving(songs: int) -> Iterator[str]:
             process.kill()
 
 
-def write_midi(folder: Path, count: int) -> Path:
+def save_midi(folder: Path, count: int) -> Path:
     """Write MIDI files for the first songs of the server."""
     for number in range(count):
         path = folder / song_of(number).key
@@ -99,7 +99,7 @@ def match(midi: Path, out: Path, *more: str) -> float:
 
 def measure_kills(work: Path, server: str, files: int, kills: int) -> dict[str, Any]:
     """Kill a run at random points; count what is lost or doubled against an undisturbed one."""
-    midi = write_midi(work / "killed midi", files)
+    midi = save_midi(work / "killed midi", files)
     match(midi, work / "undisturbed", *MATCH)
     points = random.Random(SEED)
     out = work / "killed"
@@ -151,7 +151,7 @@ def run_and_kill(midi: Path, out: Path, rows: int, seconds: float) -> None:
 
 def measure_speed(work: Path, server: str, files: int) -> dict[str, Any]:
     """Look up files one at a time, every one with a cover of its own."""
-    midi = write_midi(work / "midi", files)
+    midi = save_midi(work / "midi", files)
     match(midi, work / "warm", *MATCH)
     seconds = match(midi, work / "timed", *MATCH)
     return {"lookups": files, "lookups_per_second": round(files / seconds, 1)}
@@ -159,7 +159,7 @@ def measure_speed(work: Path, server: str, files: int) -> dict[str, Any]:
 
 def measure_pace(work: Path, server: str, files: int) -> dict[str, Any]:
     """Ask MusicBrainz's stand-in under MusicBrainz's rule."""
-    midi = write_midi(work / "paced midi", files)
+    midi = save_midi(work / "paced midi", files)
     before = len(asked(server))
     match(midi, work / "paced", "--contact", "nobody@example.org")
     times = [when for when, path, _ in asked(server)[before:] if path.startswith("/ws/2/")]

@@ -51,14 +51,13 @@ import sys, time
 from pathlib import Path
 from imagemusic.data.build.build import build
 
-def told(results, total):
-    started, first = time.monotonic(), 0
-    for result in results:
-        first = first or time.monotonic() - started
-        yield result
-    print(first, time.monotonic() - started)
+started, times = time.monotonic(), []
 
-build(Path(sys.argv[1]), engine=sys.argv[2], workers=int(sys.argv[3]), progress=told)
+def progress(done, message):
+    times.append(time.monotonic() - started)
+
+build(Path(sys.argv[1]), executor=sys.argv[2], workers=int(sys.argv[3]), progress=progress)
+print(times[0], times[-1])
 """
 
 

@@ -25,6 +25,7 @@ from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.evaluation.steering.conditional import Music, cut
 from imagemusic.evaluation.steering.pairs import PairList, prepare_pairs, read_pairs
+from imagemusic.files import replace_atomically
 from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import CoverConditions, encoder_of
 from imagemusic.research.transfer import (
@@ -168,9 +169,8 @@ def run(arguments: argparse.Namespace, options: TransferOptions) -> dict[str, An
                 arrays = study(
                     name, fold, base, music, features[owners], opened, options, arguments.folds, arguments.seed
                 )
-                waiting = path.with_name(f".{path.name}.{os.getpid()}.npz")
-                np.savez(waiting, **arrays)  # type: ignore[arg-type]
-                waiting.replace(path)
+                with replace_atomically(path) as temporary, temporary.open("wb") as file:
+                    np.savez(file, **arrays)  # type: ignore[arg-type]
                 print(f"{name}, fold {fold}: measured", file=sys.stderr)
             found[name].append(dict(np.load(path)))
     table = table_of({name: joined(folds) for name, folds in found.items()}, music.groups, lambda name: name + SHUFFLED)

@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
@@ -143,7 +144,6 @@ def write_pictures(
     moved = (torch.from_numpy(unseen).float() - learned) / encoder.to_dial_mean.weight[:, :count].diagonal()
     for embedding in embeddings:
         embedding[:, :count] += moved
-    temporary = path.with_name(f"partial-{path.name}")
     columns: dict[str, Any] = dict(
         id=np.array([picture.id for picture in pictures]),
         **table,
@@ -153,8 +153,8 @@ def write_pictures(
         dial_mean=unseen.astype(np.float32),
         dial_sd=deviations.numpy(),
     )
-    np.savez(temporary, **columns)
-    temporary.replace(path)
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **columns)
 
 
 def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: Columns) -> dict[str, dict[str, Any]]:

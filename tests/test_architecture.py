@@ -14,10 +14,10 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "resources", "reports", "graphs"),
-    ("vision", "music"),
+    ("config", "executors", "files", "resources", "graphs"),
+    ("vision", "music", "reports"),
     ("events", "audio"),
-    ("model", "generation"),
+    ("model", "generation", "export"),
     ("checkpoint",),
     ("compose",),
     ("data",),

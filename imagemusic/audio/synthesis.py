@@ -151,6 +151,11 @@ def engine_name(engine: str = "auto") -> str:
     return next((name for name, kind in SYNTHESIZERS.items() if kind.is_installed()), "tinysoundfont")
 
 
+def has_sound() -> bool:
+    """Return whether a synthesizer is installed."""
+    return SYNTHESIZERS[engine_name()].is_installed()
+
+
 def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto", sample_rate: int = 44_100) -> Waveform:
     """Render a score in stereo at -16 LUFS, with no peak above -1 dBFS, up to two seconds after the last note.
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from imagemusic.errors import OutputError
+from imagemusic.files import write_atomically
 
 PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusic")
 
@@ -27,24 +27,9 @@ def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] 
     Raises:
         OutputError: the file cannot be written.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     made = dict(figures) | {"how": how_made(data, seed)}
-    write_whole(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write text as UTF-8, whole or not at all; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        waiting.write_text(text, encoding="utf-8")
-        os.replace(waiting, path)
-    except OSError as error:
-        waiting.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_atomically(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ The loss function must be one too; torch's generator is seeded for it.  The deco
 """
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from imagemusic.errors import ConfigError
+from imagemusic.files import replace_atomically
 
 FINAL_RATE = 0.02  # share of the learning rate at the end
 Groups = list[dict[str, Any]]  # parameter groups of torch.optim, each with `params` and perhaps `lr`
@@ -160,6 +160,5 @@ class TrainingLoop:
             "settings": self.settings, "extra": dict(extra or {}),
         }  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = self.path.with_name(self.path.name + ".partial")
-        torch.save(state, waiting)
-        os.replace(waiting, self.path)
+        with replace_atomically(self.path) as temporary:
+            torch.save(state, temporary)

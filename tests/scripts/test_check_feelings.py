@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Note, Score, Tempo, Track
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "check_feelings.py"
@@ -43,11 +44,11 @@ def corpora(tmp_path):
     emopia.mkdir(parents=True)
     vgmidi.mkdir()
     rows = [["gone.mid", "game 0", 1, 1], ["timeless.mid", "game 0", 1, 1]]
-    tune(True, True, ()).save(vgmidi / "timeless.mid")
+    save_midi(tune(True, True, ()), vgmidi / "timeless.mid")
     for song in range(10):
         for clip, kind in enumerate(kinds):
-            tune(*kind).save(emopia / f"{quadrants[kind]}_song{song}_{clip}.mid")
-            tune(*kind).save(vgmidi / f"{song} {clip}.mid")
+            save_midi(tune(*kind), emopia / f"{quadrants[kind]}_song{song}_{clip}.mid")
+            save_midi(tune(*kind), vgmidi / f"{song} {clip}.mid")
             rows.append([f"{song} {clip}.mid", f"game {song}", *(1 if high else -1 for high in kind)])
     with (vgmidi / "vgmidi_labelled.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["midi", "game", "valence", "arousal"], *rows])

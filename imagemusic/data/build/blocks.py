@@ -9,7 +9,6 @@ the blocks that are missing, and when the set grows only new and changed blocks 
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -26,8 +25,9 @@ from imagemusic.data.corpora.user_midi import own_piece
 from imagemusic.data.gather.journal_reader import Gathered, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import CUES
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.vision.similarity import perceptual_hash
 
 FILES = 128  # in a block: a worker holds the events of so many at once
@@ -118,9 +118,8 @@ def prepare_block(block: Block) -> str:
         start, stretch = start + len(own_rows), stretch + len(own_stretches)
     write_array(block.notes_file, np.concatenate(rows))
     write_array(block.stretches_file, np.concatenate(stretches))
-    waiting = block.facts_file.with_name(f"{block.facts_file.name}.{os.getpid()}.part")
-    parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), waiting)
-    os.replace(waiting, block.facts_file)
+    with replace_atomically(block.facts_file) as temporary:
+        parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), temporary)
     return block.id
 
 
@@ -149,7 +148,7 @@ def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[n
         return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_STRETCHES
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
-        score = read_midi(data)
+        score = load_midi(data)
         piece = own_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:

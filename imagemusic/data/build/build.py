@@ -7,7 +7,7 @@ numbers of each file, no names.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,23 +22,28 @@ from imagemusic.data.build.manifest import MANIFEST, BlockName, Manifest, Manife
 from imagemusic.data.build.manifest_rows import about, label_of, manifest_row, read_labels
 from imagemusic.data.build.near_duplicates import EMPTY
 from imagemusic.data.build.splits import Union, group_name, split_of_group
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.gather.journal_reader import Gathered, open_gathered
 from imagemusic.errors import DataError
-from imagemusic.executors import executor_named
+from imagemusic.executors import Progress, executor_named
+from imagemusic.files import replace_atomically, sweep, write_atomically
 
 SPILLED = "spilled"  # folder beside the blocks for what does not fit into memory
-Progress = Callable[[Iterable[str], int], Iterable[str]]
 
 
-def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress: Progress | None = None) -> Manifest:
+def build(
+    folder: Path,
+    *,
+    executor: str = "processes",
+    workers: int = 2,
+    progress: Progress = lambda done, message: None,
+) -> Manifest:
     """Make the data set in `folder` ready to train on.
 
     Raises:
         DataError: nothing was gathered there, no file can be used, or the folder cannot be written.
-        ConfigError: the engine is unknown.
+        ConfigError: the executor is unknown.
     """
-    run = executor_named(engine, workers)
+    run = executor_named(executor, workers)
     gathered = open_gathered(folder)
     if not gathered.midi_dir.is_dir():
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
@@ -51,15 +56,16 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
                 blocks.append(replace(block, entries=()))  # names of a million files would fill a gigabyte
                 yield block
 
-        done = run(prepare_block, jobs(), workers)
-        for _ in progress(done, -(-len(gathered) // FILES)) if progress else done:
-            pass
+        total = -(-len(gathered) // FILES)
+        for number, _ in enumerate(run(prepare_block, jobs(), workers), 1):
+            progress(0.95 * number / total, f"block {number} of {total}")
+        progress(0.96, "finding what belongs together")
         looks = look(gathered, blocks)
         belonging = belong_together(looks, blocks, known, folder / NOTES / SPILLED)
         _write_manifest(gathered, blocks, belonging)
         _sweep(folder, blocks)
         manifest = Manifest.open(folder)
-        write_whole(folder / CARD, dataset_card(manifest).encode())
+        write_atomically(folder / CARD, dataset_card(manifest))
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
     return manifest
@@ -71,7 +77,7 @@ def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belo
     covers = _Likes(belonging.covers, "cover_group", "cover_sha256")
     names: dict[int, str] = {}  # of groups, by their earliest row
     lengths = np.zeros((len(blocks), 2), np.int64)  # rows and stretches
-    with ManifestWriter(gathered.folder) as writer:
+    with replace_atomically(gathered.folder / MANIFEST) as temporary, ManifestWriter(temporary) as writer:
         for place, row in enumerate(_rows(gathered, blocks)):
             root = belonging.groups.root(place)
             if root == place:
@@ -122,5 +128,4 @@ def _sweep(folder: Path, blocks: Sequence[Block]) -> None:
             shutil.rmtree(path)
         elif path.name not in kept:
             path.unlink()
-    for left in folder.glob(f"{MANIFEST}.*.part"):
-        left.unlink()
+    sweep(folder)

@@ -14,10 +14,10 @@ import numpy as np
 
 from imagemusic.data.build.built_set import open_own_set
 from imagemusic.data.build.manifest import Manifest
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
-from imagemusic.errors import ConfigError, ImageError, OutputError
+from imagemusic.errors import ConfigError, ImageError
 from imagemusic.events import codec
+from imagemusic.files import write_atomically
 from imagemusic.music.score import DURATION, ONSET, PITCH, Score
 from imagemusic.reports.page import data_uri, html_page
 from imagemusic.reports.svg import element
@@ -64,10 +64,7 @@ def write_page(folder: Path, options: ShowOptions) -> Path:
     told = f"{len(chosen):,} of {own.manifest.count:,} files"
     body = BODY.replace("{told}", told).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
     page = html_page("covers and music", body, style=STYLE, script=SCRIPT)
-    try:
-        write_whole(folder / PAGE, page.encode("utf-8", "replace"))
-    except OSError as error:
-        raise OutputError(f"{folder / PAGE}: cannot write it ({error.strerror})") from error
+    write_atomically(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
 

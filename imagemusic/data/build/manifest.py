@@ -6,7 +6,6 @@ Rows are written and read some thousand at a time, so that memory does not grow 
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,14 +84,12 @@ def schema() -> Any:
 
 
 class ManifestWriter:
-    """Writes rows as they come; the manifest is there only when all of it is written."""
+    """Writes rows as they come."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: Path) -> None:
         import pyarrow.parquet as parquet
 
-        self._path = folder / MANIFEST
-        self._waiting = folder / f"{MANIFEST}.{os.getpid()}.part"
-        self._writer = parquet.ParquetWriter(self._waiting, schema(), compression="zstd")
+        self._writer = parquet.ParquetWriter(path, schema(), compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> "ManifestWriter":
@@ -105,14 +102,13 @@ class ManifestWriter:
             self._write()
 
     def finish(self, source: str, blocks: Sequence[BlockName]) -> None:
-        """Write what is left and the header, and put the manifest in place."""
+        """Write what is left and the header."""
         self._write()
         header = Header(
             format=FORMAT, version=FORMAT_VERSION, source=source, codec=asdict(CodecConfig()), blocks=tuple(blocks)
         )
         self._writer.add_key_value_metadata({HEADER: json.dumps(asdict(header)).encode()})
         self._writer.close()
-        os.replace(self._waiting, self._path)
 
     def _write(self) -> None:
         import pyarrow as pa
@@ -124,9 +120,7 @@ class ManifestWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._writer.close()
-        self._waiting.unlink(missing_ok=True)
+        self._writer.close()
 
 
 @dataclass(frozen=True, slots=True)

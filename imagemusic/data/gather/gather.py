@@ -24,7 +24,7 @@ from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, Match, rank
 from imagemusic.data.gather.releases import COVER_LICENCE, IDS_ONLY, Query, Release, Source
 from imagemusic.errors import ConfigError, DataError, GatheringStopped, NotThere, ScoreError
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 
 MIDI_SUFFIXES = (".mid", ".midi")
 MOST_CANDIDATES = 5  # kept of each file
@@ -134,7 +134,7 @@ class Lookup:
         try:
             data = path.read_bytes()
             row["sha256"] = hashlib.sha256(data).hexdigest()
-            score = read_midi(data)
+            score = load_midi(data)
         except OSError as error:
             return row | {"why": f"cannot be read ({error.strerror})"}
         except ScoreError as error:

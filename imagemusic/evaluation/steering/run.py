@@ -33,7 +33,8 @@ from imagemusic.evaluation.steering.response import DialMeter, dose_response, pi
 from imagemusic.evaluation.steering.retrieval import retrieval
 from imagemusic.evaluation.steering.sensitivity import Pool, compose_pool, sensitivity, variance_shares
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from imagemusic.reports.results import write_result, write_whole
+from imagemusic.files import write_atomically
+from imagemusic.reports.results import write_result
 from imagemusic.vision.image import load_image
 
 FEWEST_PICTURES = 2
@@ -127,7 +128,7 @@ def evaluate(
     report("writing the page")
     write_result(out / "steering.json", figures, data=extras.data, seed=SEED)
     shown = gallery(model, extras.gallery or tuple(pair.image for pair in pictures), options)
-    write_whole(out / "index.html", build_page(figures, shown))
+    write_atomically(out / "index.html", build_page(figures, shown))
     return figures
 
 
@@ -214,7 +215,7 @@ class _FigureCache:
             pass  # no usable entry: measure
         self.report(name.replace("_", " "))
         figure = make()
-        write_whole(path, json.dumps({"key": self.key, "figure": figure}, default=_plain_number))
+        write_atomically(path, json.dumps({"key": self.key, "figure": figure}, default=_plain_number))
         return figure
 
 

@@ -6,7 +6,6 @@ is loudness.  What is left to play is never told, either: bits per note are meas
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from imagemusic.data.pairing import Pictures
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.events.vocabulary import DRUMS, NO_VELOCITY
+from imagemusic.files import write_atomically
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES
 from imagemusic.research.decoders.tokens import RemiTokens
@@ -106,9 +106,7 @@ def _exact(prepared: PreparedSet, pieces: list[PreparedPiece], path: Path, progr
         found = [piece.id for piece in progress(left, len(left)) if tokens.is_exact(prepared.events(piece))]
         known = {"tried": sorted(tried | {piece.id for piece in left}), "exact": sorted({*known["exact"], *found})}
         path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = path.with_name(path.name + ".partial")
-        waiting.write_text(json.dumps(known))
-        os.replace(waiting, path)
+        write_atomically(path, json.dumps(known))
     return list(known["exact"])
 
 

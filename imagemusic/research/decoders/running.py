@@ -6,7 +6,6 @@ RUNS/NAME-SEED/result.json  what came of it
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import torch
 
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError
+from imagemusic.files import replace_atomically, write_atomically
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.conditioned import dial_savings
 from imagemusic.research.decoders.learners import Learner, NoteLearner, make_learner
@@ -80,7 +80,7 @@ def run_variant(
     }  # fmt: skip
     if isinstance(learner, NoteLearner) and VARIANTS[name].told:
         result["dials"] = dial_savings(learner.net, bench)
-    _write(folder / "result.json", json.dumps(result).encode())
+    write_atomically(folder / "result.json", json.dumps(result).encode())
     return result
 
 
@@ -108,12 +108,12 @@ def _train(
         step, seen, seconds, curve, carried = (last[key] for key in ("step", "seen", "seconds", "curve", "carried"))
 
     def save() -> None:
-        torch.save(
-            {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "options": settings, "step": step,
-             "seen": seen, "seconds": seconds, "curve": curve, "carried": carried, "position": learner.position()},
-            folder / "next.pt",
-        )  # fmt: skip
-        os.replace(folder / "next.pt", folder / "last.pt")
+        state = {
+            "net": net.state_dict(), "optimizer": optimizer.state_dict(), "options": settings, "step": step,
+            "seen": seen, "seconds": seconds, "curve": curve, "carried": carried, "position": learner.position(),
+        }  # fmt: skip
+        with replace_atomically(folder / "last.pt") as temporary:
+            torch.save(state, temporary)
 
     folder.mkdir(parents=True, exist_ok=True)
     saved = time.monotonic()
@@ -146,9 +146,3 @@ def _check(had: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     for name, value in wanted.items():
         if had.get(name) != value:
             raise ConfigError(f"{folder}: a run with {name} {had.get(name)}, asked for {value}; name another --runs")
-
-
-def _write(path: Path, data: bytes) -> None:
-    waiting = path.with_name(path.name + ".partial")
-    waiting.write_bytes(data)
-    os.replace(waiting, path)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.audio.pianoroll import draw_piano_roll
+from imagemusic.files import write_atomically
 from imagemusic.music.score import Score
 from imagemusic.reports.charts import bar_chart, dot_chart, legend, line_chart, number, with_interval
 from imagemusic.reports.page import html_page, png_uri
-from imagemusic.reports.results import write_result, write_whole
+from imagemusic.reports.results import write_result
 from imagemusic.reports.style import REPORT
 from imagemusic.research.inspection.excerpts import TARGETS
 from imagemusic.research.inspection.run import Figures, SelectiveUnit
@@ -29,7 +30,7 @@ def write_report(out: Path, figures: Figures, units: Sequence[SelectiveUnit]) ->
     """
     page = out / "index.html"
     write_result(out / "inspect.json", figures)
-    write_whole(page, build_page(figures, units))
+    write_atomically(page, build_page(figures, units))
     return page
 
 

@@ -1,6 +1,6 @@
 """Inspect a decoder's layers: probes, selective units, gates and memory, as plain figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from imagemusic.checkpoint import Checkpoint
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.intervals import mean_of, plain
 from imagemusic.events import codec
+from imagemusic.executors import Progress
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.music.score import Score
 from imagemusic.research.inspection.excerpts import TARGETS, Excerpt, columns, label
@@ -24,7 +25,6 @@ from imagemusic.training.evaluation import to_tensors
 from imagemusic.training.loading import load_decoder
 
 Figures = dict[str, Any]
-Say = Callable[[float, str], None]  # progress 0..1, and a message
 Tables = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]  # read, events, weights: (P, T) each
 
 HALF_LIVES = {"a tenth of the units": 0.1, "half": 0.5, "nine tenths": 0.9, "all but one in a hundred": 0.99}
@@ -65,7 +65,10 @@ class SelectiveUnit:
 
 
 def inspect(
-    checkpoint: Checkpoint, excerpts: Sequence[Excerpt], options: InspectOptions, say: Say = lambda done, message: None
+    checkpoint: Checkpoint,
+    excerpts: Sequence[Excerpt],
+    options: InspectOptions,
+    progress: Progress = lambda done, message: None,
 ) -> tuple[Figures, list[SelectiveUnit]]:
     """Measure every layer of a checkpoint's decoder while it reads excerpts; return the figures and the units.
 
@@ -82,7 +85,7 @@ def inspect(
     labels = {name: np.stack([label(excerpt, length)[name] for excerpt in excerpts]) for name in TARGETS}
     dials = np.stack([excerpt.dials(checkpoint.scale) for excerpt in excerpts])
 
-    say(0.05, "reading")
+    progress(0.05, "reading")
     # With the null condition, a layer's information comes from the events alone.
     null_condition = torch.zeros(len(excerpts), decoder.config.condition_size)
     read = to_tensors(before)
@@ -91,13 +94,13 @@ def inspect(
         "checkpoint": checkpoint.id, "pieces": len(excerpts), "events": int(counts.sum()),
         "layers": decoder.config.layers, "hidden_size": decoder.config.hidden_size,
     }  # fmt: skip
-    say(0.4, "probing")
+    progress(0.4, "probing")
     figures["probes"] = _probe(traced, labels, dials, checkpoint.layout.dials, steps, groups)
-    say(0.7, "choosing units")
+    progress(0.7, "choosing units")
     units = _find_units(traced, labels, steps, excerpts)
     figures["units"] = {one.target: _unit_figures(one.unit) for one in units}
     figures["gates"] = _gates(traced)
-    say(0.8, "measuring memory")
+    progress(0.8, "measuring memory")
     conditions = _conditions(checkpoint, excerpts, dials)
     tables = (read, to_tensors(target), to_tensors(weights))
     figures["first_state"] = _first_state(decoder, tables, conditions, target["part"], counts, groups)

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imagemusic.errors import DataError
+from imagemusic.files import replace_atomically, write_atomically
 from imagemusic.research.pianoroll.data import KEYS, Batch, Roll, draw, gather
 from imagemusic.research.pianoroll.model import RollConfig, RollLSTM, State
 from imagemusic.training.precision import cpu_autocast, cpu_dtype
@@ -95,14 +96,13 @@ def train(
             if head not in best or judged[head] < best[head]["nats"]:
                 best[head] = {"nats": judged[head], "update": done, "weights": deepcopy(average.state_dict())}
         state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save(state | {"best": best, "update": done, "asked": asked}, run / "last.pt.partial")
-        os.replace(run / "last.pt.partial", run / "last.pt")
+        with replace_atomically(run / "last.pt") as temporary:
+            torch.save(state | {"best": best, "update": done, "asked": asked}, temporary)
         scores = ", ".join(f"{head} {judged[head]:.3f}" for head in HEADS)
         tell(f"{run.name} {done}/{recipe.updates}: training {loss:.2f} in all; validation {scores}")
     result = _test(model, best, rolls["test"])
     result |= {"parameters": sum(weight.numel() for weight in model.parameters()), "asked": asked}
-    (run / "result.json.partial").write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(run / "result.json.partial", run / "result.json")
+    write_atomically(run / "result.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -10,7 +10,7 @@ from imagemusic.data.corpora.games import freedoom_titles, title_of
 from imagemusic.data.corpora.openscore import movement_starts, quiet_bar_lines
 from imagemusic.data.corpora.pop909 import align, read_beats
 from imagemusic.errors import DataError
-from imagemusic.music.midi import write_midi
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 C = 60
@@ -18,7 +18,7 @@ C = 60
 
 def put(folder, path, score):
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    write_midi(score, folder / path)
+    save_midi(score, folder / path)
 
 
 def quarters(count=8, *, program=0, name="", step=120, velocity=80, drums=False, pitch=C, **options):

@@ -182,7 +182,7 @@ def test_a_full_disk_stops_cleanly(match, catalogues, tmp_path, monkeypatch, ful
     monkeypatch.setattr(journal.os, "fsync", fsync)
     status, _, err = match(*SPOTIFY)
     assert status == 1
-    assert "cannot write (No space left on device); what was found is kept" in err
+    assert "cannot be written (No space left on device); what was found is kept" in err
     monkeypatch.setattr(journal.os, "fsync", real)
     done = rows_of(tmp_path / "set")
     assert 0 < len(done) < 6

@@ -17,6 +17,7 @@ from imagemusic.evaluation.steering.goals import goals
 from imagemusic.evaluation.steering.pairs import PairList, read_folder, read_pairs
 from imagemusic.evaluation.steering.run import Extras, evaluate, read_controls
 from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.music.midi import save_midi
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs, write_picture
 
@@ -32,7 +33,7 @@ def write_ratings(folder, quadrants):
     (folder / "midis").mkdir(parents=True, exist_ok=True)
     lines = ["ID,4Q"]
     for number, quadrant in enumerate(quadrants):
-        tiny.tune(number).save(folder / "midis" / f"Q1_song{number}_0.mid")
+        save_midi(tiny.tune(number), folder / "midis" / f"Q1_song{number}_0.mid")
         lines.append(f"Q1_song{number}_0,{quadrant}")
     (folder / "label.csv").write_text("\n".join(lines))
     return folder
@@ -267,7 +268,7 @@ def test_what_changed_is_measured_anew_and_the_rest_is_kept(tiny_model, tiny_che
     tune = tiny.tune(1, bars=4)
     melody, *others = tune.tracks
     higher = replace(melody, notes=melody.notes + np.array([0, 1, 0, 0]))  # as many notes as before
-    replace(tune, tracks=[higher, *others]).save(path.parent / "1.mid")
+    save_midi(replace(tune, tracks=[higher, *others]), path.parent / "1.mid")
     assert kept() == set()
 
 
