@@ -86,7 +86,7 @@ def assign(notes: dict[str, dict[str, int]], fixed: dict[str, str]) -> dict[str,
 
 
 def is_bach_chorale(row: Row) -> bool:
-    """Tell whether a piece may stand in the JSB Chorales benchmark: BWV 250 to 438, or a chorale of Bach by title."""
+    """Return whether a piece may be in the JSB Chorales benchmark: BWV 250 to 438, or a chorale of Bach by title."""
     if not row.id.startswith("mutopia/Bach"):
         return False
     numbers = [int(number) for number in re.findall(r"bwv[-_ ]?(\d+)", row.id, re.IGNORECASE)]

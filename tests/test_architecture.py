@@ -39,7 +39,7 @@ DOORS = {
     "soundfile": {"audio/waveform.py"},
     "gradio": {"web"},
     "lightning": {"training"},
-    "matplotlib": {"training"},
+    "matplotlib": {"training", "research/studies"},
     "spotipy": {"data/gather/spotify.py"},
     "mutagen": {"data/gather/folder.py"},
     "requests": {"data/gather/http.py"},
@@ -48,8 +48,8 @@ DOORS = {
     "pyarrow": {"data"},
     "pillow_heif": {"vision/heif.py"},
     "onnx": {"graphs/weights.py", "generation/step_graph.py", "training"},  # composing needs onnxruntime alone
-    "onnxruntime": {"graphs/session.py", "generation/backends.py"},
-    "PIL": {"vision", "audio", "web", "training/encoder"},
+    "onnxruntime": {"graphs/session.py", "generation/backends.py", "research/studies/graph_loading.py"},
+    "PIL": {"vision", "audio", "web", "training/encoder", "research/studies"},
 }
 # What composes and shows works without torch.  The decoder as a net stands beside its condition, which is numpy.
 WITH_TORCH = {"model", "training", "evaluation", "research"}

@@ -5,6 +5,7 @@
     render    MIDI -> sound and a piano roll             app     the page, in the browser
     look      which dials a picture gives                data    covers and MIDI files -> a data set
     evaluate  does the picture steer; a listening test   inspect what goes on in a model's layers
+    study     questions answered by measuring
 
 Each command has a file of its own, which registers it.  Heavy imports are inside the commands' run functions, so that
 `--help` answers at once.
@@ -28,6 +29,7 @@ from imagemusic.commands import (
     look,
     render,
     replay,
+    study,
     train,
 )  # fmt: skip
 from imagemusic.commands.terminal import notice, print_error, warnings_as_notices
@@ -37,7 +39,7 @@ from imagemusic.version import __version__
 # What registers the commands, in the order of the help.
 REGISTERED: tuple[Callable[[Commands], None], ...] = (
     compose.register, replay.register, render.register, info.register, app.register, look.register, data.register,
-    train.register, evaluate.register, inspect.register,
+    train.register, evaluate.register, inspect.register, study.register,
 )  # fmt: skip
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE

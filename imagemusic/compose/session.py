@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagemusic.compose.feedback import Feedback
+from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
 from imagemusic.compose.form import BarPlan, plan_bars, sample_form
 from imagemusic.compose.options import ComposeOptions
@@ -72,10 +72,12 @@ class Session:
         prefix: Sequence[Event] = (),
         take: int = 0,
         switches: Switches | None = None,
+        feedback: FeedbackOptions | None = None,
     ) -> None:
-        """Start take number `take` of a piece for a picture that was encoded."""
+        """Start take number `take` of a piece for a picture that was encoded; `feedback` has other constants."""
         self.take = take
         self.model, self.features, self.options = model, features, options
+        self.feedback = feedback
         self.switches = switches or Switches()
         self.targets = resolve_targets(model.checkpoint, model.prior, features, options)
         self._start(tuple(prefix))
@@ -127,7 +129,8 @@ class Session:
             targets.pop("polyphony", None)
         unconditioned = frozenset(name for name, dial in self.targets.dials.items() if not dial.conditioned)
         moved = partial(checkpoint.layout.moved, condition)
-        return Feedback(targets, checkpoint.scale, moved, options.feedback, feedback_only=unconditioned)
+        gain = options.feedback
+        return Feedback(targets, checkpoint.scale, moved, gain, feedback_only=unconditioned, options=self.feedback)
 
     def _processors(self, feedback: Feedback | None) -> list[LogitProcessor]:
         """Return the rules that change logits, in the order in which they are applied."""

@@ -35,7 +35,7 @@ def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:
     """Return the provenance of figures measured by this process, as plain values."""
     return {
-        "command": shlex.join(["python", *(_relative(word) for word in sys.argv)]),
+        "command": _command(sys.argv),
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
@@ -43,6 +43,14 @@ def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any
         "data": list(data),
         "seed": seed,
     }
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return the command that runs with these words: imagemusic itself, or a script of Python."""
+    program = Path(words[0])
+    ours = program.name in ("imagemusic", "imagemusic.exe") or program.parts[-2:] == ("imagemusic", "__main__.py")
+    start = ["imagemusic"] if ours else ["python", _relative(words[0])]
+    return shlex.join([*start, *map(_relative, words[1:])])
 
 
 def _relative(word: str) -> str:

@@ -27,7 +27,6 @@ PICTURES = "pictures.npz"
 SAVE_EVERY = 500  # covers
 
 
-
 def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
     """Embed every cover of a piece; return the file.
 

@@ -99,7 +99,7 @@ class TrainingLoop:
         self.nets, self.options, self.seed, self.path, self.settings = nets, options, seed, path, dict(settings or {})
         self.optimizer = make_optimizer(parameters, options.learning_rate, options.weight_decay)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
+        self.parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
         self.step, self.progress = 0, 0.0
 
     @property
@@ -145,8 +145,8 @@ class TrainingLoop:
         loss, progress = found if isinstance(found, tuple) else (found, 1.0)
         check_finite(loss.detach(), self.step)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._parameters, self.options.clip_norm)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.options.clip_norm)
         self.optimizer.step()
         self.step, self.progress = self.step + 1, self.progress + progress
         return loss.item()

@@ -3,7 +3,7 @@
 Converters of engraved scores (verovio, LilyPond) write the meter at tick 0 and play a pickup as if it were a whole bar,
 so that every bar line stands wrong.  Each eighth of a bar is scored as the place of the first bar line: low and high
 notes are long there, many notes begin there, harmony changes there; most pieces have no pickup, and a piece with one
-often ends as much after a bar line.  scripts/fit_pickups.py fits the weights and measures how often this is right.
+often ends as much after a bar line.  The study pickups fits the weights and measures how often this is right.
 """
 
 import numpy as np

@@ -152,9 +152,9 @@ def read_controls(path: Path | None) -> Figure | None:
         if not isinstance(table, dict):
             raise ValueError("not an object")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); scripts/check_controls.py makes it") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); imagemusic study run controls makes it") from error
     except ValueError as error:
-        raise DataError(f"{path}: not the result of scripts/check_controls.py ({error})") from error
+        raise DataError(f"{path}: not the result of imagemusic study run controls ({error})") from error
     table.pop("how", None)
     return table
 

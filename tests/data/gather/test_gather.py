@@ -199,7 +199,7 @@ def test_what_a_killed_process_left_of_a_cover_is_swept_away(match, catalogues, 
 
 
 def test_killed_at_random_points_nothing_is_lost_or_doubled(tmp_path):
-    command = [sys.executable, "scripts/measure_gathering.py", "--kills", "3", "--killed-files", "15"]
+    command = [sys.executable, "-m", "imagemusic", "study", "run", "gathering", "--kills", "3", "--killed-files", "15"]
     command += ["--files", "0", "--paced-files", "0", "--out", tmp_path / "figures.json"]
     environment = os.environ | {"PYTHONPATH": ".", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)

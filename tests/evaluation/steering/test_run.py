@@ -221,7 +221,7 @@ def test_the_command_line_says_what_was_too_little_for_an_interval(pairs_file, t
 @pytest.mark.parametrize(
     ("extras", "error"),
     [
-        ({"controls": Path("gone.json")}, (DataError, r"gone.json: cannot be read .*check_controls.py makes it")),
+        ({"controls": Path("gone.json")}, (DataError, r"gone.json: cannot be read .*study run controls makes it")),
         ({"unconditional": Path("gone")}, (CheckpointError, "gone: no such checkpoint folder")),
         ({"gallery": (Path("gone.png"),)}, (ImageError, "gone.png")),
     ],
@@ -288,7 +288,7 @@ def test_measured_controls_are_read_and_others_refused(tmp_path):
     path.write_text('{"requests": 500, "exact": 500, "how": {}}')
     assert read_controls(path) == {"requests": 500, "exact": 500}
     path.write_text("[]")
-    with pytest.raises(DataError, match="check_controls"):
+    with pytest.raises(DataError, match="study run controls"):
         read_controls(path)
 
 
