@@ -51,7 +51,7 @@ class ConditionSampler:
         rng = np.random.default_rng(seed)
         count = len(pieces)
         self.prepared, self.layout, self.shift = prepared, layout, shift
-        self.first = np.array([piece.stretch for piece in pieces])
+        self.first = np.array([piece.first_segment for piece in pieces])
         cues = np.array([as_row(piece.cues) for piece in pieces])
         cues[:, REGISTER] += shift
         self.whole = prepared.scale.table(cues)
@@ -86,8 +86,8 @@ class ConditionSampler:
 
     def conditions(self, pieces: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Lay out the conditions (B, S, C) of pieces (B,) for the stretches in which rows (B, S) of theirs lie."""
-        stretches = self.first[pieces][:, None] + rows // SEGMENT
-        cues = np.array(self.prepared.stretches[stretches], np.float64)
+        segments = self.first[pieces][:, None] + rows // SEGMENT
+        cues = np.array(self.prepared.segments[segments], np.float64)
         cues[..., REGISTER] += self.shift[pieces][:, None]
         sure = (self.kind[pieces] == EXACT)[:, None, None]
         values = np.where(sure, self.prepared.scale.table(cues), self.piece_level[pieces][:, None])

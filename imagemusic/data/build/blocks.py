@@ -31,11 +31,11 @@ from imagemusic.music.midi import read_midi
 from imagemusic.vision.similarity import perceptual_hash
 
 FILES = 128  # in a block: a worker holds the events of so many at once
-PREPARATION = 1  # number of the way in which files are prepared; another makes all blocks anew
+PREPARATION = 2  # version of what blocks hold; another number prepares every block again
 NOTES = "notes"  # folder of the blocks
 DRUMS = 128  # stands among the programs for drums
 NO_SKETCH = sketch(np.zeros(0, np.uint64))
-NO_ROWS, NO_STRETCHES = np.zeros(0, ROW), np.zeros((0, len(CUES)), np.float32)
+NO_ROWS, NO_SEGMENTS = np.zeros(0, ROW), np.zeros((0, len(CUES)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class Block:
         return self.folder / NOTES / f"{self.id}.arrow"
 
     @property
-    def stretches_file(self) -> Path:
-        """Where the cues of their stretches go."""
-        return self.folder / NOTES / f"{self.id}.stretches.arrow"
+    def segments_file(self) -> Path:
+        """Where the cues of their segments go."""
+        return self.folder / NOTES / f"{self.id}.segments.arrow"
 
     @property
     def facts_file(self) -> Path:
@@ -107,17 +107,17 @@ def prepare_block(block: Block) -> str:
     block.notes_file.parent.mkdir(parents=True, exist_ok=True)
     facts: list[dict[str, Any]] = []
     rows: list[NDArray[np.void]] = [NO_ROWS]
-    stretches: list[NDArray[np.float32]] = [NO_STRETCHES]
-    start, stretch = 0, 0
+    segments: list[NDArray[np.float32]] = [NO_SEGMENTS]
+    start, first_segment = 0, 0
     for entry in block.entries:
-        fact, own_rows, own_stretches = _prepare_file(block, entry)
-        places = {"start": start, "rows": len(own_rows), "stretch": stretch, "stretches": len(own_stretches)}
+        fact, own_rows, own_segments = _prepare_file(block, entry)
+        places = {"start": start, "rows": len(own_rows), "first_segment": first_segment, "segments": len(own_segments)}
         facts.append(fact | places | _look_at_cover(block.folder, entry.cover))
         rows.append(own_rows)
-        stretches.append(own_stretches)
-        start, stretch = start + len(own_rows), stretch + len(own_stretches)
+        segments.append(own_segments)
+        start, first_segment = start + len(own_rows), first_segment + len(own_segments)
     write_array(block.notes_file, np.concatenate(rows))
-    write_array(block.stretches_file, np.concatenate(stretches))
+    write_array(block.segments_file, np.concatenate(segments))
     waiting = block.facts_file.with_name(f"{block.facts_file.name}.{os.getpid()}.part")
     parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), waiting)
     os.replace(waiting, block.facts_file)
@@ -132,7 +132,7 @@ def facts_schema() -> Any:
     return pa.schema(
         {
             "key": text, "state": text, "why": text, "sha256": text,
-            "start": number, "rows": number, "stretch": number, "stretches": number,
+            "start": number, "rows": number, "first_segment": number, "segments": number,
             "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),
             "fingerprint": pa.list_(pa.uint64()), "sketch": pa.list_(pa.uint32(), BINS), "prepared": text,
             "cover_sha256": text, "cover_hash": pa.uint64(), "cover_why": text,
@@ -141,30 +141,30 @@ def facts_schema() -> Any:
 
 
 def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[np.void], NDArray[np.float32]]:
-    """Read, check and prepare one MIDI file: its facts, rows (R,) and cues of stretches (S, 8); none of no use."""
+    """Read, check and prepare one MIDI file: its facts, rows (R,) and cues of segments (S, 8); none of no use."""
     fact: dict[str, Any] = {"key": as_text(entry.key), "state": "corrupt", "notes": 0, "sketch": NO_SKETCH}
     try:
         data = (block.midi_dir / entry.key).read_bytes()
     except OSError as error:
-        return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_STRETCHES
+        return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_SEGMENTS
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
         score = read_midi(data)
         piece = own_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:
-            return fact | {"state": "empty", "why": "no notes"}, NO_ROWS, NO_STRETCHES
+            return fact | {"state": "empty", "why": "no notes"}, NO_ROWS, NO_SEGMENTS
         hashes = fingerprint(piece.score)
     except Exception as error:  # of a million files from anywhere, one breaks whatever was not thought of
-        return fact | {"why": _reason(error)}, NO_ROWS, NO_STRETCHES
-    rows, stretches, prepared = made
+        return fact | {"why": _reason(error)}, NO_ROWS, NO_SEGMENTS
+    rows, segments, prepared = made
     programs = {DRUMS if track.is_drum else track.program for track in score.tracks}
     fact |= {
         "state": "ok", "notes": prepared.notes, "seconds": score.seconds, "programs": sorted(programs),
         "fingerprint": hashes, "sketch": sketch(hashes),
         "prepared": json.dumps(asdict(prepared), ensure_ascii=False),
     }  # fmt: skip
-    return fact, rows, stretches
+    return fact, rows, segments
 
 
 def _reason(error: Exception) -> str:

@@ -70,7 +70,7 @@ def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belo
     pieces = _Likes(belonging.pieces, "piece_group", "midi_sha256")
     covers = _Likes(belonging.covers, "cover_group", "cover_sha256")
     names: dict[int, str] = {}  # of groups, by their earliest row
-    lengths = np.zeros((len(blocks), 2), np.int64)  # rows and stretches
+    lengths = np.zeros((len(blocks), 2), np.int64)  # rows and segments
     with ManifestWriter(gathered.folder) as writer:
         for place, row in enumerate(_rows(gathered, blocks)):
             root = belonging.groups.root(place)
@@ -79,7 +79,7 @@ def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belo
             row |= {"group": names[root], "split": split_of_group(names[root])}
             pieces.name(place, row)
             covers.name(place, row)
-            lengths[row["block"]] += (row["rows"], row.pop("stretches"))
+            lengths[row["block"]] += (row["rows"], row.pop("segments"))
             writer.add(row)
         if not lengths.any():
             raise DataError(f"{gathered.folder}: not one of its {len(gathered)} MIDI files can be used")
@@ -116,7 +116,7 @@ class _Likes:
 
 def _sweep(folder: Path, blocks: Sequence[Block]) -> None:
     """Remove blocks that the data set no longer has, and what a killed build left."""
-    kept = {path.name for block in blocks for path in (block.notes_file, block.stretches_file, block.facts_file)}
+    kept = {path.name for block in blocks for path in (block.notes_file, block.segments_file, block.facts_file)}
     for path in (folder / NOTES).iterdir():
         if path.is_dir():
             shutil.rmtree(path)

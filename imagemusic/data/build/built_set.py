@@ -1,6 +1,6 @@
 """A built data set as training sees it: pieces with their notes, and the pictures that belong to them.
 
-manifest ──> PreparedSet: pieces, notes and stretches mapped from the blocks, the scale of the dials
+manifest ──> PreparedSet: pieces, notes and segments mapped from the blocks, the scale of the dials
          └─> OwnRow, one a piece: its cover, label and terms
 """
 
@@ -15,15 +15,15 @@ import numpy as np
 from imagemusic.data.build.blocks import NOTES
 from imagemusic.data.build.manifest import Manifest
 from imagemusic.data.build.note_store import BlockArray
-from imagemusic.data.prepared import ROW, PreparedPiece, PreparedSet, fit_scale
+from imagemusic.data.prepared import ROW, PreparedPiece, PreparedSet, fit_normalizer
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.music.dials import CUES, DialNormalizer
 
 MOST_FOR_SCALE = 20_000  # training pieces that say how cues become dials
 COLUMNS = (
-    "key", "artist", "title", "split", "group", "block", "start", "stretch", "prepared", "cover", "paired", "label",
-    "terms",
+    "key", "artist", "title", "split", "group", "block", "start", "first_segment", "prepared", "cover", "paired",
+    "label", "terms",
 )  # fmt: skip
 
 
@@ -65,35 +65,37 @@ def open_own_set(folder: Path, scale: DialNormalizer | None = None) -> OwnSet:
     blocks = manifest.header.blocks
     notes = [folder / NOTES / f"{block.id}.arrow" for block in blocks]
     rows = BlockArray(notes, [block.rows for block in blocks], ROW)
-    files = [folder / NOTES / f"{block.id}.stretches.arrow" for block in blocks]
-    stretches = BlockArray(files, [block.stretches for block in blocks], np.dtype("f4"), (len(CUES),))
+    kind = "segments" if manifest.header.version > 1 else "stretches"  # the old name is read for one version
+    files = [folder / NOTES / f"{block.id}.{kind}.arrow" for block in blocks]
+    segments = BlockArray(files, [block.segments for block in blocks], np.dtype("f4"), (len(CUES),))
     pieces, own = [], []
     for row in manifest.rows(COLUMNS):
         if row["prepared"]:
-            pieces.append(_piece(row, rows, stretches, manifest.path))
+            pieces.append(_piece(row, rows, segments, manifest.path))
             own.append(OwnRow(*(row[name] for name in ("key", "artist", "title", "cover", "paired", "label", "terms"))))
     # Blocks are sliced as the arrays are that a prepared set of the corpora maps.
     all_rows: Any = rows
-    all_stretches: Any = stretches
+    all_segments: Any = segments
     training = [piece for piece in pieces if piece.split == "train"]
-    scale = scale or _scale_of([piece for piece in training if piece.metrical] or training, stretches)
-    return OwnSet(folder, manifest, PreparedSet(all_rows, all_stretches, tuple(pieces), scale), tuple(own))
+    scale = scale or _scale_of([piece for piece in training if piece.metrical] or training, segments)
+    return OwnSet(folder, manifest, PreparedSet(all_rows, all_segments, tuple(pieces), scale), tuple(own))
 
 
-def _piece(row: dict[str, Any], rows: BlockArray, stretches: BlockArray, path: Path) -> PreparedPiece:
+def _piece(row: dict[str, Any], rows: BlockArray, segments: BlockArray, path: Path) -> PreparedPiece:
     try:
-        piece = PreparedPiece(**json.loads(row["prepared"]))
-    except (TypeError, ValueError) as error:
+        piece = PreparedPiece.from_json(json.loads(row["prepared"]))
+    except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: pieces of another version; run imagemusic data build again") from error
-    start, stretch = (int(array.starts[row["block"]]) for array in (rows, stretches))
+    start, first_segment = (int(array.starts[row["block"]]) for array in (rows, segments))
     return replace(
-        piece, split=row["split"], group=row["group"], start=start + row["start"], stretch=stretch + row["stretch"]
-    )
+        piece, split=row["split"], group=row["group"], start=start + row["start"],
+        first_segment=first_segment + row["first_segment"],
+    )  # fmt: skip
 
 
-def _scale_of(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialNormalizer:
+def _scale_of(pieces: Sequence[PreparedPiece], segments: BlockArray) -> DialNormalizer:
     """Fit dials to pieces, at most MOST_FOR_SCALE of them."""
     if not pieces:
         raise DataError("no piece to train on: all are held out; gather more artists")
     chosen = np.random.default_rng(0).permutation(len(pieces))[:MOST_FOR_SCALE]
-    return fit_scale([pieces[place] for place in np.sort(chosen).tolist()], stretches)
+    return fit_normalizer([pieces[place] for place in np.sort(chosen).tolist()], segments)

@@ -17,7 +17,8 @@ from imagemusic.errors import DataError, DependencyError
 from imagemusic.events.codec import CodecConfig
 
 MANIFEST = "manifest.parquet"
-FORMAT, FORMAT_VERSION = "imagemusic manifest", 1
+FORMAT, FORMAT_VERSION = "imagemusic manifest", 2
+NEW_NAMES = {"stretch": "first_segment"}  # of columns of version 1, which is read for one version
 ROWS_AT_ONCE = 4096
 HEADER = b"imagemusic"  # key in the schema metadata
 
@@ -39,7 +40,7 @@ class BlockName(NamedTuple):
 
     id: str
     rows: int
-    stretches: int
+    segments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def schema() -> Any:
             "piece_group": text, "cover_group": text,  # near-duplicates of its music and of its cover
             "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),  # 128: drums
             "fingerprint": pa.list_(pa.uint32()),  # sketch of the music, the same in every key
-            "block": pa.int32(), "start": number, "rows": number, "stretch": number,  # where its notes are
+            "block": pa.int32(), "start": number, "rows": number, "first_segment": number,  # where its notes are
             "prepared": text,  # the prepared piece, as JSON
         }
     )  # fmt: skip
@@ -166,9 +167,12 @@ class Manifest:
         return cls(path, Header(**table | {"blocks": blocks}), found.num_rows)
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Read rows, or some columns of them, in the order of the journal."""
+        """Yield rows, or some columns of them, in the order of the journal."""
         import pyarrow.parquet as parquet
 
+        chosen = set(columns or schema().names)
         with parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns) if columns else None):
-                yield from batch.to_pylist()
+            new_names = {name: NEW_NAMES.get(name, name) for name in file.schema_arrow.names}
+            names = [name for name, new in new_names.items() if new in chosen]
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+                yield from batch.rename_columns([new_names[name] for name in batch.schema.names]).to_pylist()

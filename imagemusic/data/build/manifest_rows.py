@@ -59,7 +59,7 @@ def manifest_row(row: Row, fact: dict[str, Any], label: str | None) -> dict[str,
         "licence": row.get("licence"),
         "source": release.get("source") or "",
         "terms": row.get("terms"),
-        **{name: fact[name] for name in ("notes", "seconds", "programs", "start", "rows", "stretch", "stretches")},
+        **{name: fact[name] for name in ("notes", "seconds", "programs", "start", "rows", "first_segment", "segments")},
         "prepared": fact["prepared"],
     }
 

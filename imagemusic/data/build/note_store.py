@@ -1,7 +1,7 @@
 """Prepared notes in Arrow files, memory-mapped: training reads windows of them without a copy.
 
-    DATASET/notes/BLOCK.arrow            the events of every piece of a block with their context (dataset.ROW), in order
-    DATASET/notes/BLOCK.stretches.arrow  the cues of every stretch of theirs, 8 float32
+    DATASET/notes/BLOCK.arrow           every event of the pieces of a block and its context (`prepared.ROW`)
+    DATASET/notes/BLOCK.segments.arrow  the cues of every segment of those pieces, 8 float32
 
 Each file holds one record batch of one column, `row`, of fixed-size bytes.  A block holds a few hundred pieces, is
 written whole by one worker and never changed.

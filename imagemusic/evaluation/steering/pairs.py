@@ -181,22 +181,22 @@ def _number(text: str, column: str) -> float:
 
 def prepare_pairs(pairs: Sequence[Pair], scale: DialNormalizer) -> tuple[PreparedSet, list[int]]:
     """Spell the music of pairs as events; return the set, and for each of its pieces which pair it is of."""
-    rows, stretches, pieces, owners = [], [], [], []
-    start = stretch = 0
+    rows, segments, pieces, owners = [], [], [], []
+    start = segment = 0
     for number, pair in enumerate(pairs):
         made = prepare_piece(pair.piece) if pair.piece is not None else None
         if made is None:
             continue
         events, cues, piece = made
         fields = {name: getattr(piece, name) for name in PreparedPiece.__dataclass_fields__}
-        pieces.append(PreparedPiece(**fields | {"id": pair.name, "start": start, "stretch": stretch}))
+        pieces.append(PreparedPiece(**fields | {"id": pair.name, "start": start, "first_segment": segment}))
         owners.append(number)
         rows.append(events)
-        stretches.append(cues)
-        start, stretch = start + len(events), stretch + len(cues)
+        segments.append(cues)
+        start, segment = start + len(events), segment + len(cues)
     if not pieces:
         raise DataError("no pair has music with notes")
     prepared = PreparedSet(
-        rows=np.concatenate(rows), stretches=np.concatenate(stretches), pieces=tuple(pieces), scale=scale
+        rows=np.concatenate(rows), segments=np.concatenate(segments), pieces=tuple(pieces), scale=scale
     )
     return prepared, owners

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import SEGMENT, PreparedPiece, stretches_of
+from imagemusic.data.prepared import SEGMENT, PreparedPiece, segment_count
 from imagemusic.evaluation.intervals import Statistic, bootstrap
 from imagemusic.events import codec
 from imagemusic.model.decoder import NoteDecoder
@@ -58,9 +58,9 @@ def told(bench: Bench, pieces: Sequence[PreparedPiece], whose: Sequence[Prepared
     most = max(-(-piece.rows // WINDOW) * WINDOW // SEGMENT for piece in pieces)
     values = np.full((len(pieces), most, len(DIALS)), np.nan)
     for number, (piece, other) in enumerate(zip(pieces, whose, strict=True)):
-        cues = bench.prepared.stretches[other.stretch : other.stretch + stretches_of(other.rows)].astype(np.float64)
+        cues = bench.prepared.segments[other.segments].astype(np.float64)
         dials = bench.prepared.scale.table(cues)
-        length = stretches_of(piece.rows)
+        length = segment_count(piece.rows)
         values[number, :length] = dials[np.arange(length) % len(dials)]
     values[..., [DIALS.index(name) for name in COMPOSITE_DIALS]] = np.nan
     flat = values.reshape(-1, len(DIALS))

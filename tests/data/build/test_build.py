@@ -195,10 +195,10 @@ def test_midi_files_that_were_moved_away_are_missed(tmp_path):
 def test_a_manifest_of_a_newer_version_is_not_overwritten(tmp_path, monkeypatch):
     made = gather(tmp_path / "set", albums=1)
     with monkeypatch.context() as patch:
-        patch.setattr("imagemusic.data.build.manifest.FORMAT_VERSION", 2)
+        patch.setattr("imagemusic.data.build.manifest.FORMAT_VERSION", 3)
         build(made.folder, workers=1)
     with pytest.raises(
-        DataError, match=r"manifest\.parquet: version 2, this imagemusic reads up to 1; update imagemusic"
+        DataError, match=r"manifest\.parquet: version 3, this imagemusic reads up to 2; update imagemusic"
     ):
         build(made.folder, workers=1)
 
