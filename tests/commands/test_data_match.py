@@ -92,7 +92,7 @@ def test_a_folder_gathers_what_lies_in_it_and_asks_nobody(match, midi, tmp_path,
     assert status == 0
     assert out.splitlines()[-1].endswith("4 matched, 1 failed, 1 unmatched, of 6 MIDI files")
     row = rows_of(tmp_path / "set")[SONGS[0].key]
-    assert (row["terms"], row["licence"], row["cover_source"]) == ("own", "not told", f"{SONGS[0].artist}/cover.jpg")
+    assert (row["terms"], row["licence"], row["cover_source"]) == ("own", "not stated", f"{SONGS[0].artist}/cover.jpg")
     assert catalogues.asked == []
 
 
@@ -166,7 +166,7 @@ def test_a_newer_data_set_is_refused(match, catalogues, tmp_path):
     path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
     status, _, err = match(*SPOTIFY)
     assert status == 1
-    assert "version 9, but this imagemusic knows up to 1" in err
+    assert "version 9, but this imagemusic reads up to 1" in err
 
 
 def test_without_the_extra_it_says_how_to_get_it(match, monkeypatch):

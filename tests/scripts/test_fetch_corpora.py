@@ -16,7 +16,7 @@ import pytest
 
 from imagemusic.data.corpora import registry
 from imagemusic.data.corpora.registry import convert_engraved, digest, read_origins
-from imagemusic.data.download import Patience, download
+from imagemusic.data.download import RetryPolicy, download
 from imagemusic.errors import ConfigError, DataError, DependencyError
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Note, Score, Track
@@ -24,7 +24,7 @@ from imagemusic.music.score import Note, Score, Track
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fetch_corpora.py"
 COMMIT = "0123456789" * 4
 SONG = midi_bytes(Score([Track([Note(0, 60, 24)])]))
-QUICK = Patience(first_wait_seconds=0.001, timeout_seconds=5)
+QUICK = RetryPolicy(first_wait_seconds=0.001, timeout_seconds=5)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -186,31 +186,31 @@ def test_a_missing_archive_is_one_line_and_not_asked_for_twice(fetch, tmp_path, 
 def test_a_server_that_stays_busy_is_given_up(tmp_path, server):
     server.files["/x"], server.troubles["/x"] = b"x", ["503"] * 9
     with pytest.raises(DataError, match=r"gave up after 6 attempts \(HTTP 503\)"):
-        download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
 
 
 def test_nobody_listening_is_given_up(tmp_path):
     with pytest.raises(DataError, match="gave up after 2 attempts"):
-        download("http://127.0.0.1:9/x", tmp_path / "x", patience=Patience(attempts=2, first_wait_seconds=0.001))
+        download("http://127.0.0.1:9/x", tmp_path / "x", policy=RetryPolicy(attempts=2, first_wait_seconds=0.001))
 
 
 def test_a_redirect_to_another_host_is_refused(tmp_path, server):
     server.troubles["/x"] = ["redirect http://localhost:1/y"]
     with pytest.raises(DataError, match="refused a redirect to another host, localhost:1"):
-        download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
 
 
 def test_a_file_that_changed_on_the_server_is_begun_again(tmp_path, server):
     (tmp_path / "x.part").write_bytes(b"longer than what is there now")
     server.files["/x"], server.troubles["/x"] = b"new", ["416"]
-    download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+    download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
     assert (tmp_path / "x").read_bytes() == b"new"
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path, server):
     server.files["/x"] = b"x"
     with pytest.raises(DataError, match=r"missing.x: cannot write it"):
-        download(f"{server.url}/x", tmp_path / "missing" / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "missing" / "x", policy=QUICK)
 
 
 @pytest.mark.parametrize("path", ["../evil.mid", "/evil.mid", "repo/../../evil.mid"])

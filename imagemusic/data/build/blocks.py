@@ -23,7 +23,7 @@ from imagemusic.data.build.fingerprint import fingerprint
 from imagemusic.data.build.near_duplicates import BINS, sketch
 from imagemusic.data.build.note_store import write_array
 from imagemusic.data.corpora.user_midi import own_piece
-from imagemusic.data.gather.journal_reader import Gathered, as_text
+from imagemusic.data.gather.journal_reader import GatheredSet, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
 from imagemusic.music.dials import CUES
@@ -74,7 +74,7 @@ class Block:
         return self.folder / NOTES / f"{self.id}.parquet"
 
 
-def plan_blocks(gathered: Gathered, files: int = FILES) -> Iterator[Block]:
+def plan_blocks(gathered: GatheredSet, files: int = FILES) -> Iterator[Block]:
     """Cut what was gathered into blocks, in the order of places."""
     entries: list[Entry] = []
     digest = hashlib.sha256()

@@ -23,7 +23,7 @@ from imagemusic.data.build.manifest_rows import about, label_of, manifest_row, r
 from imagemusic.data.build.near_duplicates import EMPTY
 from imagemusic.data.build.splits import Union, group_name, split_of_group
 from imagemusic.data.gather.journal import write_whole
-from imagemusic.data.gather.journal_reader import Gathered, open_gathered
+from imagemusic.data.gather.journal_reader import GatheredSet, open_gathered_set
 from imagemusic.errors import DataError
 from imagemusic.executors import executor_named
 
@@ -39,7 +39,7 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
         ConfigError: the engine is unknown.
     """
     run = executor_named(engine, workers)
-    gathered = open_gathered(folder)
+    gathered = open_gathered_set(folder)
     if not gathered.midi_dir.is_dir():
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
     known = Known.read(Manifest.open(folder) if (folder / MANIFEST).exists() else None)
@@ -65,7 +65,7 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
     return manifest
 
 
-def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belonging) -> None:
+def _write_manifest(gathered: GatheredSet, blocks: Sequence[Block], belonging: Belonging) -> None:
     """Write the manifest, a row for each file, and how cues become dials."""
     pieces = _Likes(belonging.pieces, "piece_group", "midi_sha256")
     covers = _Likes(belonging.covers, "cover_group", "cover_sha256")
@@ -87,7 +87,7 @@ def _write_manifest(gathered: Gathered, blocks: Sequence[Block], belonging: Belo
         writer.finish(gathered.header.source, named)
 
 
-def _rows(gathered: Gathered, blocks: Sequence[Block]) -> Iterator[dict[str, Any]]:
+def _rows(gathered: GatheredSet, blocks: Sequence[Block]) -> Iterator[dict[str, Any]]:
     """Join the lines of the journal and the facts of the blocks, a block at a time."""
     lines, labels = gathered.rows(), read_labels(gathered.folder)
     for number, block in enumerate(blocks):

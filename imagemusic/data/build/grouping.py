@@ -16,7 +16,7 @@ from imagemusic.data.build.manifest import Manifest
 from imagemusic.data.build.manifest_rows import about
 from imagemusic.data.build.near_duplicates import OWNED, nearly_same, same_value, share_passages, similar_hashes
 from imagemusic.data.build.splits import Union, hash_key, name_key
-from imagemusic.data.gather.journal_reader import Gathered
+from imagemusic.data.gather.journal_reader import GatheredSet
 
 Numbers = NDArray[np.uint64]
 
@@ -44,7 +44,7 @@ class Belonging:
     covers: Union  # of the cover
 
 
-def look(gathered: Gathered, blocks: Sequence[Block]) -> Looks:
+def look(gathered: GatheredSet, blocks: Sequence[Block]) -> Looks:
     """Read, as numbers, what decides which rows belong together."""
     names = [np.empty((3, 0), np.uint64)]
     others = [np.empty((3, 0), np.uint64)]

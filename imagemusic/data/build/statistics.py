@@ -9,7 +9,7 @@ from imagemusic.data.build.manifest import Manifest
 from imagemusic.music.instruments import instrument_name
 
 COUNTED = ("status", "paired", "source", "licence", "terms", "split")
-NO_LABEL = "not told"
+NO_LABEL = "not stated"
 PLOT_WIDTH, BAR_HEIGHT, BAR_ROOM = 720, 18, 330  # pixels
 MOST_BARS = 20
 

@@ -1,9 +1,9 @@
-"""Covers that lie beside the MIDI files already: pictures, artwork in audio files, or a table of pairs.
+"""A folder as a catalogue: covers beside the MIDI files, artwork in audio files, or a table of pairs.
 
     song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg, folder.jpg or front.*   beside it, or a folder up
     pairs.csv: midi,image[,artist,title,album,licence...], paths from where the table lies
 
-What belongs together was put together by a person, so nothing is matched and nothing is asked of anybody.
+A user put the files together, so nothing is scored and nothing is requested from the network.
 """
 
 import csv
@@ -24,7 +24,7 @@ COVER_NAMES = ("cover", "folder", "front")
 AUDIO_SUFFIXES = frozenset((".mp3", ".flac", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".aiff", ".wav"))
 MIDI_SUFFIXES = frozenset((".mid", ".midi"))
 FRONT = 3  # the kind of an embedded picture that is the front cover
-LICENCE = "not told"
+LICENCE = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Pair:
 
 
 class Folder:
-    """Find covers in the folder of the MIDI files itself, or in a table of pairs.
+    """Find covers in the folder of the MIDI files, or in a table of pairs.
 
     Raises:
-        DataError: the table is missing, has not the columns, or names no file of the folder.
+        DataError: the table is missing, lacks a column, or names no file of the folder.
     """
 
     name = "folder"
@@ -52,31 +52,34 @@ class Folder:
 
     def __init__(self, midi_dir: Path, pairs: Path | None = None) -> None:
         self._root = Path(os.path.abspath(midi_dir))
-        self._shelf = lru_cache(maxsize=16)(_Shelf)
+        self._listing = lru_cache(maxsize=16)(_FolderListing)
         self._pairs = read_pairs(pairs) if pairs else None
-        if self._pairs is not None and not any(Path(midi).is_relative_to(_plain(self._root)) for midi in self._pairs):
+        if self._pairs is not None and not self._names_any_file():
             raise DataError(f"{pairs}: names no file in {midi_dir}; its paths count from where the table lies")
 
     def find(self, query: Query) -> list[Release]:
-        """Find the cover that belongs to a MIDI file: by the table where there is one, else the nearest by."""
+        """Return the cover of a MIDI file: of its row in the table where there is one, else the nearest file."""
         midi = self._root / query.key
         if self._pairs is not None:
+            found = self._pairs.get(_normal_path(midi), ())
             return [
-                self._release(
-                    pair.image, pair.artist or query.artist, pair.title or query.title, pair.album, pair.licence
-                )
-                for pair in self._pairs.get(_plain(midi), ())
+                self._release(p.image, p.artist or query.artist, p.title or query.title, p.album, p.licence)
+                for p in found
             ]
         return [
             self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
         ]
 
-    def strays(self) -> list[Path]:
-        """List MIDI files that the table names and that are not there."""
+    def _names_any_file(self) -> bool:
+        root = _normal_path(self._root)
+        return any(Path(midi).is_relative_to(root) for midi in self._pairs or ())
+
+    def missing_midi(self) -> list[Path]:
+        """Return the MIDI files of the table that do not exist."""
         return [pair.midi for pairs in (self._pairs or {}).values() for pair in pairs if not pair.midi.is_file()]
 
     def album(self, wanted: str) -> Album:
-        """Take a folder for an album: its cover, and its MIDI files as the track list."""
+        """Return a folder as an album: its cover, and its MIDI files as the track list."""
         folder = Path(wanted)
         if not folder.is_dir():
             raise DataError(f"{wanted}: no such folder")
@@ -89,7 +92,7 @@ class Folder:
         return Album(release=replace(release, kind="album"), tracks=tuple(tracks))
 
     def fetch(self, release: Release, width: int) -> bytes:
-        """Read the cover, whatever its width."""
+        """Return the bytes of the cover, whatever its width."""
         path = self._root / release.id
         if path.suffix.lower() in AUDIO_SUFFIXES:
             data = read_artwork(path)
@@ -102,7 +105,7 @@ class Folder:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
     def _release(self, path: Path, artist: str, title: str, album: str, licence: str = "") -> Release:
-        """Name a release by its cover's path, so that tracks with one cover are of one album."""
+        """Return a release whose id is the path of its cover, so tracks with one cover are of one album."""
         return Release(
             source=self.name,
             id=Path(os.path.relpath(path, self._root)).as_posix(),
@@ -114,8 +117,8 @@ class Folder:
         )
 
     def _beside(self, midi: Path) -> Iterator[Path]:
-        """Yield what may hold the cover of a MIDI file, nearest first."""
-        here = self._shelf(midi.parent)
+        """Yield files that may hold the cover of a MIDI file, nearest first."""
+        here = self._listing(midi.parent)
         named = here.by_stem.get(midi.stem.casefold(), [])
         yield from (path for path in named if path.suffix.lower() in IMAGE_SUFFIXES)
         yield from _with_artwork(named)
@@ -123,11 +126,11 @@ class Folder:
         if here.audio is not None:
             yield here.audio
         if midi.parent != self._root and midi.parent.is_relative_to(self._root):
-            yield from self._shelf(midi.parent.parent).covers
+            yield from self._listing(midi.parent.parent).covers
 
 
-class _Shelf:
-    """The pictures and audio files of one folder, looked at once however many MIDI files lie there."""
+class _FolderListing:
+    """The pictures and audio files of one folder, listed once for all MIDI files in it."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -150,10 +153,10 @@ class _Shelf:
 
 
 def read_pairs(path: Path) -> dict[str, list[Pair]]:
-    """Read a table of pairs, by the plain path of the MIDI file.
+    """Read a table of pairs; return them by the normalized path of the MIDI file.
 
     Raises:
-        DataError: it is missing, not a table, or without the columns `midi` and `image`.
+        DataError: it is missing, cannot be read, or lacks the columns `midi` and `image`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -173,7 +176,7 @@ def read_pairs(path: Path) -> dict[str, list[Pair]]:
                     path.parent / cells["midi"],
                     *(cells.get(name, "") for name in ("artist", "title", "album", licence)),
                 )
-                pairs.setdefault(_plain(pair.midi), []).append(pair)
+                pairs.setdefault(_normal_path(pair.midi), []).append(pair)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -229,6 +232,6 @@ def _with_artwork(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _plain(path: Path) -> str:
-    """Spell a path in one way, however accents are spelled."""
+def _normal_path(path: Path) -> str:
+    """Return an absolute path with composed accents, so that spellings of one path are equal."""
     return unicodedata.normalize("NFC", os.path.abspath(path))

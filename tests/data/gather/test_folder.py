@@ -41,7 +41,7 @@ def test_a_picture_beside_the_midi_or_a_folder_up_is_its_cover(tmp_path, cover):
     (found,) = Folder(tmp_path).find(query("Ann/First/One.mid"))
     assert (tmp_path / found.id).resolve() == (tmp_path / "Ann" / "First" / cover).resolve()
     assert Folder(tmp_path).fetch(found, 500) == b"picture"
-    assert (found.artist, found.title, found.terms, found.licence) == ("Ann", "One", "own", "not told")
+    assert (found.artist, found.title, found.terms, found.licence) == ("Ann", "One", "own", "not stated")
 
 
 def test_the_nearest_picture_wins(tmp_path):
@@ -150,7 +150,7 @@ def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
     (one,) = folder.find(query("a.mid"))
     assert (one.id, one.artist, one.title, one.licence) == ("../art/x.jpg", "Äsa", "One", "by-nc/3.0")
     (two,) = folder.find(query("b.mid", "Ann", "Two"))
-    assert (two.artist, two.title, two.licence) == ("Ann", "Two", "not told")
+    assert (two.artist, two.title, two.licence) == ("Ann", "Two", "not stated")
     assert folder.find(query("c.mid")) == []
     put(tmp_path / "art" / "x.jpg", b"picture")
     assert folder.fetch(one, 500) == b"picture"
