@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.prior import Prior
-from imagemusic.data.build.built_set import OwnSet
+from imagemusic.data.build.built_set import BuiltSet
 from imagemusic.data.pairing import IMAGE_DIALS, Pictures
 from imagemusic.errors import DataError
 from imagemusic.vision.encoder import ImageEncoder
@@ -28,7 +28,7 @@ RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
 Progress = Callable[[float, str], None]
 
 
-def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
+def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
     """Embed every cover that a piece has; return the file.
 
     Raises:
@@ -83,7 +83,7 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
     os.replace(waiting, path)
 
 
-def own_pictures(own: OwnSet, path: Path, split: str = "train") -> Pictures:
+def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:
     """Open the embedded covers of a split, with the pieces that each belongs to by itself or by its label.
 
     Raises:

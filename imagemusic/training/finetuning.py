@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve, write_checkpoint
-from imagemusic.data.build.built_set import OwnSet, open_own_set
+from imagemusic.data.build.built_set import BuiltSet, open_built_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
@@ -68,7 +68,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
         CheckpointError: what to start from is missing.
     """
     base = open_checkpoint(resolve(options.start))
-    own = open_own_set(data, None if options.from_scratch else base.scale)
+    own = open_built_set(data, None if options.from_scratch else base.scale)
     bound = check_terms(own, accepted=options.accept_spotify_terms)
     pieces = own.prepared.select("train")
     if not pieces:
@@ -81,7 +81,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
     return _export(config, own, base, pieces, bound, fresh=options.from_scratch)
 
 
-def check_terms(own: OwnSet, *, accepted: bool) -> int:
+def check_terms(own: BuiltSet, *, accepted: bool) -> int:
     """Count the rows to train on that come under Spotify's terms.
 
     Raises:
@@ -113,7 +113,7 @@ def train_config(data: Path, pictures: Path, base: Checkpoint, options: Finetune
 
 
 def _export(
-    config: TrainConfig, own: OwnSet, base: Checkpoint, pieces: tuple[PreparedPiece, ...], bound: int, *, fresh: bool
+    config: TrainConfig, own: BuiltSet, base: Checkpoint, pieces: tuple[PreparedPiece, ...], bound: int, *, fresh: bool
 ) -> Path:
     """Write RUN/checkpoint: the encoder of the checkpoint it began with, the new decoder, and the dials of the data."""
     from safetensors.numpy import load_file
@@ -143,7 +143,7 @@ def _export(
 
 
 def prior_of(
-    own: OwnSet, pieces: tuple[PreparedPiece, ...], base: Checkpoint, *, alone: bool
+    own: BuiltSet, pieces: tuple[PreparedPiece, ...], base: Checkpoint, *, alone: bool
 ) -> dict[str, NDArray[np.float64]]:
     """Collect the dials and ensembles of the pieces, which say what music that answers a picture is like.
 

@@ -1,8 +1,8 @@
-"""What is known of every MIDI file of a data set, a row each, in Parquet.
+"""The manifest of a data set: one row per MIDI file, in Parquet.
 
-    DATASET/manifest.parquet    a row for each line of the journal, in its order; schema metadata: version and blocks
+    DATASET/manifest.parquet    a row per file of the journal, in its order; schema metadata: version and blocks
 
-Rows are written and read some thousand at a time, so that memory does not grow with the set.
+Rows are written and read some thousand at a time, so memory does not grow with the set.
 """
 
 import json
@@ -23,11 +23,11 @@ ROWS_AT_ONCE = 4096
 HEADER = b"imagemusic"  # key in the schema metadata
 
 
-def need_arrow() -> None:
-    """Tell which extra is missing, before anything is done.
+def require_arrow() -> None:
+    """Check that pyarrow is installed.
 
     Raises:
-        DependencyError: Arrow is not installed.
+        DependencyError: it is not.
     """
     try:
         import pyarrow  # noqa: F401
@@ -36,7 +36,7 @@ def need_arrow() -> None:
 
 
 class BlockName(NamedTuple):
-    """A block of notes, and what it adds up to."""
+    """A block of notes and its lengths."""
 
     id: str
     rows: int
@@ -45,7 +45,7 @@ class BlockName(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What holds for all rows."""
+    """What all rows share."""
 
     format: str
     version: int
@@ -55,7 +55,7 @@ class Header:
 
 
 def schema() -> Any:
-    """Name the columns and their types."""
+    """Return the Arrow schema: the columns and their types."""
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()
@@ -66,7 +66,7 @@ def schema() -> Any:
             "midi_sha256": text,
             "status": text,  # matched, doubtful, unmatched, failed; corrupt, empty or missing MIDI has no notes
             "why": text,
-            "paired": text,  # exact: its own cover; label: one of its genre; dials: one whose mood agrees
+            "paired": text,  # exact: its own cover; label: a cover of its label; dials: one with similar dials
             "match_score": pa.float64(),
             "artist": text, "title": text, "album": text, "label": text,
             "release_source": text, "release_id": text, "track_id": text, "isrc": text, "release_date": text,
@@ -75,7 +75,7 @@ def schema() -> Any:
             "cover_sha256": text, "cover_hash": pa.uint64(), "cover_source": text,
             "licence": text, "source": text, "terms": text,
             "split": text,
-            "group": text,  # all rows of a group stand in one split
+            "group": text,  # all rows of a group are in one split
             "piece_group": text, "cover_group": text,  # near-duplicates of its music and of its cover
             "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),  # 128: drums
             "fingerprint": pa.list_(pa.uint32()),  # sketch of the music, the same in every key
@@ -86,34 +86,34 @@ def schema() -> Any:
 
 
 class ManifestWriter:
-    """Writes rows as they come; the manifest is there only when all of it is written."""
+    """Writes rows as they come; the manifest appears only when it is complete."""
 
     def __init__(self, folder: Path) -> None:
         import pyarrow.parquet as parquet
 
         self._path = folder / MANIFEST
-        self._waiting = folder / f"{MANIFEST}.{os.getpid()}.part"
-        self._writer = parquet.ParquetWriter(self._waiting, schema(), compression="zstd")
+        self._partial = folder / f"{MANIFEST}.{os.getpid()}.part"
+        self._writer = parquet.ParquetWriter(self._partial, schema(), compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> "ManifestWriter":
         return self
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take in one row."""
+        """Add one row."""
         self._rows.append(row)
         if len(self._rows) == ROWS_AT_ONCE:
             self._write()
 
     def finish(self, source: str, blocks: Sequence[BlockName]) -> None:
-        """Write what is left and the header, and put the manifest in place."""
+        """Write the remaining rows and the header, and put the manifest in place."""
         self._write()
         header = Header(
             format=FORMAT, version=FORMAT_VERSION, source=source, codec=asdict(CodecConfig()), blocks=tuple(blocks)
         )
         self._writer.add_key_value_metadata({HEADER: json.dumps(asdict(header)).encode()})
         self._writer.close()
-        os.replace(self._waiting, self._path)
+        os.replace(self._partial, self._path)
 
     def _write(self) -> None:
         import pyarrow as pa
@@ -127,7 +127,7 @@ class ManifestWriter:
     ) -> None:
         if kind is not None:
             self._writer.close()
-        self._waiting.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Manifest:
         """Open the manifest of a data set.
 
         Raises:
-            DataError: there is none, or it is damaged, of a newer version, or something else.
+            DataError: it is missing, damaged, of a newer version, or no manifest.
         """
         import pyarrow as pa
         import pyarrow.parquet as parquet

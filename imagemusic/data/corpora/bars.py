@@ -74,7 +74,7 @@ def has_places(meter: Meter) -> bool:
     return meter.denominator in (2, 4, 8) and 2 * STEP <= bar_ticks(meter) <= 24 * STEP
 
 
-def guess_pickup(score: Score) -> int:
+def estimate_pickup(score: Score) -> int:
     """Guess the length in ticks of the pickup before the first bar line; 0 for none.
 
     Where a meter follows, the ticks that whole bars leave over before it are the pickup.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.data.corpora.bars import full_first_bar, guess_pickup
+from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar
 from imagemusic.data.corpora.grid import bar_lines, cut, on_grid
 from imagemusic.data.corpora.piece import Piece, make_piece, single_tempo
 from imagemusic.music.midi import read_midi
@@ -39,7 +39,7 @@ def read_lied(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
-        guess_bars=True,
+        hidden_pickup=True,
     )
 
 
@@ -54,7 +54,7 @@ def read_quartet(folder: Path, key: str) -> list[Piece]:
         # A movement ends with what its pickup lacks, so that whole bars left over before the next meter tell nothing.
         until = movement.meters[1].tick if len(movement.meters) > 1 else movement.end
         opening = cut(movement, 0, until)
-        movement = full_first_bar(movement, guess_pickup(opening))
+        movement = full_first_bar(movement, estimate_pickup(opening))
         lines = [0, *quiet_bar_lines(movement, MOST_NOTES), movement.end]
         parts += [cut(movement, *line) for line in zip(lines, lines[1:], strict=False)]
     pieces = []
@@ -85,7 +85,7 @@ def read_orchestra(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
-        guess_bars=True,
+        hidden_pickup=True,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagemusic.data.corpora.bars import full_first_bar, guess_pickup
+from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar
 from imagemusic.data.corpora.grid import on_grid, snap, trim, without_delay
 from imagemusic.music.score import VELOCITY, Score
 
@@ -52,23 +52,23 @@ def make_piece(
     tempo_known: bool = True,
     meter_known: bool = True,
     metrical: bool = True,
-    guess_bars: bool = False,
+    hidden_pickup: bool = False,
     by_hand: bool = False,
 ) -> list[Piece]:
     """Put a score on the grid and trim it; return one piece, or none when it has no notes.
 
     Args:
-        guess_bars: the file hides pickups, so look for them; see bars.py.
+        hidden_pickup: the file hides pickups, so look for them; see bars.py.
         by_hand: onsets that are off the grid were played so; see `snap`.
     """
-    score, off_grid = on_grid(without_delay(score) if guess_bars else score)
+    score, off_grid = on_grid(without_delay(score) if hidden_pickup else score)
     if not score.note_count:
         return []
     score = replace(score, tempos=score.tempos if tempo_known else (), meters=score.meters if meter_known else ())
     if by_hand:
         score = snap(score)
-    if guess_bars:
-        score = full_first_bar(score, guess_pickup(score))
+    if hidden_pickup:
+        score = full_first_bar(score, estimate_pickup(score))
     return [
         Piece(
             id=unicodedata.normalize("NFC", f"{corpus}/{path.removesuffix('.mid')}"),

@@ -18,7 +18,7 @@ PLAYED = 0.25  # share of onsets off the grid from which on they were played by 
 BEATLESS = 0.9  # ticks, as mean cost of an onset; of 84 played tracks 55 cost 0.2 to 0.75, the others 1.0 and more
 
 
-def own_piece(score: Score, *, key: str, title: str, licence: str) -> Piece | None:
+def user_piece(score: Score, *, key: str, title: str, licence: str) -> Piece | None:
     """Make a piece of a person's file, `key` being its path in their folder; None when it has no notes."""
     made = piece_on_its_beat(score, corpus=CORPUS, path=key, group=key, title=title, licence=licence)
     return made[0] if made else None

@@ -103,7 +103,7 @@ def gather(
 
 
 class Lookup:
-    """Looks up MIDI files in a catalogue and returns journal rows; thread-safe."""
+    """GroupingKeys up MIDI files in a catalogue and returns journal rows; thread-safe."""
 
     def __init__(self, midi_dir: Path, folder: Path, source: Source, size: int) -> None:
         self.source = source

@@ -104,11 +104,12 @@ def normalize(text: str) -> NormalizedText:
 def _without_joiners(words: list[str]) -> list[str]:
     """Remove "and" everywhere, and "n", "y", "und", "et" between two words of more than one letter."""
     last = len(words) - 1
+    # "U" counts as "you", or normalizing twice would remove more.
+    long = [len(ABBREVIATIONS.get(word, word)) > 1 for word in words]
     kept = [
         word
         for place, word in enumerate(words)
-        if word != "and"
-        and not (word in JOINERS and 0 < place < last and len(words[place - 1]) > 1 and len(words[place + 1]) > 1)
+        if word != "and" and not (word in JOINERS and 0 < place < last and long[place - 1] and long[place + 1])
     ]
     return kept or words[:1]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
@@ -161,7 +161,7 @@ def _pair(number: int, row: dict[str, str], folder: Path, look: Encode, music: b
     reading = look(image)
     if music:
         midi = folder / cells["midi"]
-        piece = own_piece(read_midi(midi), key=cells["midi"], title=midi.stem, licence="")
+        piece = user_piece(read_midi(midi), key=cells["midi"], title=midi.stem, licence="")
         if piece is None:
             raise DataError(f"{midi}: no notes")
     rated = {column: _number(cells.get(column, ""), column) for column in RATED}

@@ -4,7 +4,7 @@ import pytest
 
 from imagemusic.data.build.build import build
 from imagemusic.data.build.manifest import Manifest
-from imagemusic.data.build.statistics import draw_statistics, measure_set, spell_statistics
+from imagemusic.data.build.statistics import draw_statistics, measure_set, statistics_table
 from tests import tiny
 from tests.gathered import gather
 
@@ -25,7 +25,7 @@ def test_statistics_count_what_was_built(made):
     assert found.counts["terms"] == {"own": 6}
     assert found.instruments == {"Flute": 6, "Acoustic Grand Piano": 6, "Drums": 6}
     assert found.notes == sum(tiny.tune(1000 * n + i).note_count for n in range(3) for i in range(2))
-    told = spell_statistics(found)
+    told = statistics_table(found)
     assert told["MIDI files"] == 7
     assert list(told["not usable"]) == ["x/<b>bad</b>.mid"]
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagemusic.data.gather.text_normalization import normalized_key
@@ -41,6 +41,7 @@ def test_names_without_latin_letters_stay_as_they_are():
 
 
 @given(st.text(max_size=40))
+@example("U:Y:0A")
 def test_normalizing_twice_changes_nothing(text):
     once = normalized_key(text)
     assert normalized_key(once) == once
