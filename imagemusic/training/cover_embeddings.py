@@ -99,4 +99,4 @@ def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:
             labelled[row.label] = [*labelled.get(row.label, ()), exact[name]]
     shelves = {label: np.unique(np.array(numbers)) for label, numbers in labelled.items()}
     kinds = {name: shelves[row.label] for name, row in pieces if row.label in shelves and name not in exact}
-    return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, kinds=kinds)
+    return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, by_label=kinds)

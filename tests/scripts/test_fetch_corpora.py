@@ -126,7 +126,7 @@ def fetch(server, tmp_path, monkeypatch, capsys):
 
 def test_what_a_corpus_takes_of_an_archive_lands_in_its_folder(fetch, tmp_path):
     status, out, err = fetch("--out", tmp_path / "corpora")
-    assert (status, out, err) == (0, "songs: 2 files, as the table says\n", "")
+    assert (status, out, err) == (0, "songs: 2 files, as expected\n", "")
     folder = tmp_path / "corpora" / "songs"
     assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", "a.mid", "b.mid"]
     assert [path.name for path in folder.parent.iterdir()] == ["songs"]
@@ -290,7 +290,7 @@ def test_engraved_scores_become_midi_and_unreadable_ones_are_left_out(fetch, tmp
     monkeypatch.setitem(sys.modules, "verovio", Verovio())
     changes = {"take": ["music/*/*/*.mxl"], "leave": ["*_melody.mxl"], "flatten": True, "engraved": True, "sha256": ""}
     status, out, err = fetch("--out", tmp_path / "corpora", **changes)
-    assert (status, out) == (0, "songs: 1 files, nothing known to compare\n")
+    assert (status, out) == (0, "songs: 1 files, no digest to compare with\n")
     assert "left out Bach__bad.mxl (verovio cannot read it)" in err
     assert [path.name for path in (tmp_path / "corpora/songs").iterdir()] == ["Bach__good.mid"]
 
