@@ -34,12 +34,5 @@ def read_vgmidi(folder: Path, key: str) -> list[Piece]:
 def read_nottingham(folder: Path, key: str) -> list[Piece]:
     """Read MIDI/DANCE_NUMBER.mid; each tune is a group."""
     name = Path(key).stem
-    return make_piece(
-        read_midi(folder / key),
-        corpus="nottingham",
-        path=key,
-        group=name,
-        title=name,
-        licence="GPL-3.0",
-        tags=(re.sub(r"[\d-].*", "", name),),
-    )
+    score, tags = read_midi(folder / key), (re.sub(r"[\d-].*", "", name),)
+    return make_piece(score, corpus="nottingham", path=key, group=name, title=name, licence="GPL-3.0", tags=tags)

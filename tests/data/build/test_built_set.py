@@ -15,36 +15,29 @@ from tests import tiny
 from tests.gathered import gather
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    made = gather(tmp_path_factory.mktemp("built") / "set", albums=3)
-    build(made.folder, workers=1)
-    return made
-
-
-def test_a_built_set_opens_as_training_sees_it(made):
-    built = open_built_set(made.folder)
-    assert [row.key for row in built.rows] == [row["key"] for row in built.manifest.rows() if row["notes"]]
-    for piece, row in zip(built.prepared, built.rows, strict=True):
+def test_a_built_set_opens_as_training_sees_it(built):
+    opened = open_built_set(built.folder)
+    assert [row.key for row in opened.rows] == [row["key"] for row in opened.manifest.rows() if row["notes"]]
+    for piece, row in zip(opened.prepared, opened.rows, strict=True):
         number, index = map(int, re.findall(r"(\d+)-(\d+)", row.key)[0])
-        again = decode(built.prepared.events(piece))
+        again = decode(opened.prepared.events(piece))
         assert encode(again).tolist() == encode(tiny.tune(1000 * number + index)).tolist()
         assert (row.paired, row.terms) == ("exact", "own")
         assert (piece.corpus, piece.group) == ("own", f"artist/artist{number}")
-        segments = built.prepared.segments[np.arange(piece.first_segment, piece.first_segment + -(-piece.rows // 64))]
+        segments = opened.prepared.segments[np.arange(piece.first_segment, piece.first_segment + -(-piece.rows // 64))]
         assert np.isfinite(segments[:, 0]).all()
 
 
-def test_the_scale_can_be_that_of_another_model(made):
-    scale = open_built_set(made.folder).prepared.scale
+def test_the_scale_can_be_that_of_another_model(built):
+    scale = open_built_set(built.folder).prepared.scale
     assert set(scale.segment_rms) >= {"valence", "tempo"}
-    assert open_built_set(made.folder, scale).prepared.scale is scale
+    assert open_built_set(built.folder, scale).prepared.scale is scale
 
 
-def test_a_set_made_for_another_codec_is_refused(made, monkeypatch):
+def test_a_set_made_for_another_codec_is_refused(built, monkeypatch):
     monkeypatch.setattr("imagemusic.data.build.built_set.CodecConfig", lambda: Tempo(0, 99.0))
     with pytest.raises(DataError, match="made for another note codec; run imagemusic data build again"):
-        open_built_set(made.folder)
+        open_built_set(built.folder)
 
 
 def test_a_set_of_the_first_version_is_still_read(tmp_path):

@@ -3,28 +3,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from imagemusic.data.build.build import build
 from imagemusic.data.build.html_view import ShowOptions, draw_roll, write_page
 from imagemusic.errors import ConfigError
 from imagemusic.music.score import Note, Score, Track
-from tests.gathered import gather
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    made = gather(tmp_path_factory.mktemp("shown") / "set", albums=3)
-    made.midi("x/<b>bad</b>.mid", b"junk")
-    made.line("x/<b>bad</b>.mid", artist="<script>", status="corrupt")
-    build(made.folder, workers=1)
-    return made
 
 
 def articles(path):
     return re.findall(r"<article.*?</article>", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_the_page_shows_cover_roll_match_and_score_of_each_file(made):
-    shown = articles(write_page(made.folder, ShowOptions()))
+def test_the_page_shows_cover_roll_match_and_score_of_each_file(built):
+    shown = articles(write_page(built.folder, ShowOptions()))
     assert len(shown) == 7
     assert "data:image/jpeg;base64," in shown[0]
     assert '<svg class="roll"' in shown[0]
@@ -32,17 +21,17 @@ def test_the_page_shows_cover_roll_match_and_score_of_each_file(made):
     assert "train · artist/artist0" in shown[0]
 
 
-def test_names_cannot_break_the_page(made):
-    shown = articles(write_page(made.folder, ShowOptions()))[-1]
+def test_names_cannot_break_the_page(built):
+    shown = articles(write_page(built.folder, ShowOptions()))[-1]
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
     assert "no cover" in shown
 
 
-def test_a_page_is_cut_at_its_limit_and_to_a_status(made):
-    assert len(articles(write_page(made.folder, ShowOptions(limit=2)))) == 2
-    assert "2 of 7 files" in (made.folder / "show.html").read_text()
-    assert len(articles(write_page(made.folder, ShowOptions(status="corrupt")))) == 1
+def test_a_page_is_cut_at_its_limit_and_to_a_status(built):
+    assert len(articles(write_page(built.folder, ShowOptions(limit=2)))) == 2
+    assert "2 of 7 files" in (built.folder / "show.html").read_text()
+    assert len(articles(write_page(built.folder, ShowOptions(status="corrupt")))) == 1
 
 
 def test_no_file_is_no_page():
