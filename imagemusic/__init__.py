@@ -30,7 +30,8 @@ from imagemusic.version import __version__
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from imagemusic.compose.composition import ComposeOptions, Composition, load_record
+    from imagemusic.compose.composition import Composition, load_record
+    from imagemusic.compose.options import ComposeOptions
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.music.score import Note, Score, Track
 
@@ -57,7 +58,7 @@ __all__ = [
 
 # Found when first asked for: numpy and onnxruntime would slow down `imagemusic --help`.
 _WHERE = {
-    "ComposeOptions": "compose.composition",
+    "ComposeOptions": "compose.options",
     "Composition": "compose.composition",
     "load_record": "compose.composition",
     "ImageMusic": "compose.pipeline",

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.synthesis import SYNTHESIZERS, check_soundfont, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
-from imagemusic.compose.composition import ComposeOptions, Composition, ImageFeatures
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic, Progress
 from imagemusic.errors import ConfigError, ImageError, ImageMusicError, OutputError
 from imagemusic.generation.generate import MAX_BATCH
 from imagemusic.music.score import Score
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -228,7 +230,7 @@ class _Work:
         """See the picture once; None when it cannot be seen."""
         try:
             if self.reading is None and self.error is None:
-                self.reading = model.look(self.picture, options.size)
+                self.reading = model.encode(self.picture, options.size)
         except ImageMusicError as error:
             self.error = error
         return self.reading

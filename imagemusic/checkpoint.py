@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.events.codec import CodecConfig
-from imagemusic.events.context import VOCABULARY
+from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.graph_files import ENCODER, STEP, WEIGHTS
 from imagemusic.generation.stepper import Stepper
@@ -49,10 +49,7 @@ class Checkpoint:
     @property
     def layout(self) -> ConditionLayout:
         """What a condition of this model holds."""
-        table = self.config["condition"]
-        return ConditionLayout(
-            embedding_size=table["embedding_size"], dials=tuple(table["dials"]), ensembles=tuple(table["ensembles"])
-        )
+        return ConditionLayout.from_json(self.config["condition"])
 
     @property
     def scale(self) -> DialNormalizer:
@@ -139,6 +136,8 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         fits = made.layout.size == config["decoder"].get("condition_size")
     except (KeyError, TypeError):
         fits = False
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / 'config.json'}: {error}") from error
     if not fits:
         raise CheckpointError(f"{folder / 'config.json'}: damaged, decoder and condition do not fit each other")
     return made

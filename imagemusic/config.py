@@ -3,7 +3,7 @@
 import dataclasses
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,3 +57,38 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def check(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
+    """Refuse what is not a number in low..high; `above` leaves out the low end.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} must be a number, got {value!r}")
+    if not low <= value <= high or (above and value == low):
+        wanted = f"above {low:g} and at most {high:g}" if above else f"in {low:g}..{high:g}"
+        raise ConfigError(f"{name} must be {wanted}, got {value}")
+
+
+def check_whole(name: str, value: int) -> None:
+    """Refuse what is not a whole number.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{name} must be a whole number, got {value!r}")
+
+
+def check_names(name: str, table: Mapping[str, float], kind: str, known: Sequence[str]) -> None:
+    """Refuse what is not a table of known names.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{name} must be a table of names and numbers, got {table!r}")
+    if unknown := [one for one in table if one not in known]:
+        raise ConfigError(f"unknown {kind} {unknown[0]!r}; choose from {', '.join(known)}")

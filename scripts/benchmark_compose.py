@@ -24,11 +24,12 @@ from timing import seconds_each
 from torch import nn
 
 from imagemusic.checkpoint import open_checkpoint, resolve
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.reports.results import write_result
+from imagemusic.training.precision import cpu_autocast
 from imagemusic.training.restore import load_decoder
 
 REPEATS = 5
@@ -85,7 +86,7 @@ def training_ratio(decoder: NoteDecoder, batch: int = 32, window: int = 192) -> 
         optimizer = torch.optim.AdamW(module.parameters())
 
         def step(loss: Callable[[], torch.Tensor] = loss, optimizer: torch.optim.Optimizer = optimizer) -> None:
-            with torch.autocast("cpu", torch.bfloat16):
+            with cpu_autocast():
                 value = loss()
             optimizer.zero_grad()
             value.backward()
@@ -108,7 +109,7 @@ def main() -> int:
         timed_process(words)
         runs = [timed_process(words) for _ in range(REPEATS)]
     model = ImageMusic.from_pretrained(arguments.checkpoint)
-    reading = model.look(arguments.picture)
+    reading = model.encode(arguments.picture)
     pieces = [model.compose_features(reading, ComposeOptions(seed=seed)) for seed in range(2 * REPEATS)]
     torch.set_num_threads(2)
     decoder = load_decoder(open_checkpoint(resolve(arguments.checkpoint)))

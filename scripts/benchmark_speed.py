@@ -27,20 +27,19 @@ from PIL import Image
 from safetensors.numpy import save_file
 from timing import seconds_each
 
-from imagemusic.compose.composition import ComposeOptions, ImageFeatures
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.plan import plan_piece
-from imagemusic.compose.targets import composing_condition, settle
+from imagemusic.compose.session import Session
 from imagemusic.errors import ConfigError
-from imagemusic.events.codec import SLOTS
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.vocabulary import FIELDS, INPUTS
+from imagemusic.events.vocabulary import FIELDS, INPUTS, SLOTS
 from imagemusic.generation.backends import DEFAULT, Backend, make_backend
-from imagemusic.generation.generate import MAX_BATCH, generate_one
+from imagemusic.generation.generate import MAX_BATCH, generate
 from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.generation.step_graph import BLOCK, step_graph
 from imagemusic.generation.stepper import Stepper
+from imagemusic.vision.features import ImageFeatures
 
 REPEATS = 3
 WINDOW = 100
@@ -118,7 +117,7 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     def seconds(engine: Backend) -> float:
         return min(seconds_each(lambda: engine.run(gates, tuple(state)), 200) for _ in range(REPEATS))
 
-    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.engine)
+    step, whole = seconds(without_heads(stepper, name)), seconds(stepper.backend)
     return {
         "step_ms": 1000 * step,
         "with_heads_ms": 1000 * whole,
@@ -134,13 +133,9 @@ def first_note_ms(model: ImageMusic, reading: ImageFeatures) -> float:
     options = ComposeOptions()
 
     def write(most: int) -> GrammarState:
-        dials = settle(model.checkpoint, model.prior, reading, options)
-        condition = composing_condition(model.checkpoint, reading, dials)
-        ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
-        writer = GrammarState(plan_piece(options, 100.0, ensemble, None))
-        rows = np.stack([condition, np.zeros_like(condition)])
-        generate_one(model.stepper, rows, writer, options, np.random.default_rng(0), max_events=most)
-        return writer
+        session = Session(model, reading, options)
+        generate(model.stepper, [session.request], max_events=most)
+        return session.grammar
 
     events = write(100).events
     first = next(number for number, event in enumerate(events) if event[1] < SLOTS)
@@ -186,11 +181,11 @@ def main() -> int:
     models = {}
     for engine in BYTES:
         try:
-            models[engine] = ImageMusic.from_pretrained(arguments.checkpoint, engine=engine)
+            models[engine] = ImageMusic.from_pretrained(arguments.checkpoint, backend=engine)
         except ConfigError as error:
             print(f"benchmark_speed: {engine} left out: {error}", file=sys.stderr)
     default = models[DEFAULT]
-    reading = default.look(Image.linear_gradient("L").convert("RGB"))
+    reading = default.encode(Image.linear_gradient("L").convert("RGB"))
     for model in models.values():
         notes_per_second(model, reading, 8, 1.0, 0)  # whatever is done once is done
     latency = first_note_ms(default, reading)
@@ -211,7 +206,7 @@ def main() -> int:
         "first_note_ms": latency,
         "peak_bytes": peak,
     }
-    engines = {name: model.stepper.engine for name, model in models.items()}
+    engines = {name: model.stepper.backend for name, model in models.items()}
     figures = {
         "notes_per_second": rates,
         "batches": {str(batch): {"pieces": count, "seconds": each} for batch, (count, each) in BATCHES.items()},

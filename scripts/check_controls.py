@@ -19,7 +19,7 @@ import pretty_midi
 from PIL import Image
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
 from imagemusic.reports.results import write_result
@@ -168,7 +168,7 @@ def main() -> int:
                 chances = [np.random.default_rng([arguments.seed, number]) for number in numbers]
                 drawn = [draw_request(rng) for rng in chances]
                 requests = [
-                    (model.look(draw_picture(rng)), ComposeOptions(**request, seed=number))
+                    (model.encode(draw_picture(rng)), ComposeOptions(**request, seed=number))
                     for rng, request, number in zip(chances, drawn, numbers, strict=True)
                 ]
                 pieces = model.compose_batch(requests)

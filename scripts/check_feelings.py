@@ -26,12 +26,11 @@ from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.prepared import prepare_piece
 from imagemusic.errors import DataError, ImageMusicError, ScoreError
 from imagemusic.evaluation.intervals import Statistic, bootstrap, partial_spearman, plain, ranks, spearman
-from imagemusic.music.dials import DialNormalizer
+from imagemusic.music.dials import AFFECT_DIALS, DialNormalizer
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.score import ONSET, Score
 from imagemusic.reports.results import write_result
 
-AFFECT_DIALS = ("valence", "arousal")
 QUADRANTS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}  # valence, arousal
 TABLE = "vgmidi_labelled.csv"
 COLUMNS = ("midi", "game", *AFFECT_DIALS)

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
-from imagemusic.events import codec, context
-from imagemusic.events.vocabulary import FIELDS, INPUTS, NO_INTERVAL, STAGES
+from imagemusic.events import codec
+from imagemusic.events.vocabulary import FIELDS, INPUTS, STAGES, interval_indices
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.reports.results import write_result
@@ -35,13 +35,6 @@ SHIPS_BELOW = 0.005  # share by which bits per note may rise
 Columns = dict[str, NDArray[np.int64]]
 
 
-def intervals(before: Columns) -> NDArray[np.int64]:
-    """Index of the step from the part's last pitch, as training finds it."""
-    index = np.clip(before["pitch"] - before["last_pitch"], -24, 24) + 25
-    known = (before["program"] < codec.DRUMS) & (before["last_pitch"] < context.NO_PITCH)
-    return np.where(known, index, NO_INTERVAL)
-
-
 def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
     """Columns (P, T) of the rows before, of the rows to guess and of their weights, for the first T events."""
     parts = [
@@ -50,7 +43,8 @@ def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int
     ]
     before, target, weights = ({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}
                                for k in range(3))  # fmt: skip
-    return before | {"interval": intervals(before)}, target, weights
+    interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
+    return before | {"interval": interval}, target, weights
 
 
 def teach(stepper: Stepper, before: Columns, target: Columns, condition_size: int) -> dict[str, NDArray[np.float64]]:
@@ -84,7 +78,7 @@ def bits(scores: dict[str, NDArray[np.float64]], target: Columns, weights: Colum
 
 def compose(model: ImageMusic, numbers: range, *, together: bool) -> list[Any]:
     """Notes of short pieces from one picture, of every track with its program."""
-    reading = model.look(Image.linear_gradient("L").convert("RGB"))
+    reading = model.encode(Image.linear_gradient("L").convert("RGB"))
     requests = [(reading, ComposeOptions(seconds=SECONDS, variation=number + 1)) for number in numbers]
     parts = [requests] if together else [[wish] for wish in requests]
     made = [piece for part in parts for piece in model.compose_batch(part)]
@@ -122,7 +116,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         prepared = PreparedSet.open(arguments.prepared)
-        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, engine=name) for name in arguments.engines}
+        models = {name: ImageMusic.from_pretrained(arguments.checkpoint, backend=name) for name in arguments.engines}
     except ImageMusicError as error:
         print(f"compare_engines: error: {error}", file=sys.stderr)
         return 1
@@ -147,7 +141,7 @@ def main() -> int:
     figures = {
         "engines": engines,
         "composed": agreement(models, arguments.sampled, arguments.alone),
-        "names": {name: stepper.engine.name for name, stepper in steppers.items()},
+        "names": {name: stepper.backend.name for name, stepper in steppers.items()},
         "ships": {name: measured["rise"] < SHIPS_BELOW for name, measured in engines.items()},
         "pieces": len(chosen),
         "events": int(weights["gap"].sum()),

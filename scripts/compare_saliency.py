@@ -21,11 +21,11 @@ from tqdm import tqdm
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import bootstrap, spearman
+from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.research.cover_conditions import encoder_of
 from imagemusic.research.saliency import Gradients, hide
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
-from imagemusic.vision.encoder import AFFECT_DIALS
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.saliency import occlude
 
@@ -50,7 +50,7 @@ def maps_of(
     model: ImageMusic, gradients: Gradients, pixels: NDArray[np.float32], rng: np.random.Generator
 ) -> Iterator[tuple[int, dict[str, Cells]]]:
     """Yield the number of each dial of feeling with its cells (N, N) by method."""
-    hidden = occlude(lambda one: model.reader.read(one)[1], pixels, grid=GRID)
+    hidden = occlude(lambda one: model.encoder.encode(one)[1], pixels, grid=GRID)
     for dial in range(len(AFFECT_DIALS)):
         yield (
             dial,
@@ -69,11 +69,11 @@ def measure(model: ImageMusic, pictures: list[LabelledPicture]) -> tuple[Table, 
     falls: Table = {name: {method: [] for method in METHODS} for name in AFFECT_DIALS}
     agree: Table = {name: {method: [] for method in METHODS[1:]} for name in AFFECT_DIALS}
     for picture in tqdm(pictures, desc="pictures", unit="picture"):
-        pixels = load_pixels(picture.path, model.reader.size)
-        before = model.reader.read(pixels)[1]
+        pixels = load_pixels(picture.path, model.encoder.size)
+        before = model.encoder.encode(pixels)[1]
         for dial, maps in maps_of(model, gradients, pixels, rng):
             for method, cells in maps.items():
-                after = model.reader.read(hide(pixels, cells, HIDDEN))[1]
+                after = model.encoder.encode(hide(pixels, cells, HIDDEN))[1]
                 falls[AFFECT_DIALS[dial]][method].append(float(before[dial] - after[dial]))
             for method, values in agree[AFFECT_DIALS[dial]].items():
                 values.append(spearman(maps["occlusion"].ravel(), maps[method].ravel()))

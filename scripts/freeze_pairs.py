@@ -23,7 +23,7 @@ from imagemusic.data.corpora.held_out import split_of
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import signed_ranks
-from imagemusic.music.dials import DIALS, DialNormalizer, as_row, measure
+from imagemusic.music.dials import AFFECT_DIALS, DIALS, IMAGE_DIALS, DialNormalizer, as_row, measure
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
 
@@ -58,7 +58,7 @@ def dials_of(pieces: list[Piece]) -> NDArray[np.float64]:
     """Rank valence, arousal and tempo (N, 3) of pieces among themselves."""
     cues = [measure(piece.score, velocity_known=piece.velocity_known) for piece in pieces]
     raw = DialNormalizer.fit(cues).raw(np.array([as_row(cue) for cue in cues]))
-    return np.column_stack([signed_ranks(raw[:, DIALS.index(name)]) for name in ("valence", "arousal", "tempo")])
+    return np.column_stack([signed_ranks(raw[:, DIALS.index(name)]) for name in IMAGE_DIALS])
 
 
 def match(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -130,7 +130,7 @@ def make_pairs(pictures: list[LabelledPicture], pieces: list[Piece]) -> list[tup
     timed = timed[: len(jackets)]
     pairs = []
     for group, chosen, names, columns in (
-        (feeling, rated, ("valence", "arousal"), [0, 1]),
+        (feeling, rated, AFFECT_DIALS, [0, 1]),
         (timed, jackets, ("tempo_bpm",), [2]),
     ):
         found = match(dials_of(group)[:, columns], ranked(chosen, names))

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.feedback import HELD_TO
+from imagemusic.compose.feedback import CONTROLLED
 from imagemusic.music import metrics
 from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.distributions import FIGURES, LAGS, mean_shares, share_table
 from imagemusic.music.metrics import Distance
 from imagemusic.music.score import DURATION, Score
 
-FOLLOWED = (*HELD_TO, "mode")
+FOLLOWED = (*CONTROLLED, "mode")
 COLUMNS = ("worn", "note_beats", "notes", "asked", "heard", "ensembles")
 REPEATS = 1000
 Table = dict[str, NDArray[np.float64]]

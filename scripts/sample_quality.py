@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, Composition, ImageFeatures
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
@@ -33,6 +34,7 @@ from imagemusic.music import metrics
 from imagemusic.music.distributions import LAGS, Shares, alike_weights, bar_similarities, distances, share_table
 from imagemusic.music.score import Score
 from imagemusic.reports.results import write_result
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 Table = dict[str, Shares]
@@ -170,7 +172,7 @@ def main() -> int:
         options = ComposeOptions(seconds=arguments.seconds, seed=arguments.seed, **arguments.options)
         model = ImageMusic.from_pretrained(arguments.checkpoint)
         prepared = PreparedSet.open(arguments.prepared)
-        readings = [model.look(picture) for picture in tqdm(chosen, desc="looking", unit="picture")]
+        readings = [model.encode(picture) for picture in tqdm(chosen, desc="looking", unit="picture")]
         result = measure(model, readings, prepared, options, arguments.pieces)
     except ImageMusicError as error:
         print(f"sample_quality: error: {error}", file=sys.stderr)

@@ -76,7 +76,7 @@ def read_heldout_pairs(model: ImageMusic, path: Path, pictures: Path, corpora: P
             raise DataError(f"{path}: row {number}: {lacking} is not in the folders given")
         if "train" in (picture.split, split_of(piece.id)):
             raise DataError(f"{path}: row {number}: {row['image']} or {row['midi']} was trained on")
-        reading, told = model.look(picture.path), labels[picture.id]
+        reading, told = model.encode(picture.path), labels[picture.id]
         pairs.append(
             Pair(
                 name=f"row {number}", image=picture.path, reading=reading, piece=piece, album=row["album"],

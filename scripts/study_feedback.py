@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 
 from imagemusic.compose import feedback
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ImageMusicError
 from imagemusic.evaluation.steering.composing import compose_unmasked
@@ -62,7 +62,7 @@ def main() -> int:
         chosen = np.random.default_rng(arguments.seed).permutation(len(jackets))[: arguments.count]
         model = ImageMusic.from_pretrained()
         pairs = [
-            Pair(name=jackets[i].id, image=jackets[i].path, reading=model.look(jackets[i].path), piece=None)
+            Pair(name=jackets[i].id, image=jackets[i].path, reading=model.encode(jackets[i].path), piece=None)
             for i in chosen.tolist()
         ]
         figures = {}

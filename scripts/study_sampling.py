@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sample_quality import held_out_pieces, held_out_scores
 from tqdm import tqdm
 
-from imagemusic.compose.composition import ComposeOptions, ImageFeatures
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ImageMusicError
@@ -32,6 +32,7 @@ from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import alike_weights, mean_shares
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.labels import read_pictures
+from imagemusic.vision.features import ImageFeatures
 
 FIRST = "as it ships"  # what the others are held against
 BASE: dict[str, Any] = asdict(SamplingOptions())
@@ -150,7 +151,7 @@ def main() -> int:
         model = ImageMusic.from_pretrained(arguments.checkpoint)
         pictures = [picture for picture in read_pictures(arguments.pictures) if picture.split == "validation"]
         order = np.random.default_rng(0).permutation(len(pictures))[: arguments.count]
-        readings = [model.look(pictures[i].path) for i in tqdm(order.tolist(), desc="looking", unit="picture")]
+        readings = [model.encode(pictures[i].path) for i in tqdm(order.tolist(), desc="looking", unit="picture")]
         study = Study(model, readings, arguments.seconds, arguments.work)
         prepared = PreparedSet.open(arguments.prepared)
         held_out = held_out_pieces(prepared, "validation")

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.evaluation.steering.conditional import Music, cut
@@ -39,6 +38,7 @@ from imagemusic.research.transfer import (
 from imagemusic.research.transfer_table import Arrays, joined, measure_fold, table_of
 from imagemusic.training.evaluation import banded_nats
 from imagemusic.training.restore import load_decoder
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import load_pixels, picture_hash
 
 SHUFFLED = "_shuffled"

@@ -26,13 +26,14 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
 from imagemusic.training.encoder.export import export_looks, export_onnx
 from imagemusic.training.encoder.features import cache_features
 from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
 from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
-from imagemusic.training.encoder.net import DIALS, EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder, save_encoder
 from imagemusic.vision.null_edits import NULL_EDITS
 
@@ -67,7 +68,7 @@ def rank_labels(pictures: list[LabelledPicture]) -> tuple[Floats, list[float]]:
     """Rank labels (P, 3) among the training pictures of their source; also give the quantiles of the tempo."""
     source = np.array([picture.source for picture in pictures])
     train = np.array([picture.split == "train" for picture in pictures])
-    dials = np.full((len(pictures), len(DIALS)), np.nan)
+    dials = np.full((len(pictures), len(IMAGE_DIALS)), np.nan)
     tempo_quantiles: list[float] = []
     for column, name in enumerate(("valence", "arousal", "tempo_bpm")):
         values = np.array([getattr(picture, name) for picture in pictures])
@@ -138,7 +139,7 @@ def write_pictures(
     kept = [looks.mean(axis=1)] + [np.delete(looks, left_out, axis=1).mean(axis=1) for left_out in range(LOOKS - 1)]
     embeddings = [embed(encoder, features) for features in kept]
     learned, deviations = encoder.affect(embeddings[0])
-    count = len(DIALS)
+    count = len(IMAGE_DIALS)
     moved = (torch.from_numpy(unseen).float() - learned) / encoder.to_dial_mean.weight[:, :count].diagonal()
     for embedding in embeddings:
         embedding[:, :count] += moved
@@ -147,7 +148,7 @@ def write_pictures(
         id=np.array([picture.id for picture in pictures]),
         **table,
         embedding=torch.stack(embeddings, dim=1).numpy().astype(np.float16),
-        **{name: dials[:, column].astype(np.float32) for column, name in enumerate(DIALS)},
+        **{name: dials[:, column].astype(np.float32) for column, name in enumerate(IMAGE_DIALS)},
         tempo_bpm=np.array([picture.tempo_bpm for picture in pictures], dtype=np.float32),
         dial_mean=unseen.astype(np.float32),
         dial_sd=deviations.numpy(),
@@ -160,7 +161,7 @@ def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: C
     """Correlate what was said of unseen pictures with their labels, beside ridges on one look, for two sets of them."""
     result: dict[str, dict[str, Any]] = {}
     for source, name in MEASURED:
-        column = DIALS.index(name)
+        column = IMAGE_DIALS.index(name)
         known = (table["source"] == source) & ~np.isnan(dials[:, column])
         for title, rows in {"every_group_unseen": known, "held_out": known & (table["split"] == "test")}.items():
             truth, told, groups = dials[rows, column], fit.unseen[rows, column], table["group"][rows]
@@ -179,7 +180,7 @@ def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Colum
     alone = looks.mean(axis=1)[:, -CONFIG.connotations :]
     result: dict[str, dict[str, Any]] = {}
     for source, name in MEASURED[:-1]:
-        column = DIALS.index(name)
+        column = IMAGE_DIALS.index(name)
         for title, chosen in {"learned": table["split"] != "test", "held_out": table["split"] == "test"}.items():
             rows = np.flatnonzero(chosen & (table["source"] == source))
             told, truth = alone[rows, column].astype(np.float64), dials[rows, column]
@@ -210,9 +211,11 @@ def measure_steadiness(
             for group, rows in {"rated": source != "otoge", "jackets": source == "otoge"}.items():
                 ratios = {
                     name: round(steadiness(before[rows, column], after[rows, column]), 2)
-                    for column, name in enumerate(DIALS)
+                    for column, name in enumerate(IMAGE_DIALS)
                 }
-                moved = np.linalg.norm(after[rows, len(DIALS) :] - before[rows, len(DIALS) :], axis=1).mean()
+                moved = np.linalg.norm(
+                    after[rows, len(IMAGE_DIALS) :] - before[rows, len(IMAGE_DIALS) :], axis=1
+                ).mean()
                 result.setdefault(title, {}).setdefault(edit, {})[group] = {
                     "pictures": int(rows.sum()),
                     **ratios,
@@ -255,19 +258,22 @@ def main() -> None:
     fit = Fit(looks.mean(axis=1), dials, table, CONFIG.connotations)
     deviations = fit.deviations(dials, learned)
     content, ratios = content_directions(
-        fit.scaled(looks[learned]), table["source"][learned], CONFIG.embedding_size - len(DIALS), fit.options.components
+        fit.scaled(looks[learned]),
+        table["source"][learned],
+        CONFIG.embedding_size - len(IMAGE_DIALS),
+        fit.options.components,
     )
     set_heads(encoder, fit.scaled, fit.heads, content, looks[learned].mean(axis=1), deviations.tolist())
     write_pictures(encoder, looks, fit.unseen, dials, pictures, table, arguments.pictures)
     save_encoder(encoder, arguments.out / "encoder.safetensors")
-    description = {"encoder": asdict(CONFIG), "dials": DIALS, "tempo_quantiles_bpm": tempo_quantiles}
+    description = {"encoder": asdict(CONFIG), "dials": IMAGE_DIALS, "tempo_quantiles_bpm": tempo_quantiles}
     (arguments.out / "encoder.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     export_onnx(encoder, arguments.out / "encoder.onnx")
     print("written; measuring", flush=True)
 
     figures = {
         "encoder": asdict(CONFIG),
-        "options": asdict(fit.options) | {"strength": dict(zip(DIALS, fit.strengths, strict=True))},
+        "options": asdict(fit.options) | {"strength": dict(zip(IMAGE_DIALS, fit.strengths, strict=True))},
         "pictures": {
             source: {split: int(((table["source"] == source) & (table["split"] == split)).sum()) for split in SPLITS}
             for source in np.unique(table["source"]).tolist()
@@ -278,7 +284,7 @@ def main() -> None:
             "held_out": "the frozen test split, by the encoder that ships",
             "ridge": "the same regressions on the features of one look, without connotations",
         },
-        "deviation": dict(zip(DIALS, np.round(deviations, 3).tolist(), strict=True)),
+        "deviation": dict(zip(IMAGE_DIALS, np.round(deviations, 3).tolist(), strict=True)),
         **measure(fit, Fit(looks[:, 0, : -CONFIG.connotations], dials, table), dials, deviations, table),
         "connotations_alone_spearman": measure_connotations(looks, dials, table),
         "content_ratio": np.round(np.quantile(ratios, (0, 0.5, 1)), 2).tolist(),

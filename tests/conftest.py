@@ -23,6 +23,12 @@ else:
     torch.set_num_threads(1)
 
 
+def pytest_configure(config):
+    # A processor without a bfloat16 LSTM: tests pass in float32 too.
+    line = "ignore:this processor runs no bfloat16 LSTM:imagemusic.errors.ImageMusicWarning"
+    config.addinivalue_line("filterwarnings", line)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     np.random.seed(0)

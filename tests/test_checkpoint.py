@@ -184,3 +184,17 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(ImageMusicError, match=r"^owner/model: no such folder, and not on the hub \(no connection\)$"):
         resolve("owner/model")
+
+
+def test_a_model_of_other_segments_is_refused(copy):
+    table = json.loads((copy / "config.json").read_text())["condition"]
+    change_config(copy, condition=table | {"segment": 8})
+    expected = r"config\.json: condition: segments of 8 events, this imagemusic needs 16"
+    with pytest.raises(CheckpointError, match=expected):
+        open_checkpoint(copy)
+
+
+def test_a_model_without_scales_has_those_of_before(copy):
+    table = json.loads((copy / "config.json").read_text())["condition"]
+    change_config(copy, condition={name: table[name] for name in ("embedding_size", "dials", "ensembles")})
+    assert open_checkpoint(copy).layout.embedding_scale == 0.25

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from imagemusic.data.corpora.held_out import read_heldout
-from imagemusic.events import codec, context
 from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 EMBEDDING_SIZE = 4
-SIZES = dict(zip((*codec.FIELDS, *context.CONTEXT), (*codec.SIZES, *context.CONTEXT_SIZES), strict=True))
+SIZES = {name: size for name, size in VOCABULARY.items() if name != "remaining"}
 CORPUS = "mutopia"
 
 
@@ -34,12 +34,12 @@ def tune(seed=0, bars=6):
 
 
 def written(events, end, **plan):
-    """Yield a writer that has taken in none, one, two ... of the events, and the row that comes next."""
-    writer = GrammarState(Plan(end=end, tempo=1, **plan))
+    """Yield a grammar that has taken in none, one, two ... of the events, and the row that comes next."""
+    grammar = GrammarState(Plan(end=end, tempo=1, **plan))
     for row in events.tolist():
-        yield writer, row
+        yield grammar, row
         for value in row:
-            writer.put(value)
+            grammar.append(value)
 
 
 def layout():
@@ -60,7 +60,7 @@ def decoder(seed=0, **changes):
     torch.manual_seed(seed)
     config = DecoderConfig(
         **{
-            "sizes": context.VOCABULARY, "condition_size": layout().size,
+            "sizes": VOCABULARY, "condition_size": layout().size,
             "hidden_size": 16, "layers": 2, "head_size": 8, "condition_hidden": 8, "dropout": 0.0,
         } | changes
     )  # fmt: skip

@@ -100,16 +100,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_replay(arguments: argparse.Namespace) -> int:
     from imagemusic.batch import make_folder
-    from imagemusic.compose.composition import engine_choice, load_record
+    from imagemusic.compose.composition import backend_choice, load_record
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.generation.backends import DEFAULT
 
     recorded = load_record(arguments.record)
     folder = make_folder(arguments.out or arguments.record.parent)
     try:
-        model = ImageMusic.from_pretrained(arguments.checkpoint, engine=engine_choice(recorded.engine))
+        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=backend_choice(recorded.backend))
     except ConfigError as error:
-        notice(f"{arguments.record}: composing with {DEFAULT}, as {recorded.engine} does not run here ({error})")
+        notice(f"{arguments.record}: composing with {DEFAULT}, as {recorded.backend} does not run here ({error})")
         model = ImageMusic.from_pretrained(arguments.checkpoint)
     report = model.replay(recorded)
     path = folder / f"{arguments.record.stem}-replay.mid"

@@ -80,7 +80,7 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
 
 def run_compose(arguments: argparse.Namespace) -> int:
     from imagemusic import batch
-    from imagemusic.compose.composition import ComposeOptions, parse_dials
+    from imagemusic.compose.options import ComposeOptions, parse_dials
     from imagemusic.compose.pipeline import ImageMusic
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
@@ -98,7 +98,7 @@ def run_compose(arguments: argparse.Namespace) -> int:
     composed = 0
     if pictures:
         folder = batch.make_folder(arguments.out)
-        model = ImageMusic.from_pretrained(arguments.checkpoint, engine=arguments.decoder_engine)
+        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=arguments.decoder_engine)
         with progress_bar() as (progress, say):
             for outcome in batch.compose_files(model, pictures, folder, options, outputs, progress=progress):
                 if outcome.error:

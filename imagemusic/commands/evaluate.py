@@ -88,9 +88,9 @@ def run_steering(arguments: argparse.Namespace) -> int:
     model = ImageMusic.from_pretrained(arguments.checkpoint)
     source: Path = arguments.pairs or arguments.pictures
     if source.is_dir() and not arguments.pairs:
-        pairs = read_folder(source, model.look)
+        pairs = read_folder(source, model.encode)
     else:
-        pairs = read_pairs(source, model.look, music=arguments.pairs is not None)
+        pairs = read_pairs(source, model.encode, music=arguments.pairs is not None)
     pairs = pairs.checked(str(source), skip_bad=arguments.skip_bad)
     for problem in pairs.problems:
         notice(f"left out: {problem}")

@@ -39,7 +39,7 @@ def register(commands: Commands) -> None:
 
 def run_look(arguments: argparse.Namespace) -> int:
     from imagemusic import batch
-    from imagemusic.compose.composition import ComposeOptions
+    from imagemusic.compose.options import ComposeOptions
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.errors import ImageMusicError
 

@@ -1,4 +1,4 @@
-"""A finished piece and everything needed to compose it again: options, picture, dials, engine, versions.
+"""A finished piece and everything needed to compose it again: options, features, targets, backend, versions.
 
 The record is a JSON file beside the music.  It holds the notes too, so that the piece survives where it cannot be
 composed again.
@@ -6,21 +6,20 @@ composed again.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from imagemusic.compose.constraints import ExactOptions
-from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.generation.sampling import check, check_names, check_whole
-from imagemusic.music.dials import DIALS
-from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
+from imagemusic.compose.targets import Dial, Targets
+from imagemusic.errors import DataError, OutputError
+from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
+from imagemusic.vision.features import ImageFeatures
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,72 +27,13 @@ if TYPE_CHECKING:
     from imagemusic.audio.waveform import Waveform
 
 RECORD_VERSION = 1
-RENAMED = {"recurrence": "repetition_bonus"}  # options of earlier records -> today's
-PICTURE_SIZE = (32, 1024)
-DECIDED = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> what, asked for exactly, settles it
+# Names in records of version 0.1 -> today's; they are read until version 0.3.
+RENAMED_OPTIONS = {"recurrence": "repetition_bonus"}
+RENAMED_SOURCES = {"implied": "sampled", "guessed": "estimated"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComposeOptions(ExactOptions):
-    """What a person may ask for; every front end builds one of these."""
-
-    seed: int = 0
-    variation: int = 1  # other music for the same picture and seed
-    dials: Mapping[str, float] = field(default_factory=dict)  # set by hand, -1..1: they win over the picture
-    ensemble: str | None = None  # who plays; None leaves it to the instruments, or else to the picture
-    size: int | None = None  # side of the picture as the encoder sees it, in pixels; None: as it was trained
-
-    def __post_init__(self) -> None:
-        # slots make a new class, so the zero-argument super() would not find it.
-        ExactOptions.__post_init__(self)
-        check_names("dials", self.dials, "dial", DIALS)
-        for name, value in self.dials.items():
-            check(f"dial {name}", value, -1, 1)
-        for dial, control in DECIDED.items():
-            if dial in self.dials and (exact := getattr(self, control)) is not None:
-                raise ConfigError(f"dial {dial}: {control} {exact} decides it; leave out one of the two")
-        if self.ensemble is not None and self.ensemble not in ENSEMBLES:
-            raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
-        if self.ensemble is not None and self.inferred_ensemble not in (None, self.ensemble):
-            raise ConfigError(
-                f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make "
-                f"{self.inferred_ensemble}; "
-                "leave out one of the two"
-            )
-        if self.size is not None:
-            check_whole("size", self.size)
-            check("size", self.size, *PICTURE_SIZE)
-        check_whole("seed", self.seed)
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed must be 0 or more and below 2**63, got {self.seed}")
-        check_whole("variation", self.variation)
-        if self.variation < 1:
-            raise ConfigError(f"variation must be 1 or more, got {self.variation}")
-
-    @property
-    def requested_ensemble(self) -> str | None:
-        """The ensemble that was asked for, by its name or by its instruments."""
-        return self.ensemble or self.inferred_ensemble
-
-
-def parse_dials(settings: Iterable[str]) -> dict[str, float]:
-    """Read dials that are written as `arousal=0.8`; the last one counts where a dial is set twice.
-
-    Raises:
-        ConfigError: one is not a name and a number.
-    """
-    dials = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        try:
-            dials[name.strip()] = float(value)
-        except ValueError as error:
-            raise ConfigError(f"dial {setting!r} is not a name and a number, such as arousal=0.8") from error
-    return dials
-
-
-def engine_choice(recorded: str) -> str:
-    """Find the engine (generation/backends.py) that a record names, like "onnxruntime 1.31.1 int8"; else its own."""
+def backend_choice(recorded: str) -> str:
+    """Return the backend (generation/backends.py) that a record names, like "onnxruntime 1.31.1 int8"; else its own."""
     match recorded.split():
         case ["onnxruntime", _, "int8"]:
             return "int8"
@@ -104,41 +44,33 @@ def engine_choice(recorded: str) -> str:
     return recorded
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageFeatures:
-    """What the encoder saw in a picture."""
-
-    hash: str  # of the RGB pixels
-    embedding: NDArray[np.float32]  # (E,)
-    dial_mean: NDArray[np.float32]  # (3,): valence, arousal, tempo as ranks in -1..1
-    dial_sd: NDArray[np.float32]  # (3,): how unsure that is
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """One number that shaped the music."""
-
-    value: float | str  # -1..1, or the name of an ensemble
-    source: str  # "picture", "implied", "guessed" (see compose/targets.py) or "you"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
     """A piece with where it came from."""
 
     score: Score
-    dials: Mapping[str, Dial]
+    targets: Targets
     options: ComposeOptions
-    picture: ImageFeatures
+    features: ImageFeatures
     checkpoint_id: str
-    engine: str
+    backend: str
     versions: Mapping[str, str] = field(default_factory=dict)
     compose_seconds: float = 0.0
 
     @property
     def picture_hash(self) -> str:
         """sha256 of the picture's RGB pixels."""
-        return self.picture.hash
+        return self.features.hash
+
+    @property
+    def dials(self) -> Mapping[str, Dial]:
+        """The target of every dial, by name."""
+        return self.targets.dials
+
+    @property
+    def ensemble(self) -> str:
+        """The ensemble that plays."""
+        return self.targets.ensemble
 
     def render(self, **options: Any) -> "Waveform":
         """Play the piece; options go to `audio.synthesis.render`."""
@@ -154,12 +86,12 @@ class Composition:
 
     def record(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
-        picture = self.picture
+        picture = self.features
         return {
             "record_version": RECORD_VERSION,
-            "options": asdict(self.options),
+            "options": self.options.to_json(),
             "checkpoint_id": self.checkpoint_id,
-            "engine": self.engine,
+            "backend": self.backend,
             "versions": dict(self.versions),
             "compose_seconds": round(self.compose_seconds, 3),
             "picture": {
@@ -169,6 +101,7 @@ class Composition:
                 "dial_sd": picture.dial_sd.tolist(),
             },
             "dials": {name: asdict(dial) for name, dial in self.dials.items()},
+            "ensemble": {"name": self.targets.ensemble, "source": self.targets.ensemble_source},
             "score": {
                 "ticks_per_beat": self.score.ticks_per_beat,
                 "tempos": [[t.tick, t.bpm] for t in self.score.tempos],
@@ -224,7 +157,8 @@ def load_record(path: str | Path) -> Composition:
 
 def _from_record(table: Mapping[str, Any]) -> Composition:
     known = {option.name for option in fields(ComposeOptions)}
-    options = {RENAMED.get(name, name): value for name, value in table["options"].items()}
+    options = {RENAMED_OPTIONS.get(name, name): value for name, value in table["options"].items()}
+    options = OPTIONS_OF_0_1 | options
     picture, score = table["picture"], table["score"]
     tracks = [
         Track(np.array(t["notes"], np.int32).reshape(-1, 4), program=t["program"], is_drum=t["is_drum"], name=t["name"])
@@ -238,14 +172,27 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             [Key(*change) for change in score.get("keys", ())],
             ticks_per_beat=score["ticks_per_beat"],
         ),
-        dials={name: Dial(**dial) for name, dial in table["dials"].items()},
+        targets=_targets(table),
         options=ComposeOptions(**{name: value for name, value in options.items() if name in known}),
-        picture=ImageFeatures(
+        features=ImageFeatures(
             picture["hash"],
             *(np.array(picture[name], np.float32) for name in ("embedding", "dial_mean", "dial_sd")),
         ),
         checkpoint_id=table["checkpoint_id"],
-        engine=str(table["engine"]),
+        backend=str(table.get("backend") or table["engine"]),
         versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],
     )
+
+
+def _targets(table: Mapping[str, Any]) -> Targets:
+    """Read the targets of a record; those of version 0.1 hold the ensemble among the dials."""
+    dials = {name: dict(dial) for name, dial in table["dials"].items()}
+    old = dials.pop("ensemble", None)
+    ensemble = {"name": old["value"], "source": old["source"]} if old else table["ensemble"]
+    for name, dial in dials.items():
+        dial["source"] = RENAMED_SOURCES.get(dial["source"], dial["source"])
+        if old:
+            dial["conditioned"] = name not in AFFECT_DIALS and dial["source"] != "estimated"
+    source = RENAMED_SOURCES.get(ensemble["source"], ensemble["source"])
+    return Targets({name: Dial(**dial) for name, dial in dials.items()}, str(ensemble["name"]), source)

@@ -9,12 +9,12 @@ Everything here is kept while composing, by the masks of events/grammar.py; drum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from imagemusic.config import check, check_whole
 from imagemusic.errors import ConfigError
 from imagemusic.events.codec import DRUMS, meter_index
 from imagemusic.events.context import bar_ticks
 from imagemusic.events.quantize import PITCHED_SLOTS, TICKS_PER_BEAT
 from imagemusic.events.voices import COMPASS, SIMPLE_METERS
-from imagemusic.generation.sampling import SamplingOptions, check, check_whole
 from imagemusic.music.ensembles import ensemble_for
 from imagemusic.music.instruments import find_program, instrument_name
 from imagemusic.music.score import Key, Meter
@@ -28,8 +28,8 @@ DEFAULT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExactOptions(SamplingOptions):
-    """What is kept exactly; None leaves it to the decoder.  Words are kept as the standard spells them."""
+class Constraints:
+    """Hard constraints; None leaves a choice to the decoder.  Words are kept in their standard spelling."""
 
     seconds: float = DEFAULT_SECONDS  # kept to a second; not used where `bars` says how long
     bars: int | None = None
@@ -41,8 +41,6 @@ class ExactOptions(SamplingOptions):
     polyphony: int | None = None  # notes that sound at once
 
     def __post_init__(self) -> None:
-        # slots make a new class, so the zero-argument super() would not find it.
-        SamplingOptions.__post_init__(self)
         check("seconds", self.seconds, *SECONDS)
         if self.tempo_bpm is not None:
             check("tempo", self.tempo_bpm, *TEMPO_BPM)

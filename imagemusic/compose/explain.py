@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic, Picture
 from imagemusic.compose.prior import UNIFORM_SD
-from imagemusic.compose.targets import image_targets, settle
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.compose.targets import image_targets
+from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.palette import Colour, dominant_colours
 from imagemusic.vision.saliency import occlude
@@ -74,17 +74,17 @@ def report_image(model: ImageMusic, picture: Picture, size: int | None = None) -
     Raises:
         ImageError: it cannot be read.
     """
-    reading = model.look(picture, size)
+    reading = model.encode(picture, size)
     values = image_targets(model.checkpoint, model.prior, reading)
     predictions = zip(IMAGE_DIALS, reading.dial_mean.tolist(), reading.dial_sd.tolist(), strict=True)
-    drawn = [settle(model.checkpoint, model.prior, reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
+    sampled = [model.targets(reading, ComposeOptions(seed=seed)) for seed in range(DRAWS)]
     implied: dict[str, list[float]] = {}
-    for dials in drawn:
-        for name, dial in dials.items():
-            if name not in IMAGE_DIALS and not isinstance(dial.value, str):
+    for targets in sampled:
+        for name, dial in targets.dials.items():
+            if name not in IMAGE_DIALS:
                 implied.setdefault(name, []).append(dial.value)
     edges = (0.5 - MOST / 2, 0.5 + MOST / 2)
-    players = Counter(str(dials["ensemble"].value) for dials in drawn)
+    players = Counter(targets.ensemble for targets in sampled)
     return ImageReport(
         hash=reading.hash,
         seen={name: ImageDial(values[name], mean, deviation) for name, mean, deviation in predictions},
@@ -101,8 +101,8 @@ def occlusion_maps(model: ImageMusic, picture: Picture, size: int | None = None)
     Raises:
         ImageError: it cannot be read.
     """
-    pixels = load_pixels(picture, size or model.reader.size)
-    cells = occlude(lambda hidden: model.reader.read(hidden)[1], pixels)
+    pixels = load_pixels(picture, size or model.encoder.size)
+    cells = occlude(lambda hidden: model.encoder.encode(hidden)[1], pixels)
     return dict(zip(IMAGE_DIALS, cells, strict=True))
 
 

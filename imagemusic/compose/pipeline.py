@@ -1,4 +1,4 @@
-"""All the steps in order: picture -> embedding and dials -> condition -> events -> score.
+"""All the steps in order: picture -> embedding -> targets -> condition -> events -> score.
 
 model = ImageMusic.from_pretrained()
 piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
@@ -14,23 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-import numpy as np
-
 from imagemusic.checkpoint import Checkpoint, open_checkpoint, resolve
-from imagemusic.compose.composition import ComposeOptions, Composition, Dial, ImageFeatures
-from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.prior import Prior
-from imagemusic.compose.targets import composing_condition, feedback_for, settle
-from imagemusic.errors import CodecError
-from imagemusic.events import codec
-from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.compose.session import Session
+from imagemusic.compose.targets import Targets, resolve_targets
 from imagemusic.generation.backends import DEFAULT
-from imagemusic.generation.generate import GenerationRequest, generate
+from imagemusic.generation.generate import generate
 from imagemusic.generation.stepper import Stepper
+from imagemusic.generation.threads import one_blas_thread
 from imagemusic.music.midi import midi_bytes
-from imagemusic.music.score import Score, Tempo
 from imagemusic.version import __version__
 from imagemusic.vision.encoder import ImageEncoder
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import load_pixels, picture_hash
 
 if TYPE_CHECKING:
@@ -50,48 +47,24 @@ class ReplayReport:
     composition: Composition
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A piece in the making."""
-
-    dials: dict[str, Dial]
-    options: ComposeOptions
-    writer: GrammarState
-    job: GenerationRequest
-
-    @property
-    def share_done(self) -> float:
-        """How much of the piece is written, 0..1."""
-        return 1.0 if self.writer.finished else min(self.writer.tick / self.writer.plan.end, 1.0)
-
-    def score(self) -> Score:
-        """Read what was written."""
-        writer = self.writer
-        if not writer.finished:
-            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
-        score = codec.decode(np.array(writer.events, np.int16))
-        tracks = [replace(track, name=track.name.capitalize()) for track in score.tracks]
-        return replace(score, tracks=tracks, tempos=(Tempo(0, writer.plan.tempo_bpm),), keys=self.options.keys)
-
-
 class ImageMusic:
     """A loaded model, ready to compose.  Holds no settings, so one instance can serve many callers."""
 
-    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, reader: ImageEncoder, prior: Prior) -> None:
-        self.checkpoint, self.stepper, self.reader, self.prior = checkpoint, stepper, reader, prior
+    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, encoder: ImageEncoder, prior: Prior) -> None:
+        self.checkpoint, self.stepper, self.encoder, self.prior = checkpoint, stepper, encoder, prior
 
     @classmethod
-    def from_pretrained(cls, name: str | Path | None = None, *, engine: str = DEFAULT) -> "ImageMusic":
+    def from_pretrained(cls, name: str | Path | None = None, *, backend: str = DEFAULT) -> "ImageMusic":
         """Load a model: the bundled one, a checkpoint directory, or a hub id `owner/name`.
 
         Raises:
             CheckpointError: it is missing, damaged, or of another version.
-            ConfigError: the engine is unknown or not installed.
+            ConfigError: the backend is unknown or not installed.
         """
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
-        reader = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
-        return cls(checkpoint, checkpoint.stepper(engine), reader, prior)
+        encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
+        return cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
 
     def describe(self) -> dict[str, Any]:
         """Say what this model is, for people."""
@@ -105,18 +78,19 @@ class ImageMusic:
             "codec": config["codec"],
             "dials": list(config["condition"]["dials"]),
             "ensembles": list(config["condition"]["ensembles"]),
-            "engine": self.stepper.engine.name,
+            "backend": self.stepper.backend.name,
             "card": "README.md" if (self.checkpoint.folder / "README.md").exists() else "none",
         }
 
-    def look(self, picture: Picture, size: int | None = None) -> ImageFeatures:
-        """See a picture.
+    def encode(self, picture: Picture, size: int | None = None) -> ImageFeatures:
+        """Return what the encoder reads from a picture, at `size` pixels a side (default: that of training).
 
         Raises:
             ImageError: it cannot be read.
         """
-        pixels = load_pixels(picture, size or self.reader.size)
-        return ImageFeatures(picture_hash(picture), *self.reader.read(pixels))
+        return ImageFeatures(
+            picture_hash(picture), *self.encoder.encode(load_pixels(picture, size or self.encoder.size))
+        )
 
     @overload
     def compose(
@@ -132,79 +106,81 @@ class ImageMusic:
         options: ComposeOptions | None = None,
         progress: Progress | None = None,
     ) -> Composition | list[Composition]:
-        """Compose a piece for a picture, or one for each of a list of pictures.
+        """Compose a piece for a picture, or a list of pieces for a list of pictures.
+
+        Args:
+            image: a path, the bytes of a file, or a PIL image; JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.  A list or
+                tuple of them gives a list of pieces, generated side by side; each is the piece that it would be alone.
+            options: see `ComposeOptions`; the defaults leave everything to the picture.
+            progress: called with the share that is done, 0..1, and what is being done ("composing"), a few times a
+                second.
+
+        Returns:
+            A `Composition`: notes, targets, options and record.
 
         Raises:
             ImageError: a picture cannot be read.
+            CodecError: a piece did not end within the limit of events.
         """
         options = options or ComposeOptions()
-        if isinstance(image, list | tuple):
-            return self.compose_batch([(self.look(one, options.size), options) for one in image], progress)
-        return self.compose_features(self.look(image, options.size), options, progress)
+        pictures = image if isinstance(image, list | tuple) else [image]
+        pieces = self.compose_batch([(self.encode(picture, options.size), options) for picture in pictures], progress)
+        return pieces if isinstance(image, list | tuple) else pieces[0]
+
+    def targets(self, features: ImageFeatures, options: ComposeOptions) -> Targets:
+        """Return the targets of a piece: every dial, and the ensemble."""
+        return resolve_targets(self.checkpoint, self.prior, features, options)
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""
-        reading = self.look(image, options.size)
-        return self.compose_batch([(reading, replace(options, variation=number + 1)) for number in range(count)])
+        features = self.encode(image, options.size)
+        return self.compose_batch([(features, replace(options, variation=number + 1)) for number in range(count)])
 
     def compose_features(
-        self, reading: ImageFeatures, options: ComposeOptions, progress: Progress | None = None
+        self, features: ImageFeatures, options: ComposeOptions, progress: Progress | None = None
     ) -> Composition:
-        """Compose a piece for a picture that was seen already."""
-        return self.compose_batch([(reading, options)], progress)[0]
+        """Compose a piece for a picture that was encoded."""
+        return self.compose_batch([(features, options)], progress)[0]
 
     def compose_batch(
         self, requests: Sequence[tuple[ImageFeatures, ComposeOptions]], progress: Progress | None = None
     ) -> list[Composition]:
-        """Compose a piece for each of some pictures that were seen already, all side by side.
-
-        Each is the piece that it would be alone.
+        """Compose a piece for each of some encoded pictures, side by side; each is the piece that it would be alone.
 
         Raises:
-            CodecError: a piece did not end.
+            CodecError: a piece did not end within the limit of events.
         """
         started = time.perf_counter()
-        drafts = [self._draft(reading, options) for reading, options in requests]
-
-        def report(_: int) -> None:
-            if progress:
-                progress(sum(draft.share_done for draft in drafts) / len(drafts), "composing")
-
-        generate(self.stepper, [draft.job for draft in drafts], progress=report)
-        scores = [draft.score() for draft in drafts]
+        with one_blas_thread():
+            # 1. Resolve the targets of every piece, plan it, and gather its rules.
+            sessions = [Session(self, features, options) for features, options in requests]
+            # 2. Generate events, all pieces side by side.
+            report = _reporter(sessions, progress)
+            generate(self.stepper, [session.request for session in sessions], progress=report)
+        # 3. Decode the events into scores.
+        scores = [session.score() for session in sessions]
         if progress:
             progress(1.0, "composed")
-        seconds = (time.perf_counter() - started) / max(len(drafts), 1)
+        # 4. Keep what is needed to compose each piece again.
+        seconds = (time.perf_counter() - started) / max(len(sessions), 1)
         return [
             Composition(
-                score=score, dials=draft.dials, options=options, picture=reading, checkpoint_id=self.checkpoint.id,
-                engine=self.stepper.engine.name, versions=library_versions(), compose_seconds=seconds,
+                score=score, targets=session.targets, options=session.options, features=session.features,
+                checkpoint_id=self.checkpoint.id, backend=self.stepper.backend.name, versions=library_versions(),
+                compose_seconds=seconds,
             )
-            for (reading, options), draft, score in zip(requests, drafts, scores, strict=True)
+            for session, score in zip(sessions, scores, strict=True)
         ]  # fmt: skip
-
-    def _draft(self, reading: ImageFeatures, options: ComposeOptions) -> "_Draft":
-        """Settle what a piece shall be like."""
-        dials = settle(self.checkpoint, self.prior, reading, options)
-        condition = composing_condition(self.checkpoint, reading, dials)
-        rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        pictured_bpm = self.checkpoint.scale.from_percentile("tempo", float(dials["tempo"].value))
-        ensemble = str(dials["ensemble"].value) if "ensemble" in dials else None
-
-        def plan(meter: int | None) -> Plan:
-            return plan_piece(options, pictured_bpm, ensemble, meter)
-
-        rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-        writer = GrammarState(plan(None), replan=plan)
-        feedback = feedback_for(self.checkpoint, condition, dials, options)
-        return _Draft(dials, options, writer, GenerationRequest(np.stack(rows), writer, options, rng, feedback))
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""
-        again = self.compose_features(recorded.picture, recorded.options)
+        again = self.compose_features(recorded.features, recorded.options)
         if midi_bytes(again.score) == midi_bytes(recorded.score):
             return ReplayReport(True, (), again)
-        pairs = [("checkpoint", recorded.checkpoint_id, again.checkpoint_id), ("engine", recorded.engine, again.engine)]
+        pairs = [
+            ("checkpoint", recorded.checkpoint_id, again.checkpoint_id),
+            ("backend", recorded.backend, again.backend),
+        ]
         names = sorted(recorded.versions.keys() | again.versions.keys())
         pairs += [(name, recorded.versions.get(name, "none"), again.versions.get(name, "none")) for name in names]
         differences = [f"{name} was {was}, is {now} here" for name, was, now in pairs if was != now]
@@ -216,3 +192,9 @@ class ImageMusic:
 def library_versions() -> dict[str, str]:
     """Versions of what decides which notes are written."""
     return {name: version(name) for name in ("numpy", "onnxruntime", "pillow")} | {"imagemusic": __version__}
+
+
+def _reporter(sessions: Sequence[Session], progress: Progress | None) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    return lambda events: progress(sum(session.progress for session in sessions) / len(sessions), "composing")

@@ -1,55 +1,85 @@
-"""What was asked for and what the dials say -> the plan that a writer is held to: tempo, length, who plays."""
+"""Options and targets -> the plan of a grammar: tempo, length, meter, instrumentation, pitches."""
 
-from imagemusic.compose.composition import ComposeOptions
+from collections.abc import Callable
+from functools import partial
+
+from imagemusic.compose.options import ComposeOptions
+from imagemusic.compose.ritardando import MILD, slowing_beats
 from imagemusic.events.context import COMMON_BAR, bar_ticks
 from imagemusic.events.grammar import Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
 from imagemusic.music.ensembles import INSTRUMENTATIONS, instrumentation_for
 
-FREE_TEMPO_BPM = (48.0, 190.0)  # what a tempo that nobody set is kept within
+FREE_TEMPO_BPM = (48.0, 190.0)  # range of a tempo that was not set
 TEMPO_PLAY = 0.03  # share by which it may move to fit whole bars
 SILENT_BARS = 2  # longest rest of all parts together
 CLOSE_ENOUGH_SECONDS = 0.9  # the last note may end this much before the time asked for
 
 
-def plan_length(seconds: float, bpm: float, *, exact: bool, bar_beats: float = 4.0) -> tuple[float, float]:
-    """Choose how many beats to play in `seconds`: whole bars where they fit; return the tempo and the beats.
+def plan_length(
+    seconds: float,
+    bpm: float,
+    *,
+    exact: bool,
+    bar_beats: float = 4.0,
+    slowing: Callable[[float], float] = lambda beats: 0.0,
+) -> tuple[float, float]:
+    """Return a tempo (bpm) and a number of beats that last `seconds`: whole bars where they fit.
 
     A tempo that may move (`exact` False) moves by at most 3 % and fits the time exactly; one that was set stays, and
-    the length is off by at most half a beat, or a quarter where beats are so slow that half of one would be heard.
+    the length is off by at most half a beat, or a quarter of a beat at slow tempos.  `slowing` returns the beats at
+    the full tempo for which a ritardando at the end of so many beats lasts longer.
     """
-    wanted = seconds * bpm / 60
+    whole = seconds * bpm / 60
+    wanted = whole - slowing(whole)
     bars = max(1, round(wanted / bar_beats)) * bar_beats
     beats = max(1, round(wanted))
     if exact:
-        in_bars = bars == round(bars) and abs(bars - wanted) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
+        in_bars = bars == round(bars) and abs(bars + slowing(bars) - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
         if in_bars:
             return bpm, round(bars)
-        return bpm, beats if abs(beats - wanted) * 60 / bpm <= CLOSE_ENOUGH_SECONDS else round(2 * wanted) / 2
+        near = abs(beats + slowing(beats) - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
+        return bpm, beats if near else max(round(2 * wanted) / 2, 0.5)
     for total in (bars, beats):
-        if total == round(total) and abs(total / wanted - 1) <= TEMPO_PLAY:
-            return total * 60 / seconds, round(total)
+        lasting = total + slowing(total)
+        if total == round(total) and abs(lasting / whole - 1) <= TEMPO_PLAY:
+            return lasting * 60 / seconds, round(total)
     return bpm, beats
 
 
-def plan_piece(options: ComposeOptions, pictured_bpm: float, ensemble: str | None, meter: int | None) -> Plan:
-    """Plan a piece: `pictured_bpm` is the tempo where none was asked for, `meter` an index once one is chosen."""
+def plan_piece(
+    options: ComposeOptions,
+    target_bpm: float,
+    ensemble: str | None,
+    meter: int | None,
+    *,
+    longest_silence: int | None = None,
+) -> Plan:
+    """Plan a piece: `target_bpm` is the tempo where none was set, `meter` an index once one is chosen.
+
+    `longest_silence` is in ticks; two bars by default.
+    """
     exact = options.tempo_bpm is not None
-    wished = options.tempo_bpm or min(max(pictured_bpm, FREE_TEMPO_BPM[0]), FREE_TEMPO_BPM[1])
-    meters = options.meters
+    bpm_asked = options.tempo_bpm or min(max(target_bpm, FREE_TEMPO_BPM[0]), FREE_TEMPO_BPM[1])
+    meters = options.constraints.meters
     meter = meters[0] if options.meter else meter
     bar = bar_ticks(meter or 0)
     if options.bars is None:
-        bpm, beats = plan_length(options.seconds, wished, exact=exact, bar_beats=bar / TICKS_PER_BEAT)
-        slack = CLOSE_ENOUGH_SECONDS - (options.seconds - beats * 60 / bpm)
+        slows = options.ritardando and options.ending_used == "cadence"
+        slowing = partial(slowing_beats, bar=bar, mild=ensemble in MILD) if slows else lambda beats: 0.0
+        bpm, beats = plan_length(
+            options.seconds, bpm_asked, exact=exact, bar_beats=bar / TICKS_PER_BEAT, slowing=slowing
+        )
+        slack = CLOSE_ENOUGH_SECONDS - (options.seconds - (beats + slowing(beats)) * 60 / bpm)
         end, slack_beats = round(beats * TICKS_PER_BEAT), max(0, int(slack * bpm / 60))
     else:
-        slowest, fastest = options.tempos(meter or 0) or (wished, wished)
-        bpm, end, slack_beats = min(max(wished, slowest), fastest), options.bars * bar, 0
+        slowest, fastest = options.constraints.tempos(meter or 0) or (bpm_asked, bpm_asked)
+        bpm, end, slack_beats = min(max(bpm_asked, slowest), fastest), options.bars * bar, 0
+    silence = longest_silence or max(SILENT_BARS * bar, COMMON_BAR)
     named = INSTRUMENTATIONS[ensemble] if ensemble is not None else None
     return Plan(
         end=end, tempo=nearest_tempo(bpm), tempo_bpm=bpm, meter=meters[0] if options.meter else None, meters=meters,
-        ending_slack=slack_beats * TICKS_PER_BEAT, longest_silence=max(SILENT_BARS * bar, COMMON_BAR),
-        instrumentation=instrumentation_for(options.programs) if options.instruments else named,
-        pitches=options.pitches, polyphony=options.polyphony,
+        ending_slack=slack_beats * TICKS_PER_BEAT, longest_silence=silence,
+        instrumentation=instrumentation_for(options.constraints.programs) if options.instruments else named,
+        pitches=options.constraints.pitches, polyphony=options.polyphony,
     )  # fmt: skip

@@ -1,62 +1,61 @@
-"""What music with the dials of a picture is like.
+"""The dials of the training music: what they say of the dials that a picture leaves open.
 
-dials of a picture ──► the training pieces with like dials ──► one of them, drawn ──► its other dials, as implied
+dials of a picture ──► training pieces with near dials, weighted by a kernel ──► one, sampled ──► its other dials
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.vision.encoder import AFFECT_DIALS, IMAGE_DIALS
+from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 
-UNIFORM_SD = 3**-0.5  # standard deviation of a dial of which one only knows that it is in -1..1
-BANDWIDTH = 0.12  # of a dial: how near is alike
-MISSING_PENALTY = 3.0  # bandwidths that a dial which a piece does not have counts as
+UNIFORM_SD = 3**-0.5  # standard deviation of a uniform distribution over -1..1
+BANDWIDTH = 0.12  # of the kernel over dials
+MISSING_PENALTY = 3.0  # bandwidths that a missing dial counts as
 
 
 class Prior:
-    """The dials of the training music, from which what a picture leaves open is drawn."""
+    """The dials (N, D) and ensembles (N,) of the training pieces."""
 
     def __init__(self, dials: NDArray[np.floating], ensembles: NDArray[np.floating], layout: ConditionLayout) -> None:
         self.dials = dials.astype(np.float64)  # (N, D), NaN where not known
         self.ensembles = ensembles.astype(int)  # (N,)
         self.layout = layout
-        self._seen = [layout.dials.index(name) for name in IMAGE_DIALS]
-        felt = [layout.dials.index(name) for name in AFFECT_DIALS]
-        known = self.dials[~np.isnan(self.dials[:, self._seen]).any(axis=1)]
+        self._image_columns = [layout.dials.index(name) for name in IMAGE_DIALS]
+        affect = [layout.dials.index(name) for name in AFFECT_DIALS]
+        known = self.dials[~np.isnan(self.dials[:, self._image_columns]).any(axis=1)]
         around = known - known.mean(axis=0) if len(known) else known
         # tempo on valence and arousal, least squares
-        self._tempo_slopes = np.linalg.lstsq(around[:, felt], around[:, layout.dials.index("tempo")], rcond=None)[0]
-        together = around[:, self._seen].T @ around[:, self._seen]
+        self._tempo_slopes = np.linalg.lstsq(around[:, affect], around[:, layout.dials.index("tempo")], rcond=None)[0]
+        together = around[:, self._image_columns].T @ around[:, self._image_columns]
         size = np.sqrt(together.diagonal())
-        self._correlations = together / np.maximum(np.outer(size, size), 1e-12)  # (3, 3), of SEEN
-        # Drums alone answer no picture unless someone asks for them.
+        self._correlations = together / np.maximum(np.outer(size, size), 1e-12)  # (3, 3), of IMAGE_DIALS
+        # Drums alone are sampled for no picture, only on request.
         drums = layout.ensembles.index("drums") if "drums" in layout.ensembles else -1
-        self._complete = ~np.isnan(self.dials[:, self._seen]).any(axis=1) & (self.ensembles != drums)
+        self._complete = ~np.isnan(self.dials[:, self._image_columns]).any(axis=1) & (self.ensembles != drums)
         loudness = self.dials[:, layout.dials.index("loudness")]
-        told = np.flatnonzero(self._complete & ~np.isnan(loudness))
-        arousal = self.dials[told, layout.dials.index("arousal")]
+        loud = np.flatnonzero(self._complete & ~np.isnan(loudness))
+        arousal = self.dials[loud, layout.dials.index("arousal")]
         order = np.argsort(arousal, kind="stable")
-        self._arousal, self._loudness = arousal[order], loudness[told][order]
+        self._arousal, self._loudness = arousal[order], loudness[loud][order]
 
     def loudness_at(self, arousal: float) -> float | None:
-        """Tell how loud the training piece is that is nearest in arousal; None where none tells.
+        """Return the loudness of the training piece that is nearest in arousal; None where none has any.
 
-        Most engraved music says nothing of loudness, which is much of what makes a piece excited.
+        Most engraved music has no loudness, which is a large part of arousal.
         """
         if not len(self._arousal):
             return None
         place = int(np.searchsorted((self._arousal[1:] + self._arousal[:-1]) / 2, arousal))
         return float(self._loudness[place])
 
-    def spread(self, mean: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Rank predicted dials (3,) among those of pictures not trained on, so that they span -1..1 as music's do.
+    def rank_normalize(self, mean: NDArray[np.floating], pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        """Return the ranks in -1..1 of predicted dials (3,) among the predictions for held-out pictures (quantiles).
 
-        A regression shrinks what it predicts towards the middle; its ranks are what is matched between the two sides.
+        A regression shrinks its predictions towards the mean; ranks span -1..1, as the dials of music do.
         """
         result = {}
         for name, value in zip(IMAGE_DIALS, mean.tolist(), strict=True):
@@ -64,52 +63,60 @@ class Prior:
             result[name] = float(np.interp(value, table, np.linspace(-1, 1, len(table))))
         return result
 
-    def told(
+    def image_targets(
         self,
         mean: NDArray[np.floating],
         sd: NDArray[np.floating],
         pictures: Mapping[str, Sequence[float]],
-        given: Mapping[str, float] | None = None,
+        overrides: Mapping[str, float] | None = None,
     ) -> dict[str, float]:
-        """Say what a picture with predicted dials (3,) and their deviations (3,) asks of the music.
+        """Return the valence, arousal and tempo targets of a picture with predicted dials (3,) of deviations (3,).
 
-        Valence and arousal are `spread`.  Of the tempo the prediction knows little, and music that feels like the
-        picture has one too: each of the three counts for as much as it tells of the tempo of music.  The sum is spread
-        over -1..1 again, as if the three went together in pictures as they do in music, and normal.  So a tempo moves
-        with the feelings that a person has `given`, which take the place of the picture's.  Where a prediction tells
-        nothing, it moves with what was given instead as in music.
+        Valence and arousal are `rank_normalize`d; `overrides` replace them.  The encoder predicts tempo poorly, so the
+        tempo target is a sum of predicted tempo, valence and arousal, each weighted by its explained standard deviation
+        and by its regression slope on the tempo of music.  The sum is mapped to -1..1 by its normal distribution
+        function, with the correlations of the three in music.  Where the encoder explains nothing of an affect dial,
+        an override of it moves the tempo by its slope in music.
         """
-        seen = self.spread(mean, pictures)
-        result = seen | {name: value for name, value in (given or {}).items() if name in AFFECT_DIALS}
+        predicted = self.rank_normalize(mean, pictures)
+        result = predicted | {name: value for name, value in (overrides or {}).items() if name in AFFECT_DIALS}
         explained = np.clip(1 - np.square(sd.astype(np.float64) / UNIFORM_SD), 0, 1)
         weights = np.sqrt(explained) * np.append(self._tempo_slopes, 1.0)
         size = UNIFORM_SD * math.sqrt(max(float(weights @ self._correlations @ weights), 0.0))
         if size:
-            told = float(weights @ [result[name] for name in IMAGE_DIALS])
-            result["tempo"] = math.erf(told / (size * math.sqrt(2)))
-        moved = np.array([result[name] - seen[name] for name in AFFECT_DIALS]) * (explained[: len(AFFECT_DIALS)] == 0)
+            total = float(weights @ [result[name] for name in IMAGE_DIALS])
+            result["tempo"] = math.erf(total / (size * math.sqrt(2)))
+        moved = np.array([result[name] - predicted[name] for name in AFFECT_DIALS]) * (
+            explained[: len(AFFECT_DIALS)] == 0
+        )
         result["tempo"] = float(np.clip(result["tempo"] + self._tempo_slopes @ moved, -1, 1))
         return result
 
-    def draw(
+    def sample_completion(
         self,
-        pictured: Mapping[str, float],
+        targets: Mapping[str, float],
         rng: np.random.Generator,
         *,
-        given: Mapping[str, float] | None = None,
+        overrides: Mapping[str, float] | None = None,
         ensemble: str | None = None,
-    ) -> dict[str, Any]:
-        """Draw a training piece with like dials; return its dials, and its ensemble, as what is implied.
+        excluded: Collection[str] = (),
+    ) -> tuple[dict[str, float], str]:
+        """Sample a training piece whose dials are near the targets; return its dials and its ensemble.
 
-        What a person has given takes the place of what the picture says, and `ensemble` leaves only the pieces that it
-        plays.  To give a dial the value that it had anyway changes nothing.
+        Pieces are weighted by a Gaussian kernel of BANDWIDTH.  `overrides` replace targets.  `ensemble` keeps only
+        the pieces that it plays; those of `excluded` are sampled only where they are asked for.
+        To override a dial by the value that it has changes nothing.
         """
-        wanted = dict(pictured) | dict(given or {})
+        wanted = dict(targets) | dict(overrides or {})
         rows = np.flatnonzero(self._complete)
         if ensemble is not None:
             timed = ~np.isnan(self.dials[:, self.layout.dials.index("tempo")])
             played = np.flatnonzero(timed & (self.ensembles == self.layout.ensembles.index(ensemble)))
             rows = played if len(played) else rows
+        else:
+            left_out = [index for index, name in enumerate(self.layout.ensembles) if name in excluded]
+            kept = rows[~np.isin(self.ensembles[rows], left_out)]
+            rows = kept if len(kept) else rows
         distance = np.zeros(len(rows))
         for name, value in wanted.items():
             gap = (self.dials[rows, self.layout.dials.index(name)] - value) / BANDWIDTH
@@ -117,9 +124,7 @@ class Prior:
         # A piece has the same noise in every draw, so that turning a dial changes only what it must.
         noise = rng.gumbel(size=len(self.dials))[rows]
         row = rows[int(np.argmax(noise - distance / 2))]
-        implied: dict[str, Any] = {
-            name: float(value)
-            for name, value in zip(self.layout.dials, self.dials[row], strict=True)
-            if not np.isnan(value)
-        }
-        return implied | {"ensemble": self.layout.ensembles[self.ensembles[row]]}
+        dials = zip(self.layout.dials, self.dials[row].tolist(), strict=True)
+        return {name: value for name, value in dials if not math.isnan(value)}, self.layout.ensembles[
+            self.ensembles[row]
+        ]

@@ -1,107 +1,113 @@
-"""What a piece shall be like: the picture's dials, those that music with such dials has, and what the person set.
+"""The targets of a piece: a value for every dial, and the ensemble that plays.
 
 picture ──► valence, arousal, tempo ─┐
-person  ──► any dial, the ensemble  ─┴─► a training piece with like dials, drawn ──► the other dials, as implied
-all of them ──► the condition of the decoder
+caller  ──► any dial, the ensemble  ─┴─► nearest training pieces, one sampled ──► the other dials, the ensemble
+targets ──► the condition of the decoder, and the targets of feedback
 """
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
-from imagemusic.compose.composition import ComposeOptions, Dial, ImageFeatures
-from imagemusic.compose.feedback import Feedback
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.prior import Prior
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
+from imagemusic.vision.features import ImageFeatures
 
-# Sums of the other dials (music/dials.py): once those are settled, they say nothing new, and could contradict.
-COMPOSITE_DIALS = ("valence", "arousal")
-# Source of a dial that the drawn piece does not know.  To a decoder its kind of music has no such dial: told one, it
-# would write another kind.  So feedback alone holds the piece to it.
-FEEDBACK_ONLY = "guessed"
+# Sparse music is composed for those who ask for it, not because a sampled piece happens to be sparse.
+LEAST_SAMPLED = {"density": -0.5, "polyphony": -0.5, "articulation": -0.6}
+SOURCES = ("picture", "sampled", "estimated", "you")
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """The target of one dial."""
+
+    value: float  # -1..1
+    source: str  # one of SOURCES: read from the picture, of the sampled piece, guessed from arousal, set by the caller
+    conditioned: bool = True  # whether the decoder is conditioned on it; feedback heeds it either way
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a piece is to be like."""
+
+    dials: Mapping[str, Dial]
+    ensemble: str
+    ensemble_source: str  # "sampled" or "you"
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The value of every dial, by name."""
+        return {name: dial.value for name, dial in self.dials.items()}
 
 
 def image_targets(
-    checkpoint: Checkpoint, prior: Prior, reading: ImageFeatures, given: Mapping[str, float] | None = None
+    checkpoint: Checkpoint, prior: Prior, features: ImageFeatures, overrides: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Say what a picture asks of the music: valence, arousal and tempo; see `Prior.told`."""
-    return prior.told(reading.dial_mean, reading.dial_sd, checkpoint.config["pictures"], given)
+    """Return the valence, arousal and tempo that a picture asks of the music; see `Prior.image_targets`."""
+    return prior.image_targets(features.dial_mean, features.dial_sd, checkpoint.config["pictures"], overrides)
 
 
-def settle(checkpoint: Checkpoint, prior: Prior, reading: ImageFeatures, options: ComposeOptions) -> dict[str, Dial]:
-    """Settle every dial and the ensemble of a piece.
+def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeatures, options: ComposeOptions) -> Targets:
+    """Resolve every dial and the ensemble of a piece.
 
-    A tempo that nobody set follows the valence and arousal that someone did.  Loudness that the drawn piece does not
-    tell is guessed from the arousal.
+    A tempo that was not set follows the valence and arousal that were.  Loudness that the sampled piece does not know
+    is estimated from the arousal; the decoder is not conditioned on it, as the music of such pieces has no loudness.
+    Valence and arousal are sums of the other dials (music/dials.py), so the decoder is not conditioned on them either.
     """
-    given = dict(options.dials)
+    overrides = dict(options.dials)
     if options.tempo_bpm is not None:
         tempo = checkpoint.scale.to_percentile("tempo", options.tempo_bpm)
         assert tempo is not None
-        given["tempo"] = tempo
-    pictured = image_targets(checkpoint, prior, reading, given)
-    rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation, 1])
-    drawn = prior.draw(pictured, rng, given=given, ensemble=options.requested_ensemble)
-    dials = {name: Dial(value, "implied") for name, value in drawn.items()}
-    dials |= {name: Dial(value, "picture") for name, value in pictured.items()}
-    if pictured["tempo"] != image_targets(checkpoint, prior, reading)["tempo"]:
-        dials["tempo"] = Dial(pictured["tempo"], "implied")
-    dials |= {name: Dial(value, "you") for name, value in given.items()}
-    if "loudness" not in dials and (loudness := prior.loudness_at(float(dials["arousal"].value))) is not None:
-        dials["loudness"] = Dial(loudness, FEEDBACK_ONLY)
+        overrides["tempo"] = tempo
+    from_image = image_targets(checkpoint, prior, features, overrides)
+    rng = np.random.default_rng([*piece_seed(features, options), 1])
+    sampled, ensemble = prior.sample_completion(
+        from_image, rng, overrides=overrides, ensemble=options.requested_ensemble,
+        excluded=("other",) if options.rules > 1 else (),
+    )  # fmt: skip
+    if options.rules > 1:
+        sampled |= {name: max(sampled[name], least) for name, least in LEAST_SAMPLED.items() if name in sampled}
+    dials = {name: Dial(value, "sampled") for name, value in sampled.items()}
+    dials |= {name: Dial(value, "picture") for name, value in from_image.items()}
+    if from_image["tempo"] != image_targets(checkpoint, prior, features)["tempo"]:
+        dials["tempo"] = Dial(from_image["tempo"], "sampled")
+    dials |= {name: Dial(value, "you") for name, value in overrides.items()}
+    if "loudness" not in dials and (loudness := prior.loudness_at(dials["arousal"].value)) is not None:
+        dials["loudness"] = Dial(loudness, "estimated", conditioned=False)
+    dials |= {name: replace(dials[name], conditioned=False) for name in AFFECT_DIALS}
     if options.requested_ensemble is not None:
-        dials["ensemble"] = Dial(options.requested_ensemble, "you")
-    return dials
+        return Targets(dials, options.requested_ensemble, "you")
+    return Targets(dials, ensemble, "sampled")
 
 
-def composing_condition(
-    checkpoint: Checkpoint, reading: ImageFeatures, dials: Mapping[str, Dial]
+def piece_seed(features: ImageFeatures, options: ComposeOptions) -> list[int]:
+    """Return the seed of a piece's random numbers: the caller's, the picture's, the variation's."""
+    return [options.seed, int(features.hash[:16], 16), options.variation]
+
+
+def condition_of(checkpoint: Checkpoint, features: ImageFeatures, targets: Targets) -> NDArray[np.float32]:
+    """Return the condition (C,) from which a piece with these targets is generated."""
+    values = {name: dial.value for name, dial in targets.dials.items() if dial.conditioned}
+    return checkpoint.layout.vector(features.embedding, values, targets.ensemble)
+
+
+def image_condition(
+    checkpoint: Checkpoint, prior: Prior, features: ImageFeatures, *, exact: bool = True
 ) -> NDArray[np.float32]:
-    """Lay out the condition (C,) from which a piece with these dials is composed."""
-    values = {
-        name: float(dial.value)
-        for name, dial in dials.items()
-        if not isinstance(dial.value, str) and name not in COMPOSITE_DIALS and dial.source != FEEDBACK_ONLY
-    }
-    ensemble = dials.get("ensemble")
-    return checkpoint.layout.vector(reading.embedding, values, str(ensemble.value) if ensemble else None)
+    """Return the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo.
 
-
-def feedback_for(
-    checkpoint: Checkpoint, condition: NDArray[np.float32], dials: Mapping[str, Dial], options: ComposeOptions
-) -> Feedback | None:
-    """Make what holds a piece to the dials that its condition (C,) was laid out from; None where it is off.
-
-    A key that was asked for decides the mode, a limit to the notes at once the polyphony.
+    Unless `exact`, those three are given as predicted, with the standard deviation of the music around them.
     """
-    if not options.feedback:
-        return None
-    wanted = {name: float(dial.value) for name, dial in dials.items() if not isinstance(dial.value, str)}
-    if options.key:
-        wanted.pop("mode", None)
-    if options.polyphony is not None:
-        wanted.pop("polyphony", None)
-    feedback_only = frozenset(name for name, dial in dials.items() if dial.source == FEEDBACK_ONLY)
-    condition_of = partial(checkpoint.layout.moved, condition)
-    return Feedback(wanted, checkpoint.scale, condition_of, options.feedback, feedback_only=feedback_only)
-
-
-def picture_condition(
-    checkpoint: Checkpoint, prior: Prior, reading: ImageFeatures, *, sure: bool = True
-) -> NDArray[np.float32]:
-    """Lay out the condition (C,) that a picture alone gives: its embedding, valence, arousal and tempo.
-
-    Unless `sure`, those three are said to be guesses, with how far the music may lie from them, each as it was read.
-    """
-    as_read = prior.spread(reading.dial_mean, checkpoint.config["pictures"])
-    pictured = image_targets(checkpoint, prior, reading) if sure else as_read
-    unsure = dict(zip(IMAGE_DIALS, reading.dial_sd.tolist(), strict=True))
-    deviations = {
-        name: float(np.hypot(unsure[name], checkpoint.scale.segment_rms.get(name, 0.0))) for name in IMAGE_DIALS
-    }
+    predicted = prior.rank_normalize(features.dial_mean, checkpoint.config["pictures"])
+    values = image_targets(checkpoint, prior, features) if exact else predicted
+    sd = dict(zip(IMAGE_DIALS, features.dial_sd.tolist(), strict=True))
+    segment_rms = checkpoint.scale.segment_rms
+    deviations = {name: float(np.hypot(sd[name], segment_rms.get(name, 0.0))) for name in IMAGE_DIALS}
     return checkpoint.layout.vector(
-        reading.embedding, {name: pictured[name] for name in IMAGE_DIALS}, None, None if sure else deviations
+        features.embedding, {name: values[name] for name in IMAGE_DIALS}, None, None if exact else deviations
     )

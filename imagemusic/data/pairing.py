@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.music.dials import IMAGE_DIALS
 
-IMAGE_DIALS = ("valence", "arousal", "tempo")
 EXACT_SHARE = 0.85  # of the epochs in which a piece gets its own picture
 NO_PICTURE = -1
 

@@ -26,14 +26,14 @@ from imagemusic.data.corpora.catalogue import CORPORA, Piece, list_pieces, read_
 from imagemusic.data.corpora.held_out import split_of
 from imagemusic.errors import DataError
 from imagemusic.events import codec
-from imagemusic.events.context import CONTEXT, context
+from imagemusic.events.context import context
 from imagemusic.events.quantize import UNKNOWN_VELOCITY, canonicalise
+from imagemusic.events.vocabulary import CONTEXT, SEGMENT
 from imagemusic.music.dials import CUES, DIALS, Cues, DialNormalizer, as_row, measure, measure_spans
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY
 
 FORMAT_VERSION = 2
-SEGMENT = 16  # rows of a conditioning segment: a bar or two of a melody, a chord or two of a band
 SEGMENTS_OF_MODE = 8  # segments over which a mode is measured: a few notes have no key
 SEGMENTS_FILE, OLD_SEGMENTS_FILE = "segments.bin", "stretches.bin"  # the second is read for one version
 ROW = np.dtype([(name, "u2" if name == "chroma" else "u1") for name in (*codec.FIELDS, *CONTEXT)] + [("tick", "u4")])

@@ -30,23 +30,31 @@ from imagemusic.events.quantize import (
     nearest_tempo,
     without_overlaps,
 )
+from imagemusic.events.vocabulary import (
+    DRUMS,
+    DURATION,
+    END,
+    FIELDS,
+    GAP,
+    HOLD,
+    MAX_DURATION,
+    MAX_GAP,
+    METER,
+    METERS,
+    PART,
+    PITCH,
+    REST,
+    SIZES,
+    SLOT,
+    SLOTS,
+    TEMPO,
+    VELOCITY,
+    VELOCITY_STEP,
+)
 from imagemusic.music.score import Meter, NoteArray, Score, Tempo, Track
 
 Events = NDArray[np.int16]  # (N, 5)
 
-GAP, PART, PITCH, DURATION, VELOCITY = range(5)  # columns, in the order in which the decoder fills them
-FIELDS = ("gap", "part", "pitch", "duration", "velocity")
-
-SLOTS = 16  # parts, one for each MIDI channel
-SLOT, METER, TEMPO, REST, END, START = range(SLOTS, SLOTS + 6)  # kinds of row that are not notes
-MAX_GAP = 96
-MAX_DURATION = 192
-HOLD = MAX_DURATION  # index d < HOLD lasts d + 1 ticks
-DRUMS = 128  # the program of a slot of drums
-VELOCITY_STEP = 4
-SIZES = (MAX_GAP + 1, START + 1, 129, MAX_DURATION + 1, 32)  # of each field's vocabulary
-
-METERS = [(n, d) for d in (1, 2, 4, 8, 16) for n in range(1, 25)]  # index 0 is "not known"
 _METER_INDEX = {meter: i + 1 for i, meter in enumerate(METERS)}
 
 

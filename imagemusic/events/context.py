@@ -7,42 +7,43 @@ Both give the same numbers.
 
 from dataclasses import dataclass, field
 from math import ceil, log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.codec import (
+from imagemusic.events.codec import Events
+from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.vocabulary import (
+    BAR,
+    BARS,
+    CHROMA,
+    CONTEXT,
     DRUMS,
     DURATION,
-    FIELDS,
     GAP,
+    LAST_DURATION,
+    LAST_PITCH,
+    LAST_VELOCITY,
     MAX_DURATION,
     METER,
     METERS,
+    NO_DURATION,
+    NO_PITCH,
+    NO_PROGRAM,
+    NO_VELOCITY,
     PART,
     PITCH,
-    SIZES,
+    PLACE,
+    PLACES,
+    PROGRAM,
+    REMAINING_SIZE,
     SLOT,
     SLOTS,
     VELOCITY,
-    Events,
 )
-from imagemusic.events.quantize import TICKS_PER_BEAT
 
-# Columns of a context row, each known before the field of the event that it helps to choose.
-PLACE, BAR, CHROMA, PROGRAM, LAST_PITCH, LAST_DURATION, LAST_VELOCITY = range(7)
-CONTEXT = ("place", "bar", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
-PLACES = 192  # tick in the bar; longer bars repeat their third and fourth beat
-BARS = 8  # bars since the last change of meter, modulo a phrase
-CONTEXT_SIZES = (PLACES, BARS, 1 << 12, DRUMS + 2, 129, MAX_DURATION + 2, 33)
-NO_PROGRAM, NO_PITCH, NO_DURATION, NO_VELOCITY = DRUMS + 1, 128, MAX_DURATION + 1, 32
 COMMON_BAR = 4 * TICKS_PER_BEAT  # where the meter is not known
-
-REMAINING_SIZE = 64  # index 0: not given
-
-VOCABULARY = dict(zip((*FIELDS, *CONTEXT), (*SIZES, *CONTEXT_SIZES), strict=True)) | {
-    "remaining": REMAINING_SIZE
-}  # how many values everything has that a decoder reads or writes
 
 
 def remaining_index(ticks: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -124,6 +125,18 @@ def _sounding(rows: NDArray[np.int64], ticks: NDArray[np.int64], pitched: NDArra
         ended = np.searchsorted(np.sort(offsets[chosen]), ticks, side="right")
         bits |= (started > ended).astype(np.int64) << pitch_class
     return bits
+
+
+class AddedNote(NamedTuple):
+    """A note that was appended to a piece in the making."""
+
+    tick: int
+    part: int
+    program: int  # DRUMS for drums
+    pitch: int
+    ticks: int  # of this row; a held note goes on in a later row
+    velocity: int  # MIDI; 0 where the codec does not know it
+    is_tied: bool  # it only prolongs a held note of its part and pitch
 
 
 @dataclass(slots=True)

@@ -6,9 +6,9 @@ A last chord that stops a little early would leave a decoder that feels the end 
 from collections.abc import Sequence
 
 from imagemusic.events import codec
-from imagemusic.events.codec import DRUMS, MAX_DURATION, SLOTS
 from imagemusic.events.context import Running
 from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.vocabulary import DRUMS, MAX_DURATION, SLOTS
 from imagemusic.events.voices import VoiceState
 
 Event = tuple[int, int, int, int, int]

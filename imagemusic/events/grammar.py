@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.events import codec, context
-from imagemusic.events.codec import (
+from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import (
     DRUMS,
     END,
     MAX_DURATION,
@@ -24,13 +26,13 @@ from imagemusic.events.codec import (
     SLOTS,
     START,
     TEMPO,
+    VELOCITY_STEP,
+    interval_index,
 )
-from imagemusic.events.ending import can_close, close, closing_tick
-from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
-from imagemusic.events.repetition import PhraseMemory
 from imagemusic.events.voices import Mask, Plan, VoiceState
 
 NEAR_END = 8 * TICKS_PER_BEAT  # ticks
+Event = tuple[int, int, int, int, int]
 
 
 def _one(size: int, *values: int) -> Mask:
@@ -50,28 +52,27 @@ class GrammarState:
 
     plan: Plan
     replan: Callable[[int], Plan] | None = None  # meter -> plan, once the decoder has chosen a meter
-    events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
+    last_note: context.AddedNote | None = None  # the last event, if it was a note
     _voices: VoiceState = field(init=False)
-    _form: PhraseMemory = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
-    _before: tuple[int, ...] = ()
+    _previous: tuple[int, ...] = ()
     _stacked: tuple[int, Mask, bool] = (-1, _ANY_LENGTH, True)  # after how many events, what may stack, and if any may
 
     def __post_init__(self) -> None:
         self._voices = VoiceState(self.plan, self.running)
-        self._form = PhraseMemory(self.running)
         start = (0, START, 0, 0, 0)
-        self._before = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
+        self._previous = (*start, 0, 0, context.NO_PROGRAM, 0, self._remaining(0), 0)
 
     def _remaining(self, tick: int) -> int:
         return context.remaining_of(self.plan.end - tick)
 
     @property
-    def before(self) -> tuple[int, ...]:
+    def previous(self) -> tuple[int, ...]:
         """Indices of the step's inputs, in the decoder's order: the event before, its context, what is left."""
-        return self._before
+        return self._previous
 
     @property
     def tick(self) -> int:
@@ -231,26 +232,27 @@ class GrammarState:
     def _velocities(self) -> Mask:
         return _LOUDNESS
 
-    def penalized_part(self) -> int | None:
-        """Part of the note in the making where repetition can be held back; None for drums and rows of the header."""
+    @property
+    def pitched_part(self) -> int | None:
+        """Part of the note in the making; None for drums and for rows of the header."""
         part = self._now[codec.PART]
         return part if part < SLOTS and self.running.programs[part] != DRUMS else None
 
-    def repeat_gap(self) -> int | None:
-        """Gap to the next event of the phrase that this one answers; None where there is none, or too far."""
-        gap = None if self.in_header else self._form.gap()
-        return gap if gap is not None and gap < SIZES[codec.GAP] else None
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
+        return bool(self._voices.open(part, tick)[pitch])
 
-    def repeat_pitches(self) -> list[int]:
-        """Pitches by which the note in the making would say again what the phrase said that this one answers."""
-        part = self._now[codec.PART]
-        return self._form.pitches(self.tick, part) if part < SLOTS else []
+    @property
+    def roles(self) -> list[str]:
+        """Role of each declared part, see ROLES."""
+        return [ROLES[min(event[codec.DURATION], len(ROLES) - 1)] for event in self.events if event[codec.PART] == SLOT]
 
-    def is_tie_continuation(self, pitch: int) -> bool:
-        """Tell whether `pitch`, for the note in the making, would only prolong one that its part has held until now."""
-        return self._voices.is_tied(self._now[codec.PART], pitch, self.tick)
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Fields of the event in the making that are chosen."""
+        return tuple(self._now)
 
-    # What the decoder is told.
+    # What the decoder is conditioned on.
 
     def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
         """Indices of what has become known with a field, in the order of the decoder's stages."""
@@ -267,7 +269,7 @@ class GrammarState:
     def _context_after(self, gap: int, tick: int) -> tuple[int, int, int]:
         return gap, self.running.place(tick), self.running.chroma(tick)
 
-    def put(self, value: int) -> None:
+    def append(self, value: int) -> None:
         """Write the next field; the fifth completes the event."""
         self._now.append(value)
         if len(self._now) < len(SIZES):
@@ -280,13 +282,13 @@ class GrammarState:
         last_pitch = running.last_note(part)[0]
         program = running.program(part) if part < SLOTS else context.NO_PROGRAM
         place, bar, chroma = running.place(tick), running.bar_number(tick), running.chroma(tick)
-        interval = 0
-        if program < DRUMS and last_pitch < context.NO_PITCH:
-            interval = max(-24, min(24, pitch - last_pitch)) + 25
-        self._before = (*event, place, bar, program, interval, self._remaining(tick), chroma)
+        interval = interval_index(pitch, last_pitch, program)
+        self._previous = (*event, place, bar, program, interval, self._remaining(tick), chroma)
+        self.last_note = None
         if part < SLOTS:
+            ticks, tied = min(duration + 1, MAX_DURATION), self._voices.is_tied(part, pitch, tick)
+            self.last_note = context.AddedNote(tick, part, program, pitch, ticks, velocity * VELOCITY_STEP, tied)
             self._voices.update(part, pitch, tick, duration)
-            self._form.update(tick, part, pitch)
         elif part == SLOT:
             self._voices.declare(len(running.programs))
         self.events.append(event)  # type: ignore[arg-type]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.codec import DRUMS
 from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.vocabulary import DRUMS
 from imagemusic.music.dials import KEYS, MAX_HELD
 
 FLAT = 1e-9  # ticks: a profile that deviates by less has no key

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.events import codec, context
-from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import DRUMS, HOLD, MAX_DURATION, SIZES, SLOTS
 from imagemusic.music.ensembles import Instrumentation
 
 Mask = NDArray[np.bool_]

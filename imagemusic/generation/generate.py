@@ -1,10 +1,10 @@
-"""Many pieces, written side by side: each from its own condition, with its own options and its own chance.
+"""Many pieces, generated side by side: each from its own condition, with its own rules and its own random numbers.
 
-    jobs ──► seats: rows of a batch ──► one event of every piece a step ──► a finished piece makes room for the next
+    requests ──► slots: rows of a batch ──► one event of every piece a step ──► a finished piece frees its slot
 
-For every field of every event: mix the guided and the null row's scores, lean on some of them (slots.py), mask what the
-grammar forbids, divide by the temperature, draw.  Every few events a piece that strays from its dials is told so
-(feedback.py).  A piece is the same to the bit whatever is written beside it.
+For every field of every event: guide the logits, apply the processors of the request (processors.py), mask what the
+grammar forbids, divide by the temperature, draw.  Every SEGMENT events a request may move its condition.  A piece is
+the same to the bit whatever is generated beside it.
 """
 
 import itertools
@@ -12,163 +12,238 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.grammar import Event, GrammarState
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.generation.backends import Array, State
-from imagemusic.generation.sampling import SamplingOptions, Scores, draw, draw_one, guide
-from imagemusic.generation.slots import GenerationRequest, Grammar, Slot
-from imagemusic.generation.stepper import GAP, PART, PITCH, EventHeads, StepConditioning, Stepper
+from imagemusic.generation.processors import LogitProcessor, NextEvent
+from imagemusic.generation.sampling import DRAWS, Logits, SamplingOptions, draw, draw_one, guide
+from imagemusic.generation.stepper import GAP, PART, EventHeads, StepConditioning, Stepper
 
-MAX_BATCH = 64  # pieces in the making at once
-FEW = 8  # pieces that a second table must have, to pay
+MAX_BATCH = 64  # pieces generated at once
+MIN_SECOND_BATCH = 8  # pieces that a second batch must have, to pay
 REPORT_EVERY = 16  # steps
-SEGMENT = 16  # events after which feedback is asked for; in training the condition changes as often
+SEGMENT = 16  # events between two changes of the condition, as in training
 MAX_EVENTS = 20_000
-LEAST_SHARE = 1e-9  # of what a gap may mean; its log is finite
+EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 Step: TypeAlias = tuple[EventHeads, State]
 
 
-def generate_one(
-    stepper: Stepper,
-    conditions: Array,
-    writer: Grammar,
-    options: SamplingOptions,
-    rng: np.random.Generator,
-    *,
-    max_events: int = MAX_EVENTS,
-    progress: Callable[[int], None] | None = None,
-) -> None:
-    """Let the decoder write one piece into `writer`; see `GenerationRequest` and `generate`."""
-    generate(stepper, [GenerationRequest(conditions, writer, options, rng)], max_events=max_events, progress=progress)
+class Conditioner(Protocol):
+    """Moves the condition of a piece while it is generated; see compose/feedback.py."""
+
+    def condition(self) -> Array:
+        """Return the condition (C,) of the next SEGMENT events."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A piece to generate."""
+
+    conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
+    grammar: GrammarState
+    options: SamplingOptions
+    rng: np.random.Generator
+    processors: Sequence[LogitProcessor] = ()
+    conditioner: Conditioner | None = None
+    prefix: Sequence[Event] = ()  # events that are given, and only read
+    guidance_delay: int = 0  # notes at the beginning, and meter and tempo, that are generated without guidance; 0: none
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether a row with the null condition runs along."""
+        return len(self.conditions) > 1 and self.options.guidance_scale != 1
 
 
 def generate(
     stepper: Stepper,
-    jobs: Sequence[GenerationRequest],
+    requests: Sequence[GenerationRequest],
     *,
     max_events: int = MAX_EVENTS,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Let the decoder write pieces into their writers, up to SEATS of them at a time.
+    """Append events to the grammar of every request until its piece ends, up to MAX_BATCH of them at a time.
 
-    A writer that is not finished afterwards has `max_events` events.  `progress` hears the number of events so far.
+    A grammar that is not finished afterwards has `max_events` events.  `progress` gets the number of events so far.
     """
-    waiting = deque(jobs)
-    # Two tables take turns: the step of one runs on a thread of its own while the fields of the other are drawn.
-    count = 2 if len(jobs) >= 2 * FEW and (os.cpu_count() or 1) > 1 else 1
-    tables = [
-        BatchScheduler(stepper, waiting, min(-(-len(jobs) // count), MAX_BATCH // count), max_events)
-        for _ in range(count)
-    ]
+    waiting = deque(requests)
+    # Two batches take turns: the step of one runs on a thread of its own while the fields of the other are drawn.
+    count = 2 if len(requests) >= 2 * MIN_SECOND_BATCH and (os.cpu_count() or 1) > 1 else 1
+    size = min(-(-len(requests) // count), MAX_BATCH // count)
+    batches = [BatchScheduler(stepper, waiting, size, max_events) for _ in range(count)]
     with ThreadPoolExecutor(max_workers=1) as pool:
         run: Callable[[Callable[[], Step]], Future[Step] | _Now] = pool.submit if count > 1 else _Now
-        turns = deque((table, run(table.step)) for table in tables if table.admit())
+        turns = deque((batch, run(batch.step)) for batch in batches if batch.admit())
         for turn in itertools.count(1):
             if not turns:
                 return
-            table, step = turns.popleft()
-            table.write_event(*step.result())
-            if table.admit():
-                turns.append((table, run(table.step)))
+            batch, step = turns.popleft()
+            batch.append_events(*step.result())
+            if batch.admit():
+                turns.append((batch, run(batch.step)))
             if progress and turn % (REPORT_EVERY * count) == 0:
-                progress(sum(table.events for table in tables))
+                progress(sum(batch.events for batch in batches))
 
 
 class _Now:
-    """A step that is taken when it is asked for."""
+    """A step that runs when its result is asked for."""
 
     def __init__(self, work: Callable[[], Step]) -> None:
         self.result = work
 
 
+class Slot:
+    """One piece of a batch."""
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self.request, self.grammar, self.event = request, request.grammar, NextEvent(request.grammar)
+        self.prefix = list(request.prefix)
+        self.by_column = [
+            [processor for processor in request.processors if column in processor.columns]
+            for column in range(len(FIELDS))
+        ]
+        self._uniforms, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
+
+    def uniforms(self) -> NDArray[np.float64]:
+        """Return the random numbers (fields, 1, DRAWS) of the next event, whether they are needed or not."""
+        if self._turn == len(self._uniforms):
+            self._uniforms, self._turn = self.request.rng.random((EVENTS_AHEAD, len(FIELDS), 1, DRAWS)), 0
+        self._turn += 1
+        return self._uniforms[self._turn - 1]
+
+    def forced_value(self, column: int) -> int | None:
+        """Return the value of a field that the prefix or the grammar leaves no choice; None where one is drawn."""
+        number = len(self.grammar.events)
+        if number < len(self.prefix):
+            return self.prefix[number][column]
+        return self.grammar.forced_value(column)
+
+    @property
+    def is_unguided(self) -> bool:
+        """Whether guidance is off for the next event: for meter, tempo and the first notes, where it makes odd ones."""
+        delay, events = self.request.guidance_delay, len(self.grammar.events)
+        if not delay:
+            return False
+        return events < 2 or not self.grammar.in_header and events < 2 + len(self.grammar.running.programs) + delay
+
+    def process(self, column: int, logits: Logits) -> NDArray[np.bool_]:
+        """Apply the processors to the logits (V,) of a field, in place; return the mask (V,) of what may be drawn."""
+        event = self.event
+        event.mask = self.grammar.mask(column)
+        for processor in self.by_column[column]:
+            processor.apply(column, logits, event)
+        return event.mask
+
+    def update(self) -> None:
+        """Let the processors take in the event that was appended last."""
+        for processor in self.request.processors:
+            processor.update(self.grammar.last_note)
+
+
 class _Settings(NamedTuple):
-    """How one field is drawn in each of the seats (S,)."""
+    """How one field is drawn in each slot (S,)."""
 
     temperature: NDArray[np.float64]
     top_p: NDArray[np.float64]
-    typical: NDArray[np.bool_] | None  # None where no seat is
+    typical: NDArray[np.bool_] | None  # None where no slot is
     scale: NDArray[np.float64]
 
-    def of(self, seats: list[int]) -> "_Settings":
-        """The same of some of the seats."""
-        typical = None if self.typical is None else self.typical[seats]
-        return _Settings(self.temperature[seats], self.top_p[seats], typical, self.scale[seats])
+    def of(self, slots: list[int]) -> "_Settings":
+        """Return the same of some of the slots."""
+        typical = None if self.typical is None else self.typical[slots]
+        return _Settings(self.temperature[slots], self.top_p[slots], typical, self.scale[slots])
 
 
+@dataclass(slots=True)
 class BatchScheduler:
-    """Pieces that are written side by side.
+    """Pieces that are generated side by side (continuous batching).
 
-    Rows of a step: the condition of every seat, then the null condition of every guided seat.
+    Rows of a step: the condition of every slot, then the null condition of every guided slot.
     """
 
-    def __init__(self, stepper: Stepper, waiting: deque[GenerationRequest], size: int, max_events: int) -> None:
-        self.stepper, self.waiting, self.size, self.max_events = stepper, waiting, size, max_events
-        self.events = 0
-        self.seats: list[Slot] = []
-        self.state: State = ()
-        self.conditioning = StepConditioning(*[np.empty((0, 0), np.float32)] * 3)
+    stepper: Stepper
+    waiting: deque[GenerationRequest]
+    size: int
+    max_events: int
+    events: int = 0
+    slots: list[Slot] = field(default_factory=list)
+    _state: State = ()
+    _conditioning: StepConditioning = StepConditioning(*[np.empty((0, 0), np.float32)] * 3)
+    _null_row: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # of each slot, -1 for none
+    _guided: list[int] = field(default_factory=list)  # slots
+    _settings: list[_Settings] = field(default_factory=list)  # of each field
 
     def admit(self) -> bool:
-        """Fill the seats of finished pieces; tell whether anybody is seated."""
+        """Evict finished pieces and admit waiting ones; return whether any is left to generate."""
         self._evict()
         self._admit_waiting()
-        self._tell_again()
-        return bool(self.seats)
+        self._move_conditions()
+        return bool(self.slots)
 
     def step(self) -> Step:
-        """Find the heads of the next event of every piece, and the state after it."""
-        return self.stepper.step(
-            self.state, self.conditioning, self._of_rows([writer.before for writer in self.writers])
-        )
+        """Return the heads of the next event of every piece, and the state after it."""
+        previous = self._of_rows([slot.grammar.previous for slot in self.slots])
+        return self.stepper.step(self._state, self._conditioning, previous)
 
-    def _is_done(self, job: GenerationRequest) -> bool:
-        return job.writer.finished or len(job.writer.events) >= self.max_events
+    def append_events(self, heads: EventHeads, state: State) -> None:
+        """Append the next event of every piece, field by field."""
+        self._state = state
+        if len(self.slots) == 1:
+            self._append_alone(heads)
+        else:
+            self._append_together(heads)
+        for slot in self.slots:
+            slot.update()
+        self.events += len(self.slots)
+
+    def _is_done(self, request: GenerationRequest) -> bool:
+        return request.grammar.finished or len(request.grammar.events) >= self.max_events
 
     def _evict(self) -> None:
-        """Empty the seats of finished pieces."""
-        kept = [number for number, seat in enumerate(self.seats) if not self._is_done(seat.job)]
-        if len(kept) == len(self.seats):
+        kept = [number for number, slot in enumerate(self.slots) if not self._is_done(slot.request)]
+        if len(kept) == len(self.slots):
             return
         nulls = self._null_row[kept]
         rows = np.concatenate([kept, nulls[nulls >= 0]]).astype(int)
-        self.state = tuple(part[rows] for part in self.state)
-        self.conditioning = StepConditioning(*(part[rows] for part in self.conditioning))
-        self._arrange([self.seats[number] for number in kept])
+        self._state = tuple(part[rows] for part in self._state)
+        self._conditioning = StepConditioning(*(part[rows] for part in self._conditioning))
+        self._arrange([self.slots[number] for number in kept])
 
     def _admit_waiting(self) -> None:
-        """Seat waiting pieces while there is room."""
         new: list[Slot] = []
-        while len(self.seats) + len(new) < self.size and self.waiting:
-            job = self.waiting.popleft()
-            if not self._is_done(job):
-                new.append(Slot(job))
+        while len(self.slots) + len(new) < self.size and self.waiting:
+            request = self.waiting.popleft()
+            if not self._is_done(request):
+                new.append(Slot(request))
         if not new:
             return
-        told = [seat.job.conditions[0] for seat in new]
-        null = [seat.job.conditions[1] for seat in new if seat.job.is_guided]
-        state, conditioning = self.stepper.start(np.stack([*told, *null]))
-        if before := len(self.seats):
+        conditions = [slot.request.conditions[0] for slot in new]
+        nulls = [slot.request.conditions[1] for slot in new if slot.request.is_guided]
+        state, conditioning = self.stepper.start(np.stack([*conditions, *nulls]))
+        if before := len(self.slots):
             # old, old null, new, new null -> old, new, old null, new null
-            old_nulls, offset = len(self.state[0]) - before, len(self.state[0])
+            old_nulls, offset = len(self._state[0]) - before, len(self._state[0])
             order = [*range(before), *range(offset, offset + len(new)), *range(before, before + old_nulls)]
-            order += range(offset + len(new), offset + len(new) + len(null))
-            state = tuple(np.concatenate(parts)[order] for parts in zip(self.state, state, strict=True))
-            conditioning = StepConditioning(
-                *(np.concatenate(parts)[order] for parts in zip(self.conditioning, conditioning, strict=True))
-            )
-        self.state, self.conditioning = state, conditioning
-        self._arrange([*self.seats, *new])
+            order += range(offset + len(new), offset + len(new) + len(nulls))
+            pairs = zip(self._conditioning, conditioning, strict=True)
+            state = tuple(np.concatenate(parts)[order] for parts in zip(self._state, state, strict=True))
+            conditioning = StepConditioning(*(np.concatenate(parts)[order] for parts in pairs))
+        self._state, self._conditioning = state, conditioning
+        self._arrange([*self.slots, *new])
 
-    def _arrange(self, seats: list[Slot]) -> None:
-        """Note the settings of every seat, and which row is whose."""
-        self.seats, self.writers = seats, [seat.job.writer for seat in seats]
-        options = [seat.job.options for seat in seats]
-        guided = np.array([seat.job.is_guided for seat in seats], bool)
-        self._null_row = np.where(guided, len(seats) + guided.cumsum() - 1, -1)
+    def _arrange(self, slots: list[Slot]) -> None:
+        """Note the settings of every slot, and which row is whose."""
+        self.slots = slots
+        options = [slot.request.options for slot in slots]
+        guided = np.array([slot.request.is_guided for slot in slots], bool)
+        self._null_row = np.where(guided, len(slots) + guided.cumsum() - 1, -1)
         self._guided = guided.nonzero()[0].tolist()
         typical = np.array([option.sampler == "typical" for option in options], bool)
         pairs = [np.array([option.settings(field) for option in options]).reshape(-1, 2).T for field in FIELDS]
@@ -183,103 +258,81 @@ class BatchScheduler:
         ]
 
     def _of_rows(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
-        """Repeat what belongs to each seat for every row that is its own; the rows of a lone seat share it."""
-        return indices if len(indices) == 1 else indices + [indices[seat] for seat in self._guided]
+        """Repeat what belongs to each slot for every row of its own; the rows of a lone slot share it."""
+        return indices if len(indices) == 1 else indices + [indices[slot] for slot in self._guided]
 
-    def _tell_again(self) -> None:
-        """Tell the pieces that have come to the end of a stretch what they lack."""
-        told = {
-            number: seat.job.feedback.condition()
-            for number, seat in enumerate(self.seats)
-            if seat.job.feedback and len(seat.job.writer.events) % SEGMENT == 0
+    def _move_conditions(self) -> None:
+        """Move the condition of every piece that has come to the end of a segment."""
+        moved = {
+            number: slot.request.conditioner.condition()
+            for number, slot in enumerate(self.slots)
+            if slot.request.conditioner and len(slot.grammar.events) % SEGMENT == 0
         }
-        if told:
-            for part, rows in zip(
-                self.conditioning, self.stepper.condition_terms(np.stack(list(told.values()))), strict=True
-            ):
-                part[list(told)] = rows
+        if moved:
+            terms = self.stepper.condition_terms(np.stack(list(moved.values())))
+            for part, rows in zip(self._conditioning, terms, strict=True):
+                part[list(moved)] = rows
 
-    def write_event(self, heads: EventHeads, state: State) -> None:
-        """Draw every field of the next event of every piece."""
-        self.state = state
-        if len(self.seats) == 1:
-            self._write_alone(heads)
-        else:
-            self._write_together(heads)
-        for seat in self.seats:
-            if seat.job.feedback:
-                seat.job.feedback.update(seat.job.writer.events[-1])
-        self.events += len(self.seats)
-
-    def _write_alone(self, heads: EventHeads) -> None:
-        """Draw every field of the next event of the one piece there is: the same in fewer calls."""
-        (seat,), (writer,) = self.seats, self.writers
-        options, chance = seat.job.options, seat.chance()[:, 0]  # (fields, DRAWS)
+    def _append_alone(self, heads: EventHeads) -> None:
+        """Append the next event of the one piece there is: the same in fewer calls."""
+        (slot,) = self.slots
+        grammar, options = slot.grammar, slot.request.options
+        uniforms = slot.uniforms()[:, 0]  # (fields, DRAWS)
+        slot.event.part_logits_given = partial(self._part_logits_given, heads, 0)
+        unguided = slot.is_unguided
         for column, name in enumerate(FIELDS):
-            value = writer.forced_value(column)
+            value = slot.forced_value(column)
             if value is None:
-                scores = heads.logits(column).astype(np.float64)
+                logits = heads.logits(column).astype(np.float64)
                 if self._guided:
-                    scores = guide(scores[:1], scores[1:], self._settings[column].scale)
-                self._lean(heads, column, 0, scores[0])
-                value = draw_one(scores[0], writer.mask(column), options, name, chance[column])
-                if column == PITCH:
-                    seat.note(value)
-            writer.put(value)
+                    scale = np.ones(1) if unguided else self._settings[column].scale
+                    logits = guide(logits[:1], logits[1:], scale)
+                mask = slot.process(column, logits[0])
+                value = draw_one(logits[0], mask, options, name, uniforms[column])
+            grammar.append(value)
             if column < len(FIELDS) - 1:
-                heads.condition_on(column, [writer.context_of(column)])
+                heads.condition_on(column, [grammar.context_of(column)])
 
-    def _write_together(self, heads: EventHeads) -> None:
-        """Draw every field of the next event of several pieces."""
-        writers = self.writers
-        chance = np.concatenate([seat.chance() for seat in self.seats], axis=1)  # (fields, S, DRAWS)
+    def _append_together(self, heads: EventHeads) -> None:
+        """Append the next event of several pieces."""
+        slots = self.slots
+        uniforms = np.concatenate([slot.uniforms() for slot in slots], axis=1)  # (fields, S, DRAWS)
         for column in range(len(FIELDS)):
-            forced_value = [writer.forced_value(column) for writer in writers]
-            free = [number for number, value in enumerate(forced_value) if value is None]
-            drawn = iter(self._draw(heads, column, free, chance[column]) if free else ())
-            for writer, value in zip(writers, forced_value, strict=True):
-                writer.put(next(drawn) if value is None else value)
+            forced = [slot.forced_value(column) for slot in slots]
+            free = [number for number, value in enumerate(forced) if value is None]
+            drawn = iter(self._draw(heads, column, free, uniforms[column]) if free else ())
+            for slot, value in zip(slots, forced, strict=True):
+                slot.grammar.append(next(drawn) if value is None else value)
             if column < len(FIELDS) - 1:
-                heads.condition_on(column, self._of_rows([writer.context_of(column) for writer in writers]))
+                heads.condition_on(column, self._of_rows([slot.grammar.context_of(column) for slot in slots]))
 
-    def _draw(self, heads: EventHeads, column: int, free: list[int], chance: NDArray[np.float64]) -> list[int]:
-        """Draw the next field for the seats that are free to choose."""
-        settings, writers, guided = self._settings[column], self.writers, self._guided
-        rows = None
-        if len(free) < len(writers):
+    def _draw(self, heads: EventHeads, column: int, free: list[int], uniforms: NDArray[np.float64]) -> list[int]:
+        """Draw the next field of the slots that have a choice."""
+        settings, guided, rows = self._settings[column], self._guided, None
+        if len(free) < len(self.slots):
             nulls = self._null_row[free]
             rows = np.concatenate([free, nulls[nulls >= 0]])
-            settings, chance = settings.of(free), chance[free]
-            writers, guided = [writers[number] for number in free], (nulls >= 0).nonzero()[0].tolist()
-        scores = heads.logits(column, rows).astype(np.float64)
+            settings, uniforms, guided = settings.of(free), uniforms[free], (nulls >= 0).nonzero()[0].tolist()
+        logits = heads.logits(column, rows).astype(np.float64)
         if guided:
-            scores, null = scores[: len(free)], scores[len(free) :]
-            scores[guided] = guide(scores[guided], null, settings.scale[guided])
-        for number, row in zip(free, scores, strict=True):
-            self._lean(heads, column, number, row)
-        mask = np.array([writer.mask(column) for writer in writers])
-        drawn = draw(scores, mask, settings.temperature, settings.top_p, settings.typical, chance).tolist()
-        if column == PITCH:
-            for number, pitch in zip(free, drawn, strict=True):
-                self.seats[number].note(pitch)
-        return drawn
+            logits, null = logits[: len(free)], logits[len(free) :]
+            scale = settings.scale[guided]
+            scale[[self.slots[free[number]].is_unguided for number in guided]] = 1.0
+            logits[guided] = guide(logits[guided], null, scale)
+        masks = []
+        for number, row in zip(free, logits, strict=True):
+            slot = self.slots[number]
+            if column == GAP:
+                slot.event.part_logits_given = partial(self._part_logits_given, heads, number)
+            masks.append(slot.process(column, row))
+        drawn = draw(logits, np.array(masks), settings.temperature, settings.top_p, settings.typical, uniforms)
+        return drawn.tolist()
 
-    def _lean(self, heads: EventHeads, column: int, number: int, scores: Scores) -> None:
-        """Raise and lower some scores (V,) of a field for a seat, in place."""
-        if column == GAP:
-            scores[0] += self._holding_back(heads, number)
-        self.seats[number].apply_bias(column, scores)
-
-    def _holding_back(self, heads: EventHeads, number: int) -> float:
-        """Log of how likely it is that a seat means another note by the gap 0, near an end that must wait."""
-        waits = self.writers[number].notes_before_end()
-        if waits is None:
-            return 0.0
-        context_of, parts = waits
+    def _part_logits_given(self, heads: EventHeads, number: int, context: Sequence[int]) -> Logits:
+        """Return the guided logits (P,) of a slot's parts as if a gap with this context were chosen."""
         guided = self._null_row[number] >= 0
         rows = np.array([number, self._null_row[number]] if guided else [number])
-        scores = heads.part_logits_given(rows, [context_of] * len(rows)).astype(np.float64)
+        logits = heads.part_logits_given(rows, [context] * len(rows)).astype(np.float64)
         if guided:
-            scores = guide(scores[:1], scores[1:], self._settings[PART].scale[[number]])
-        weights = np.exp(scores[0] - scores[0].max())
-        return float(np.log(max(weights[parts].sum() / weights.sum(), LEAST_SHARE)))
+            logits = guide(logits[:1], logits[1:], self._settings[PART].scale[[number]])
+        return logits[0]

@@ -1,9 +1,9 @@
-"""One event at a time, for many pieces at once: tables of inputs, an engine for the LSTM step, and the heads.
+"""One event at a time, for many pieces at once: tables of inputs, a backend for the LSTM step, and the heads.
 
-    before (indices) ── table rows, summed ──► engine: LSTM ──► heads of the event ──► logits of each field in turn
+    before (indices) ── table rows, summed ──► backend: LSTM ──► heads of the event ──► logits of each field in turn
 
 The input tables are multiplied by the first layer's weights beforehand, so a step reads only the recurrent ones.
-Tables and heads are numpy; the LSTM runs on an engine (executors.py).  A row is one condition of one piece, and its
+Tables and heads are numpy; the LSTM runs on a backend (backends.py).  A row is one condition of one piece, and its
 numbers do not depend on the other rows: each is multiplied by itself, and sums run along a row.
 """
 
@@ -14,12 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, STAGES
+from imagemusic.events.vocabulary import (
+    FIELDS,
+    GAP,
+    HEADER_KINDS,
+    INPUTS,
+    INTERVALS,
+    PART,
+    PITCH,
+    PITCH_CLASSES,
+    STAGES,
+)
 from imagemusic.generation.backends import Array, State, Weights, make_backend
 from imagemusic.generation.step_graph import StepShape
 
-GAP, PART, PITCH, DURATION, VELOCITY = range(len(FIELDS))  # columns
-HALF = CHROMA // 2  # bits of a set whose sums are tabled together
+HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
 Indices = NDArray[np.int64]
 
@@ -78,20 +87,20 @@ def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     for name, size in linear.items():
         found |= {f"{name}.weight": size, f"{name}.bias": size[:1]}
     for name, (column, width) in tables.items():
-        found[f"{name}.weight"] = (width, CHROMA) if column == "chroma" else (sizes[column], width)
+        found[f"{name}.weight"] = (width, PITCH_CLASSES) if column == "chroma" else (sizes[column], width)
     return found
 
 
 class Stepper:
     """A decoder that is ready to write, one event at a time."""
 
-    def __init__(self, engine: str, folder: Path, weights: Weights, decoder: Mapping[str, Any]) -> None:
+    def __init__(self, backend: str, folder: Path, weights: Weights, decoder: Mapping[str, Any]) -> None:
         """Make a decoder ready, from the folder of a checkpoint, its weights and the table `decoder` of its settings.
 
         Raises:
             KeyError, ValueError: a weight is missing or misshapen.
             CheckpointError: the step cannot be used.
-            ConfigError: the engine is unknown or not installed.
+            ConfigError: the backend is unknown or not installed.
         """
         self.weights, self.shape = weights, StepShape.of(decoder)
         self.head_size, self.pitches = decoder["head_size"], decoder["sizes"]["pitch"]
@@ -126,7 +135,7 @@ class Stepper:
         ]  # fmt: skip
         kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
-        self.engine = make_backend(engine, folder, weights, self.shape)
+        self.backend = make_backend(backend, folder, weights, self.shape)
 
     def _reminders(self) -> tuple[Array, Array]:
         """Weight and bias that turn a hidden condition into a reminder: gates, heads and scales side by side."""
@@ -174,7 +183,7 @@ class Stepper:
             (gap, part, pitch + self.pitches * self.kinds[part], *others, chroma & HALF_SET, chroma >> HALF)
             for gap, part, pitch, *others, chroma in before
         ]
-        heads, state = self.engine.run(conditioning.gates + self._inputs.look_up(indices), state)
+        heads, state = self.backend.run(conditioning.gates + self._inputs.look_up(indices), state)
         if self.condition_scales:
             heads = heads * conditioning.scales
         return EventHeads(self, heads + conditioning.heads), state

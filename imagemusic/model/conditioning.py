@@ -1,33 +1,59 @@
-"""Embedding and dials -> the condition that a decoder starts from and is reminded of.
+"""The condition vector: image embedding, dials and ensemble, as the decoder reads them.
 
     vector  =  embedding | given | each dial: value | given | deviation | ensemble one-hot | given
 
-A dial's deviation says how far what is played may lie from it: 0 for one that a person turned, more for one that was
-guessed from a picture.  Each part is scaled so that it can be heard beside the others.  Whatever is not given is zero
-with its flag at zero; all zeros is the null condition of guidance.
+A deviation is the standard deviation of a dial: 0 for an exact value, more for one predicted from a picture.  A part
+that is not given is zero and has its flag at zero; all zeros is the null condition of classifier-free guidance.
 numpy only: training and composing build the same vector.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError
-
-# An embedding has a hundred numbers that say little each, an ensemble one that says a lot.  Unscaled, the many drown
-# the few: after 1,000 steps the decoder still paid no heed to the ensemble.
-EMBEDDING_SCALE, DIAL_SCALE, ENSEMBLE_SCALE = 0.25, 2.0, 3.0
+from imagemusic.events.vocabulary import SEGMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionLayout:
-    """Names and sizes of what a condition holds; saved in the checkpoint."""
+    """Names, sizes and scales of the parts of a condition; saved in the checkpoint.
+
+    Without scales the hundred numbers of the embedding outweigh the one of the ensemble: after 1,000 steps the decoder
+    still ignored the ensemble.
+    """
 
     embedding_size: int
     dials: tuple[str, ...]
     ensembles: tuple[str, ...]
+    embedding_scale: float = 0.25
+    dial_scale: float = 2.0
+    ensemble_scale: float = 3.0
+    segment: int = SEGMENT  # events that share one condition
+
+    def __post_init__(self) -> None:
+        if self.segment != SEGMENT:
+            raise ConfigError(f"condition: segments of {self.segment} events, this imagemusic needs {SEGMENT}")
+        for name in ("embedding_scale", "dial_scale", "ensemble_scale"):
+            if not (isfinite(scale := getattr(self, name)) and scale > 0):
+                raise ConfigError(f"condition: {name} must be above 0 and finite, got {scale}")
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> "ConditionLayout":
+        """Read the `condition` table of a checkpoint; scales and segment length default to those before 0.2.
+
+        Raises:
+            KeyError, TypeError: a value is missing or not known.
+            ConfigError: segments of another length, or a scale out of range.
+        """
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+        }
+        return cls(**values)
 
     @property
     def size(self) -> int:
@@ -43,22 +69,23 @@ class ConditionLayout:
     ) -> NDArray[np.float32]:
         """Lay out B conditions as vectors (B, C).
 
-        embedding (B, E), where a row of NaN means none; dials (B, D) with NaN where not given; ensemble (B,) index,
-        -1 where not given; deviations (B, D) of the dials, 0 by default.
+        embedding (B, E), NaN in a whole row where not given; dials (B, D) in -1..1, NaN where not given; ensemble (B,)
+        index, -1 where not given; deviations (B, D) of the dials, 0 by default.
         """
         batch = len(dials)
         if embedding is None:
             embedding = np.full((batch, self.embedding_size), np.nan)
-        seen = ~np.isnan(embedding[:, :1])
-        given = ~np.isnan(dials)
+        has_embedding = ~np.isnan(embedding[:, :1])
+        has_dial = ~np.isnan(dials)
         kinds = np.zeros((batch, len(self.ensembles) + 1))
-        named = ensemble >= 0
-        kinds[np.flatnonzero(named), ensemble[named]] = ENSEMBLE_SCALE
-        kinds[:, -1] = named
-        unsure = np.zeros_like(dials) if deviations is None else deviations
+        has_ensemble = ensemble >= 0
+        kinds[np.flatnonzero(has_ensemble), ensemble[has_ensemble]] = self.ensemble_scale
+        kinds[:, -1] = has_ensemble
+        deviations = np.zeros_like(dials) if deviations is None else deviations
         parts = [
-            np.where(seen, EMBEDDING_SCALE * embedding, 0), seen, np.where(given, DIAL_SCALE * dials, 0), given,
-            np.where(given, DIAL_SCALE * unsure, 0), kinds,
+            np.where(has_embedding, self.embedding_scale * embedding, 0), has_embedding,
+            np.where(has_dial, self.dial_scale * dials, 0), has_dial,
+            np.where(has_dial, self.dial_scale * deviations, 0), kinds,
         ]  # fmt: skip
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
 
@@ -69,7 +96,7 @@ class ConditionLayout:
         ensemble: str | None,
         deviations: Mapping[str, float] | None = None,
     ) -> NDArray[np.float32]:
-        """Lay out one condition as a vector (C,).
+        """Lay out one condition as a vector (C,); embedding (E,), dials in -1..1 by name.
 
         Raises:
             ConfigError: a dial or an ensemble that this model does not know.
@@ -81,14 +108,14 @@ class ConditionLayout:
         values = [dials.get(name) for name in self.dials]
         row = np.array([[np.nan if value is None else value for value in values]])
         index = -1 if ensemble is None else self.ensembles.index(ensemble)
-        unsure = np.array([[(deviations or {}).get(name, 0.0) for name in self.dials]])
-        return self.pack(None if embedding is None else embedding[None], row, np.array([index]), unsure)[0]
+        deviation = np.array([[(deviations or {}).get(name, 0.0) for name in self.dials]])
+        return self.pack(None if embedding is None else embedding[None], row, np.array([index]), deviation)[0]
 
     def moved(self, condition: NDArray[np.float32], dials: Mapping[str, float]) -> NDArray[np.float32]:
-        """Lay out a condition (C,) again with some dials at other values."""
+        """Return a copy of a condition (C,) with some dials at other values, in -1..1, exact."""
         first, count = self.embedding_size + 1, len(self.dials)
         result = condition.copy()
         for name, value in dials.items():
             place = first + self.dials.index(name)
-            result[place : place + 3 * count : count] = DIAL_SCALE * value, 1, 0
+            result[place : place + 3 * count : count] = self.dial_scale * value, 1, 0
         return result

@@ -15,7 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.events.vocabulary import CHROMA, FIELDS, HEADER_KINDS, INPUTS, INTERVALS, NO_INTERVAL, STAGES
+from imagemusic.events.vocabulary import (
+    DRUMS,
+    FIELDS,
+    HEADER_KINDS,
+    INPUTS,
+    INTERVALS,
+    NO_PITCH,
+    PITCH_CLASSES,
+    STAGES,
+    interval_indices,
+)
 from imagemusic.model.residual import ResidualLSTM
 
 
@@ -34,8 +44,6 @@ class DecoderConfig:
     residual: bool = False  # each LSTM layer adds to what it reads
     dropout: float = 0.1
     event_dropout: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
-    drums: int = 128  # program whose pitches are not pitches
-    no_pitch: int = 128
     first_header: int = 16  # the first of HEADER_KINDS parts that are rows of the header
 
     @classmethod
@@ -48,6 +56,9 @@ class DecoderConfig:
         current = dict(table)
         if "forget_events" in current:
             current["event_dropout"] = current.pop("forget_events")
+        fixed = (current.pop("drums", DRUMS), current.pop("no_pitch", NO_PITCH))  # once saved, now of the codec alone
+        if fixed != (DRUMS, NO_PITCH):
+            raise TypeError(f"drums and no_pitch must be {DRUMS} and {NO_PITCH}, got {fixed}")
         return cls(**current)
 
 
@@ -58,21 +69,20 @@ class DecoderState(NamedTuple):
     cell: Tensor  # (L, B, H)
 
 
-def interval_of(pitch: Tensor, last_pitch: Tensor, program: Tensor, config: DecoderConfig) -> Tensor:
-    """Index of the step from the part's last pitch; NO_INTERVAL for drums, first notes and rows that are not notes."""
-    index = (pitch - last_pitch).clamp(-24, 24) + 25
-    return torch.where((program < config.drums) & (last_pitch < config.no_pitch), index, NO_INTERVAL)
-
-
 def multi_hot(chroma: Tensor) -> Tensor:
     """Spread 12-bit sets (...) over floats (..., 12)."""
-    return (chroma[..., None] >> torch.arange(CHROMA, device=chroma.device) & 1).float()
+    return (chroma[..., None] >> torch.arange(PITCH_CLASSES, device=chroma.device) & 1).float()
 
 
 def header_kind(part: Tensor, config: DecoderConfig) -> Tensor:
     """0 for notes and what has no value, 1 to HEADER_KINDS for rows of the header."""
     kind = part - config.first_header + 1
     return torch.where((kind >= 1) & (kind <= HEADER_KINDS), kind, 0)
+
+
+def column_layer(name: str, size: int, width: int) -> nn.Module:
+    """Return the layer that maps a column to vectors (..., width): an embedding, or a matrix for pitch-class sets."""
+    return nn.Linear(PITCH_CLASSES, width, bias=False) if name == "chroma" else nn.Embedding(size, width)
 
 
 class NoteDecoder(nn.Module):
@@ -87,10 +97,7 @@ class NoteDecoder(nn.Module):
         hidden, head = config.hidden_size, config.head_size
         pitches = config.sizes["pitch"] * (1 + HEADER_KINDS)
         sizes = config.sizes | {"interval": INTERVALS, "pitch": pitches}
-        self.inputs = nn.ModuleDict(
-            {name: nn.Linear(CHROMA, hidden, bias=False) if name == "chroma" else nn.Embedding(sizes[name], hidden)
-             for name in self.reads}
-        )  # fmt: skip
+        self.inputs = nn.ModuleDict({name: column_layer(name, sizes[name], hidden) for name in self.reads})
         self.condition = nn.Linear(config.condition_size, config.condition_hidden)
         self.to_hidden = nn.Linear(config.condition_hidden, config.layers * hidden)
         self.to_cell = nn.Linear(config.condition_hidden, config.layers * hidden)
@@ -104,8 +111,7 @@ class NoteDecoder(nn.Module):
         for stage, names in enumerate(self.stages):
             width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
             for name in names:
-                is_set = name == "chroma"
-                self.known[name] = nn.Linear(CHROMA, width, bias=False) if is_set else nn.Embedding(sizes[name], width)
+                self.known[name] = column_layer(name, sizes[name], width)
         self.heads = nn.ModuleDict({name: nn.Linear(head, sizes[name]) for name in FIELDS})
         for module in self.modules():
             if isinstance(module, nn.Embedding):
@@ -159,7 +165,7 @@ class NoteDecoder(nn.Module):
 
         condition (B, C), or (B, S, C) where S stretches of equal length have conditions of their own.
         """
-        interval = interval_of(before["pitch"], before["last_pitch"], before["program"], self.config)
+        interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
         columns = before | {"interval": interval, "pitch": self._pitch_row(before)}
         length = before["part"].shape[1]
         condition_terms = self.condition_terms(condition if condition.dim() == 3 else condition[:, None])

@@ -22,7 +22,9 @@ from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, NoteArray, 
 
 Cues = dict[str, float | None]  # None: not known, or not measurable in this score
 
-DIALS = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
+AFFECT_DIALS = ("valence", "arousal")  # weighted sums of cues
+IMAGE_DIALS = (*AFFECT_DIALS, "tempo")  # what the image encoder predicts, in the order of its outputs
+DIALS = (*IMAGE_DIALS, "density", "register", "loudness", "articulation", "mode", "polyphony")
 
 VALENCE_WEIGHTS = {"mode": 0.4, "onset_rate": 0.3, "register": 0.2, "articulation": -0.1}
 AROUSAL_WEIGHTS = {"onset_rate": 0.5, "loudness": 1 / 3, "articulation": -1 / 6}

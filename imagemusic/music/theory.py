@@ -61,6 +61,11 @@ class Scale:
         return f"{self.tonic} {self.mode}"
 
     @property
+    def tonic_class(self) -> int:
+        """Pitch class of the tonic, C = 0."""
+        return _semitone(self.tonic) % 12
+
+    @property
     def pitch_classes(self) -> frozenset[int]:
         """Those that belong to it, C = 0."""
         tonic = _semitone(self.tonic)

@@ -2,7 +2,7 @@
 
 features (B, F) of the frozen backbone ──> embedding, dials ──> ranks ──> condition (B, C)
 
-The numbers are those of `brief.picture_condition` with the dials as guesses.
+The numbers are those of `brief.image_condition` with the dials as guesses.
 """
 
 import torch
@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint
 from imagemusic.config import from_table
-from imagemusic.model.conditioning import DIAL_SCALE, EMBEDDING_SCALE
+from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder
-from imagemusic.vision.encoder import IMAGE_DIALS
 
 
 def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:
@@ -43,7 +42,7 @@ class CoverConditions(nn.Module):
             encoder.to_embedding, encoder.to_dial_mean, encoder.to_dial_sd,
         )  # fmt: skip
         self._affect = encoder.affect
-        self._ensembles = len(layout.ensembles)
+        self.layout = layout
         place = torch.zeros(len(IMAGE_DIALS), len(layout.dials))
         for row, name in enumerate(IMAGE_DIALS):
             place[row, layout.dials.index(name)] = 1
@@ -58,14 +57,16 @@ class CoverConditions(nn.Module):
 
         tells (B, 2) says with 0 or 1 whether the embedding and the dials are told; all are by default.
         """
+        layout = self.layout
         tells = torch.ones(len(features), 2) if tells is None else tells
         embedding = self.to_embedding(features)
         mean, sd = self._affect(embedding)
         told_embedding, told_dials = tells[:, :1], tells[:, 1:] * self.place.sum(0)
         values, unsure = self._ranks(mean) @ self.place, torch.hypot(sd, self.within) @ self.place
         parts = [
-            EMBEDDING_SCALE * embedding * told_embedding, told_embedding, DIAL_SCALE * values * told_dials, told_dials,
-            DIAL_SCALE * unsure * told_dials, features.new_zeros(len(features), self._ensembles + 1),
+            layout.embedding_scale * embedding * told_embedding, told_embedding,
+            layout.dial_scale * values * told_dials, told_dials, layout.dial_scale * unsure * told_dials,
+            features.new_zeros(len(features), len(layout.ensembles) + 1),
         ]  # fmt: skip
         return torch.cat(parts, dim=1)
 

@@ -16,20 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.pairing import Pictures
-from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.events import codec, context
+from imagemusic.events import context
+from imagemusic.events.vocabulary import (
+    DRUMS,
+    FIELDS,
+    METER,
+    NO_PITCH,
+    NO_PROGRAM,
+    NO_VELOCITY,
+    SEGMENT,
+    SLOT,
+    SLOTS,
+    START,
+    TEMPO,
+)
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.training.condition_sampler import ConditionSampler
 
-BEFORE = (*codec.FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
-TARGET = (*codec.FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
-HEADER = (codec.SLOT, codec.METER, codec.TEMPO)
+BEFORE = (*FIELDS, "place", "bar", "program", "last_pitch", "chroma", "remaining")
+TARGET = (*FIELDS, "place", "chroma", "program", "last_pitch", "last_duration", "last_velocity")
+HEADER = (SLOT, METER, TEMPO)
 SHARES = (
     "drop_condition", "piece_level", "noisy", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
     "velocity_dropout", "mismatch_prob", "content_swap_prob",
 )  # fmt: skip
-START_ROW = {"part": codec.START, "program": context.NO_PROGRAM, "last_pitch": context.NO_PITCH}
+START_ROW = {"part": START, "program": NO_PROGRAM, "last_pitch": NO_PITCH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,21 +219,21 @@ def window_columns(
     weights = field_weights(columns)
     if velocity_dropout:
         past["velocity"] = np.zeros_like(past["velocity"])
-        columns["last_velocity"] = np.where(columns["last_velocity"] == context.NO_VELOCITY, context.NO_VELOCITY, 0)
+        columns["last_velocity"] = np.where(columns["last_velocity"] == NO_VELOCITY, NO_VELOCITY, 0)
     return tuple({k: np.pad(v, padding) for k, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
 
 
 def field_weights(columns: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
     """Say which fields of each event carry information: the others are implied or not known."""
     part, program = columns["part"], columns["program"]
-    note = part < codec.SLOTS
-    valued = (columns["pitch"] > 0) & ((part == codec.METER) | (part == codec.TEMPO))
-    slot = part == codec.SLOT
+    note = part < SLOTS
+    valued = (columns["pitch"] > 0) & ((part == METER) | (part == TEMPO))
+    slot = part == SLOT
     counts = {
         "gap": np.ones_like(part),
         "part": np.ones_like(part),
         "pitch": note | slot | valued,
-        "duration": note & (program != codec.DRUMS) | slot,
+        "duration": note & (program != DRUMS) | slot,
         "velocity": note & (columns["velocity"] > 0),
     }
     return {name: value.astype(np.float32) for name, value in counts.items()}
@@ -230,9 +243,9 @@ def _transpose(columns: dict[str, NDArray[np.int64]], shift: int) -> None:
     """Move pitches by `shift` semitones in place; drums and what is not a note stay."""
     if not shift:
         return
-    moved = columns["program"] < codec.DRUMS
+    moved = columns["program"] < DRUMS
     columns["pitch"] = np.where(moved, np.clip(columns["pitch"] + shift, 0, 127), columns["pitch"])
-    known = moved & (columns["last_pitch"] < context.NO_PITCH)
+    known = moved & (columns["last_pitch"] < NO_PITCH)
     columns["last_pitch"] = np.where(known, np.clip(columns["last_pitch"] + shift, 0, 127), columns["last_pitch"])
     turn = shift % 12
     columns["chroma"] = (columns["chroma"] << turn | columns["chroma"] >> (12 - turn)) & 0xFFF

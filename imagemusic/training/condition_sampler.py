@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.pairing import IMAGE_DIALS, NO_PICTURE, Pictures, pair
-from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
+from imagemusic.data.pairing import NO_PICTURE, Pictures, pair
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
+from imagemusic.events.vocabulary import SEGMENT
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.music.dials import CUES, DIALS, as_row
+from imagemusic.music.dials import AFFECT_DIALS, CUES, DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ConditionSampler:
     def _masks(self, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Choose the dials (P, 9) that each piece is told."""
         count, pictured = len(self.kind), np.isin(DIALS, IMAGE_DIALS)
-        summed = np.isin(DIALS, ("valence", "arousal"))
+        summed = np.isin(DIALS, AFFECT_DIALS)
         some = rng.random((count, len(DIALS))) < rng.random((count, 1))
         how = rng.random((count, 1))
         sure = np.where(how < ALL_CUES, ~summed, np.where(how < AS_PICTURED, pictured, some))

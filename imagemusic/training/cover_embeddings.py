@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.prior import Prior
 from imagemusic.data.build.built_set import BuiltSet
-from imagemusic.data.pairing import IMAGE_DIALS, Pictures
+from imagemusic.data.pairing import Pictures
 from imagemusic.errors import DataError
+from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 
 PICTURES = "pictures.npz"
 SAVED_EVERY = 500  # covers
-RANKED = ("valence", "arousal")  # what an encoder tells well enough to pair by
 
 Progress = Callable[[float, str], None]
 
@@ -37,11 +37,11 @@ def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | Non
     splits = {row.cover: piece.split for row, piece in zip(own.rows, own.prepared, strict=True) if row.cover}
     path = own.folder / PICTURES
     done = _known(path, checkpoint.id)
-    reader = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
+    encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
     missing = [cover for cover in splits if cover not in done]
     for number, cover in enumerate(missing, 1):
-        image = load_image(own.folder / cover, at_least=2 * reader.size)
-        seen = [reader.read(load_pixels(view(image), reader.size)) for view in COVER_VIEWS]
+        image = load_image(own.folder / cover, at_least=2 * encoder.size)
+        seen = [encoder.encode(load_pixels(view(image), encoder.size)) for view in COVER_VIEWS]
         done[cover] = (np.stack([embedding for embedding, _, _ in seen]).astype(np.float16), seen[0][1])
         if progress:
             progress(number / len(missing), f"looking at covers, {number} of {len(missing)}")
@@ -70,9 +70,9 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
     ids = [cover for cover in done if cover in splits]
     means = np.array([done[cover][1] for cover in ids], np.float32).reshape(-1, len(IMAGE_DIALS))
     prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
-    ranks = [prior.spread(mean, checkpoint.config["pictures"]) for mean in means]
+    ranks = [prior.rank_normalize(mean, checkpoint.config["pictures"]) for mean in means]
     labels: dict[str, Any] = {
-        name: np.array([rank[name] if name in RANKED else np.nan for rank in ranks]) for name in IMAGE_DIALS
+        name: np.array([rank[name] if name in AFFECT_DIALS else np.nan for rank in ranks]) for name in IMAGE_DIALS
     }
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     with open(waiting, "wb") as file:

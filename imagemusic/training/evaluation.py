@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import SEGMENT, PreparedPiece, PreparedSet
-from imagemusic.events import codec
-from imagemusic.events.vocabulary import FIELDS
+from imagemusic.data.prepared import PreparedPiece, PreparedSet
+from imagemusic.events.vocabulary import FIELDS, SEGMENT, SLOTS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.training.batches import HEADER, field_weights, window_columns
 
@@ -127,7 +126,7 @@ def banded_nats(
 def note_bands(prepared: PreparedSet, piece: PreparedPiece, bands: Sequence[int]) -> NDArray[np.int64]:
     """Say for every row of a piece (N,) which band it counts to: 0 the header, then 1, 2 ...; see `banded_nats`."""
     part = prepared.rows[piece.start : piece.start + piece.rows]["part"].astype(np.int64)
-    is_note = part < codec.SLOTS
+    is_note = part < SLOTS
     number = np.cumsum(is_note) + ~is_note  # a rest counts to the note that it leads to
     header = np.cumsum(~np.isin(part, HEADER)) == 0
     return np.where(header, 0, 1 + np.searchsorted(bands, number, side="left"))

@@ -12,13 +12,12 @@ import torch
 from safetensors.numpy import load_file
 
 from imagemusic.checkpoint import write_checkpoint
-from imagemusic.data.pairing import IMAGE_DIALS
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig, NoteDecoder
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 
 QUANTILES = 101

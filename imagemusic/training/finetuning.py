@@ -22,7 +22,7 @@ from imagemusic.data.build.built_set import BuiltSet, open_built_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
-from imagemusic.music.dials import DIALS, as_row
+from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
@@ -32,7 +32,6 @@ from imagemusic.training.own_card import own_card
 from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
 from imagemusic.training.trainer import fit
 from imagemusic.training.unpacking import encoder_graph
-from imagemusic.vision.encoder import IMAGE_DIALS
 
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing
@@ -124,7 +123,11 @@ def _export(
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights |= prior_of(own, pieces, base, alone=fresh)
     settings = {name: value for name, value in base.config.items() if name != "format_version"}
-    settings |= {"decoder": asdict(decoder.config), "dials": own.prepared.scale.to_json()}
+    settings |= {
+        "decoder": asdict(decoder.config),
+        "condition": asdict(base.layout),
+        "dials": own.prepared.scale.to_json(),
+    }
     rows = dict(zip((piece.id for piece in own.prepared), own.rows, strict=True))
     training: dict[str, Any] = {
         "step": step,

@@ -6,12 +6,13 @@ from typing import Any
 
 from imagemusic.config import current_names, from_table, read_toml
 from imagemusic.errors import ConfigError
-from imagemusic.events import codec, context
+from imagemusic.events.vocabulary import SLOT, VOCABULARY
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.training.batches import BatchOptions
+from imagemusic.training.precision import FLOAT32, MIXED_BFLOAT16
 
 # Names of settings before 0.2 -> today's.
 RENAMED = {
@@ -44,7 +45,7 @@ class TrainOptions:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     seed: int = 0
-    precision: str = "32-true"  # or "bf16-mixed"
+    precision: str = FLOAT32  # or "bf16-mixed", see training/precision.py
     accelerator: str = "auto"
     threads: int = 0  # 0: torch's choice
     devices: int = 1  # processes, each with a batch of its own; on CPUs two of one thread beat one of two
@@ -58,7 +59,7 @@ class TrainOptions:
             raise ConfigError("steps, learning_rate and save_every must be above 0")
         if not 0 <= self.init_weight < 1 or (self.init_weight and not self.init_from):
             raise ConfigError(f"init_weight must be in 0..1, below 1, and needs init_from; got {self.init_weight}")
-        if self.precision not in ("32-true", "bf16-mixed"):
+        if self.precision not in (FLOAT32, MIXED_BFLOAT16):
             raise ConfigError(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
 
 
@@ -116,8 +117,7 @@ def layout_for(embedding_size: int) -> ConditionLayout:
 def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
     """Shape of the decoder for the codec of this version of the package."""
     return DecoderConfig(
-        sizes=context.VOCABULARY, condition_size=layout.size, drums=codec.DRUMS, no_pitch=context.NO_PITCH,
-        first_header=codec.SLOT,
+        sizes=VOCABULARY, condition_size=layout.size, first_header=SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
         condition_scales=options.condition_scales, residual=options.residual,

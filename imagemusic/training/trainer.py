@@ -35,6 +35,7 @@ from imagemusic.training.batches import BatchSource
 from imagemusic.training.card import model_card
 from imagemusic.training.curves import last_values
 from imagemusic.training.export import Sources, export_checkpoint, read_decoder
+from imagemusic.training.precision import runnable_precision
 from imagemusic.training.recorder import Recorder, forget_after
 from imagemusic.training.restore import interpolate_weights, load_weights
 from imagemusic.training.settings import TrainConfig, TrainOptions, decoder_config, layout_for, read_config
@@ -174,7 +175,7 @@ def fit(
         forget_after(first, run / "metrics.csv")
     trainer = lightning.Trainer(
         accelerator=options.accelerator, devices=options.devices, max_steps=options.steps,
-        precision=options.precision,  # type: ignore[arg-type]
+        precision=runnable_precision(options.precision, options.accelerator),  # type: ignore[arg-type]
         gradient_clip_val=options.clip_norm, log_every_n_steps=options.log_every,
         logger=TensorBoardLogger(run, name="", version="tensorboard"), callbacks=[Recorder(run, prepared, options)],
         use_distributed_sampler=False, strategy="ddp" if options.devices > 1 else "auto",
@@ -193,7 +194,8 @@ def export_run(
     if options.init_weight:
         interpolate_weights(decoder, open_checkpoint(Path(options.init_from)), options.init_weight)
     facts = asdict(config.decoder) | asdict(config.batches)
-    facts |= {"precision": options.precision, "steps": step, "processes": options.devices, "notes": options.notes}
+    precision = runnable_precision(options.precision, options.accelerator)
+    facts |= {"precision": precision, "steps": step, "processes": options.devices, "notes": options.notes}
     training = {
         "step": step,
         "config": json.loads(json.dumps(asdict(config))),

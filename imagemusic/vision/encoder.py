@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError
 from imagemusic.generation.graph_files import ENCODER, load_encoder_graph
 
-AFFECT_DIALS = ("valence", "arousal")
-IMAGE_DIALS = (*AFFECT_DIALS, "tempo")  # the dials that an encoder predicts
-
 
 class ImageEncoder:
     """The encoder on ONNX Runtime."""
@@ -40,7 +37,7 @@ class ImageEncoder:
             raise CheckpointError(f"{folder / ENCODER}: not a usable encoder graph ({reason})") from error
         self.size = size
 
-    def read(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    def encode(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Turn pixels (3, S, S) in 0..1 into embedding (E,), dial means (3,) and deviations (3,)."""
         outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
         return tuple(output[0] for output in outputs)

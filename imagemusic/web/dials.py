@@ -7,16 +7,17 @@ What is set by hand is one list of words, as on the command line, so that who ca
 too, and a dial is let go by removing its word.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from imagemusic.compose.composition import ComposeOptions, Dial, parse_dials
 from imagemusic.compose.explain import ends_of
+from imagemusic.compose.options import ComposeOptions, parse_dials
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import settle
+from imagemusic.compose.targets import Dial
 from imagemusic.errors import ImageMusicError
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
@@ -65,7 +66,7 @@ def follow_picture(controls: DialControls, model: ImageMusic, picture: gr.Image,
     def read(path: str | None, seed: int | None, ensemble: str, by_hand: list[str]) -> list[Any]:
         try:
             options = ComposeOptions(seed=seed or 0, **dial_options(ensemble, by_hand))
-            dials = {} if path is None else settle(model.checkpoint, model.prior, model.look(Path(path)), options)
+            dials = {} if path is None else model.targets(model.encode(Path(path)), options).dials
         except ImageMusicError:  # said when it is uploaded, or when a piece is composed
             dials = {}
         return show_dials(dials, by_hand)
@@ -90,7 +91,7 @@ def dial_options(ensemble: str, by_hand: list[str] | None) -> dict[str, Any]:
     return {"ensemble": None if ensemble == FROM_PICTURE else ensemble, "dials": parse_dials(by_hand or [])}
 
 
-def show_dials(dials: dict[str, Dial], by_hand: list[str] | None) -> list[Any]:
+def show_dials(dials: Mapping[str, Dial], by_hand: list[str] | None) -> list[Any]:
     """Tell each slider its dial; those that are set by hand stay, as somebody may be moving them."""
     kept = {word.partition("=")[0] for word in by_hand or []}
     return [gr.skip() if name in kept or name not in dials else round(float(dials[name].value), 2) for name in DIALS]

@@ -17,14 +17,15 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
-from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.resources import EXAMPLES
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options
-from imagemusic.web.readout import dials_html
+from imagemusic.web.readout import targets_html
 from imagemusic.web.style import CSS, theme
 
 BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff"}  # what a browser shows by itself
@@ -208,7 +209,7 @@ def show_piece(piece: Piece) -> Iterator[tuple[Any, ...]]:
         midi, sound, record = (Path(folder, piece.name + suffix) for suffix in (".mid", ".wav", ".json"))
         composition.score.save(midi)
         composition.save_record(record)
-        roll, readout = composition.piano_roll(), dials_html(composition.dials)
+        roll, readout = composition.piano_roll(), targets_html(composition.targets)
         yield None, roll, midi, None, record, readout
         if SYNTHESIZERS[engine_name()].is_installed():
             composition.render().save(sound)

@@ -9,7 +9,7 @@ from imagemusic import batch
 from imagemusic.audio.synthesis import SYNTHESIZERS
 from imagemusic.commands import cli, compose
 from imagemusic.commands.options import comma_list
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.errors import ConfigError
 from imagemusic.generation.backends import BACKENDS, DEFAULT
 from imagemusic.music.dials import DIALS

@@ -60,9 +60,10 @@ def test_options_reach_the_piece(compose, picture, tmp_path):
 
 def test_dials_and_the_ensemble_reach_the_piece(compose, picture, tmp_path):
     compose(picture, "--dial", "arousal=0.8", "--dial", "mode=-1", "--ensemble", "piano")
-    dials = json.loads((tmp_path / "out" / "sea.json").read_text())["dials"]
-    set_by_hand = {name: dial["value"] for name, dial in dials.items() if dial["source"] == "you"}
-    assert set_by_hand == {"arousal": 0.8, "mode": -1.0, "ensemble": "piano"}
+    record = json.loads((tmp_path / "out" / "sea.json").read_text())
+    set_by_hand = {name: dial["value"] for name, dial in record["dials"].items() if dial["source"] == "you"}
+    assert set_by_hand == {"arousal": 0.8, "mode": -1.0}
+    assert record["ensemble"] == {"name": "piano", "source": "you"}
 
 
 def test_what_is_asked_for_exactly_is_kept(compose, picture, tmp_path):
@@ -106,11 +107,11 @@ def test_a_record_from_elsewhere_gives_its_own_notes_and_says_what_differs(
     compose(picture)
     record = tmp_path / "out" / "sea.json"
     table = json.loads(record.read_text())
-    table["engine"], table["score"]["tracks"][0]["notes"][0][1] = "an older engine", 99
+    table["backend"], table["score"]["tracks"][0]["notes"][0][1] = "an older backend", 99
     record.write_text(json.dumps(table))
     again = tmp_path / "again"
     assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint), "--out", str(again)]) == 1
-    assert "engine was an older engine, is onnxruntime" in capsys.readouterr().out
+    assert "backend was an older backend, is onnxruntime" in capsys.readouterr().out
     assert 99 in read_midi(again / "sea-replay.mid").tracks[0].notes[:, 1]
 
 
@@ -118,12 +119,12 @@ def test_a_record_is_replayed_by_the_engine_that_it_names(compose, picture, tiny
     compose(picture, "--decoder-engine", "onnx")
     record = tmp_path / "out" / "sea.json"
     table = json.loads(record.read_text())
-    assert table["engine"].endswith("fp32")
+    assert table["backend"].endswith("fp32")
     table["score"]["tracks"][0]["notes"][0][1] = 99  # differences are told of what differs alone
     record.write_text(json.dumps(table))
     assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 1
     told = capsys.readouterr()
-    assert "composed again" in told.out and "engine was" not in told.out
+    assert "composed again" in told.out and "backend was" not in told.out
     assert told.err == ""
 
 
@@ -132,7 +133,7 @@ def test_an_engine_that_is_not_installed_is_one_line_and_the_default(
 ):
     compose(picture)
     record = tmp_path / "out" / "sea.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"engine": "torch 2.0 fp32"}))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"backend": "torch 2.0 fp32"}))
     monkeypatch.setitem(sys.modules, "torch", None)
     assert cli.main(["replay", str(record), "--checkpoint", str(tiny_checkpoint)]) == 0
     assert capsys.readouterr().err == (

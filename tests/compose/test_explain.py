@@ -19,7 +19,7 @@ def test_what_the_encoder_reads_is_told_as_it_is(model):
     look = report_image(model, NAVY)
     assert [dial.predicted for dial in look.seen.values()] == pytest.approx([-1, -1, -0.2], abs=0.01)
     assert list(look.seen) == ["valence", "arousal", "tempo"]
-    assert look.hash == model.look(NAVY).hash
+    assert look.hash == model.encode(NAVY).hash
     assert look.palette[0].hex == "#000066"
 
 

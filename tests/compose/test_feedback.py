@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from imagemusic.compose.feedback import FURTHEST, LEAN_EVERY, MOST_MODE_NATS, MOST_TOGETHER_NATS, Feedback
-from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT
+from imagemusic.compose.feedback import UPDATE_EVERY, Feedback, FeedbackOptions
+from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT, SLOTS
+from imagemusic.events.context import AddedNote
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.music.dials import CUES, DialNormalizer
 
@@ -11,7 +12,27 @@ SCALE = DialNormalizer.fit(
 )
 
 
-def told_by(feedback):
+LIMITS = FeedbackOptions()
+
+
+def feed(feedback, event):
+    """Append an event to a piece that feedback follows, as the grammar would."""
+    gap, part, pitch, duration, velocity = event
+    piece = vars(feedback).setdefault("piece", {"tick": 0, "programs": [], "held": {}})
+    piece["tick"] += gap
+    if part == SLOT:
+        piece["programs"].append(pitch)
+    if part >= SLOTS:
+        feedback.update(None)
+        return
+    tick, ticks = piece["tick"], min(duration + 1, MAX_DURATION)
+    tied = piece["held"].pop((part, pitch), None) == tick
+    if duration == HOLD:
+        piece["held"][part, pitch] = tick + ticks
+    feedback.update(AddedNote(tick, part, piece["programs"][part], pitch, ticks, 4 * velocity, tied))
+
+
+def moved_by(feedback):
     found = {}
     feedback.condition_of = lambda moved: found.update(moved)
     feedback.condition()
@@ -19,9 +40,9 @@ def told_by(feedback):
 
 
 def update(feedback, pitches, program=0):
-    feedback.update((0, SLOT, program, 0, 0))
+    feed(feedback, (0, SLOT, program, 0, 0))
     for pitch in pitches:
-        feedback.update((12, 0, pitch, 11, 16))
+        feed(feedback, (12, 0, pitch, 11, 16))
 
 
 def make(gain=1.0, **wanted):
@@ -31,31 +52,31 @@ def make(gain=1.0, **wanted):
 def test_a_piece_that_lies_too_low_is_told_to_go_higher():
     feedback = make(register=0.2)
     update(feedback, [50, 52, 54] * 20)
-    assert 0.2 < told_by(feedback)["register"] <= FURTHEST
+    assert 0.2 < moved_by(feedback)["register"] <= LIMITS.max_target
 
 
 def test_a_piece_on_its_way_is_told_what_was_wanted():
     feedback = make(register=0.0)
     update(feedback, [58, 60, 62] * 20)
-    assert told_by(feedback)["register"] == pytest.approx(0, abs=0.03)
+    assert moved_by(feedback)["register"] == pytest.approx(0, abs=0.03)
 
 
 def test_few_notes_count_for_little():
     few, many = make(register=0.5), make(register=0.5)
     update(few, [50] * 2)
     update(many, [50] * 60)
-    assert 0.5 < told_by(few)["register"] < told_by(many)["register"]
+    assert 0.5 < moved_by(few)["register"] < moved_by(many)["register"]
 
 
 def test_dials_that_were_not_wanted_or_cannot_be_measured_are_left_alone():
     feedback = make(register=0.5, loudness=0.5)
     update(feedback, [60] * 20)
-    assert told_by(feedback).keys() == {"register"}  # this scale knows no loudness
+    assert moved_by(feedback).keys() == {"register"}  # this scale knows no loudness
 
 
 def test_nothing_is_told_before_the_first_note():
     feedback = make(register=0.5, mode=0.5)
-    assert told_by(feedback) == {}
+    assert moved_by(feedback) == {}
     assert feedback.pitch_bias is None
 
 
@@ -64,18 +85,18 @@ def test_a_piece_in_minor_that_should_be_in_major_is_drawn_there():
     update(feedback, [60, 62, 63, 65, 67, 68, 70, 72, 67, 63, 60] * 4)  # C minor
     nats = feedback.pitch_bias
     assert nats is not None and nats.shape == (129,) and nats[DRUMS] == 0 and np.array_equal(nats[:12], nats[60:72])
-    before = feedback.running_cues.mode()[0]
-    feedback.running_cues.profile += 10 * np.clip(nats[:12], 0, None)
-    assert feedback.running_cues.mode()[0] > before + 0.02
+    before = feedback.cues.mode()[0]
+    feedback.cues.profile += 10 * np.clip(nats[:12], 0, None)
+    assert feedback.cues.mode()[0] > before + 0.02
 
 
 def test_a_mode_that_is_met_moves_no_pitch():
     feedback = make(mode=0.0)
     update(feedback, [60, 62, 64, 65, 67, 69, 71] * 8)
-    feedback.mode = feedback.running_cues.mode()[0]
+    feedback.mode = feedback.cues.mode()[0]
     assert np.abs(feedback.pitch_bias).max() > 0.01
-    for _ in range(LEAN_EVERY):
-        feedback.update((MAX_DURATION, REST, 0, 0, 0))
+    for _ in range(UPDATE_EVERY):
+        feed(feedback, (MAX_DURATION, REST, 0, 0, 0))
     assert np.abs(feedback.pitch_bias).max() < 1e-9
 
 
@@ -88,21 +109,21 @@ def test_the_gain_says_how_firmly():
 
 def test_a_note_of_several_rows_is_heard_once():
     feedback = make(register=0.5)
-    feedback.update((0, SLOT, 0, 0, 0))
+    feed(feedback, (0, SLOT, 0, 0, 0))
     for gap, duration in ((0, HOLD), (MAX_DURATION, HOLD), (MAX_DURATION, 23)):
-        feedback.update((gap, 0, 60, duration, 16))
-    feedback.update((24, 0, 60, 23, 16))  # struck again
-    assert feedback.running_cues.pitched == 2
-    assert feedback.running_cues.profile[0] == 2 * MAX_DURATION + 48
+        feed(feedback, (gap, 0, 60, duration, 16))
+    feed(feedback, (24, 0, 60, 23, 16))  # struck again
+    assert feedback.cues.pitched == 2
+    assert feedback.cues.profile[0] == 2 * MAX_DURATION + 48
 
 
 def test_notes_that_are_too_short_gain_with_their_length():
     played = dict.fromkeys(CUES) | {"onset_rate": 1.0, "register": 60.0}
     scale = DialNormalizer.fit([played | {"articulation": share / 20} for share in range(21)])
     feedback = Feedback({"articulation": 1.0}, scale, lambda moved: None, 1.0)
-    feedback.update((0, SLOT, 0, 0, 0))
+    feed(feedback, (0, SLOT, 0, 0, 0))
     for _ in range(20):
-        feedback.update((24, 0, 60, 5, 16))
+        feed(feedback, (24, 0, 60, 5, 16))
     nats = feedback.duration_bias
     assert nats is not None and nats.shape == (HOLD + 1,)
     assert nats[TICKS_PER_BEAT - 1] == 0 < nats[2 * TICKS_PER_BEAT - 1] < nats[-1] == nats[-2]
@@ -112,7 +133,7 @@ def test_notes_that_are_too_short_gain_with_their_length():
 def test_no_pitch_is_as_good_as_forbidden():
     feedback = make(5.0, mode=1.0)
     update(feedback, [60, 62, 63, 65, 67, 68, 70, 72, 67, 63, 60] * 4)
-    assert np.abs(feedback.pitch_bias).max() == MOST_MODE_NATS
+    assert np.abs(feedback.pitch_bias).max() == LIMITS.max_mode_bias
 
 
 def test_a_dial_that_is_not_told_is_leaned_on_alone():
@@ -124,8 +145,8 @@ def test_a_dial_that_is_not_told_is_leaned_on_alone():
     )
     for feedback in (told, feedback_only):
         update(feedback, [60] * 20)
-    assert told.velocity_bias is None and told_by(told).keys() == {"loudness"}
-    assert feedback_only.velocity_bias is not None and told_by(feedback_only) == {}
+    assert told.velocity_bias is None and moved_by(told).keys() == {"loudness"}
+    assert feedback_only.velocity_bias is not None and moved_by(feedback_only) == {}
     assert (np.diff(feedback_only.velocity_bias) > 0).all() and abs(feedback_only.velocity_bias.sum()) < 1e-9
 
 
@@ -135,7 +156,7 @@ def test_notes_together_gain_while_too_few_sound_at_once(wanted, sign):
     scale = DialNormalizer.fit([played | {"polyphony": 1 + share / 10} for share in range(21)])
     feedback = Feedback({"polyphony": wanted}, scale, lambda moved: None, 1.0)
     assert feedback.chord_bias == 0
-    feedback.update((0, SLOT, 0, 0, 0))
+    feed(feedback, (0, SLOT, 0, 0, 0))
     for pitch in (60, 64) * 10:  # two at a time
-        feedback.update((0 if pitch == 64 else 24, 0, pitch, 23, 16))
-    assert 0 < sign * feedback.chord_bias <= MOST_TOGETHER_NATS
+        feed(feedback, (0 if pitch == 64 else 24, 0, pitch, 23, 16))
+    assert 0 < sign * feedback.chord_bias <= LIMITS.max_chord_bias

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagemusic.compose.composition import ComposeOptions, load_record
+from imagemusic.compose.composition import load_record
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageError
 from imagemusic.generation.backends import BACKENDS
@@ -48,7 +49,7 @@ def test_chance_gives_other_music(model, piece, options):
 def test_a_piece_composed_among_others_replays_alone_to_the_same_bytes(model, tmp_path):
     pictures = [FOREST, SUNSET, picture(10, 10, 200)]
     requests = [
-        (model.look(pictures[number % 3]), ComposeOptions(
+        (model.encode(pictures[number % 3]), ComposeOptions(
             seconds=4 + number, seed=number // 3, guidance_scale=(1.0, 2.0)[number % 2], temperature=0.8 + number / 20,
         )) for number in range(18)
     ]  # fmt: skip
@@ -126,15 +127,15 @@ def test_a_replay_that_differs_says_why(model, piece):
 
 
 def test_torch_writes_the_same_piece_as_onnx_runtime(tiny_checkpoint):
-    one, other = (ImageMusic.from_pretrained(tiny_checkpoint, engine=name).compose(SUNSET, SHORT)
+    one, other = (ImageMusic.from_pretrained(tiny_checkpoint, backend=name).compose(SUNSET, SHORT)
                   for name in ("onnx", "torch"))  # fmt: skip
     assert midi_bytes(one.score) == midi_bytes(other.score)
-    assert (one.engine.split()[0], other.engine.split()[0]) == ("onnxruntime", "torch")
+    assert (one.backend.split()[0], other.backend.split()[0]) == ("onnxruntime", "torch")
 
 
 def test_an_unknown_engine_is_refused(tiny_checkpoint):
     with pytest.raises(ConfigError, match="unknown engine 'abacus'; choose from int8, onnx, torch"):
-        ImageMusic.from_pretrained(tiny_checkpoint, engine="abacus")
+        ImageMusic.from_pretrained(tiny_checkpoint, backend="abacus")
 
 
 def test_what_is_not_a_picture_is_refused(model, tmp_path):
@@ -144,8 +145,8 @@ def test_what_is_not_a_picture_is_refused(model, tmp_path):
 
 
 def test_the_size_of_the_picture_is_an_option(model):
-    read = model.look(SUNSET, 48)
-    assert read.hash == model.look(SUNSET).hash
+    read = model.encode(SUNSET, 48)
+    assert read.hash == model.encode(SUNSET).hash
 
 
 def test_progress_goes_from_nothing_to_all(model):
@@ -165,11 +166,11 @@ def test_a_model_describes_itself(model, tiny_checkpoint):
 
 @pytest.mark.parametrize("engine", BACKENDS)
 def test_what_is_asked_for_exactly_is_kept_and_replayed(tiny_checkpoint, tmp_path, engine):
-    model = ImageMusic.from_pretrained(tiny_checkpoint, engine=engine)
+    model = ImageMusic.from_pretrained(tiny_checkpoint, backend=engine)
     asked = {"key": "F# minor", "meter": "7/8", "tempo_bpm": 120, "bars": 5, "pitch_range": "C3-C6", "polyphony": 2}
     piece = model.compose(FOREST, ComposeOptions(**asked, instruments="cello,piano,drums", seed=4))
     score = piece.score
-    assert piece.dials["ensemble"].value == "band"
+    assert piece.ensemble == "band"
     assert (score.keys, score.meters) == ((Key(0, 3, minor=True),), (Meter(0, 7, 8),))
     assert (score.end, [tempo.bpm for tempo in score.tempos]) == (5 * 7 * 12, [120])
     assert sorted((track.is_drum, track.program) for track in score.tracks) == [(False, 0), (False, 42), (True, 0)]
@@ -214,4 +215,4 @@ def test_the_bundled_model_composes():
     piece = ImageMusic.from_pretrained().compose(SUNSET, ComposeOptions(seconds=12))
     assert abs(piece.score.seconds - 12) < 1
     assert piece.score.note_count > 8
-    assert np.isfinite(piece.picture.embedding).all()
+    assert np.isfinite(piece.features.embedding).all()

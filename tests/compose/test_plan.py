@@ -1,6 +1,6 @@
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import FREE_TEMPO_BPM, plan_length, plan_piece
 from imagemusic.events.codec import DRUMS, METERS
 from imagemusic.events.quantize import nearest_tempo

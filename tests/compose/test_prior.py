@@ -24,18 +24,19 @@ def pictured(prior, row):
 
 def test_what_a_picture_leaves_open_is_that_of_a_piece_like_it():
     prior = make_prior()
-    drawn = [prior.draw(pictured(prior, 7), np.random.default_rng(seed)) for seed in range(40)]
-    assert all(piece["ensemble"] == "piano" for piece in drawn)
-    near = [abs(piece["arousal"] - prior.dials[7, AROUSAL]) for piece in drawn]
-    assert np.median(near) < 0.2 and len({piece["density"] for piece in drawn}) > 1
+    sampled = [prior.sample_completion(pictured(prior, 7), np.random.default_rng(seed)) for seed in range(40)]
+    assert all(ensemble == "piano" for _, ensemble in sampled)
+    near = [abs(piece["arousal"] - prior.dials[7, AROUSAL]) for piece, _ in sampled]
+    assert np.median(near) < 0.2 and len({piece["density"] for piece, _ in sampled}) > 1
 
 
 def test_giving_a_dial_what_it_had_anyway_changes_nothing():
     prior = make_prior(loudness=np.where(np.arange(PIECES) % 2, np.nan, np.linspace(-1, 1, PIECES)))
     for seed in range(20):
-        first = prior.draw(pictured(prior, seed), np.random.default_rng(seed))
+        first, ensemble = prior.sample_completion(pictured(prior, seed), np.random.default_rng(seed))
         for name in first.keys() & {"density", "loudness"}:
-            assert prior.draw(pictured(prior, seed), np.random.default_rng(seed), given={name: first[name]}) == first
+            overrides, rng = {name: first[name]}, np.random.default_rng(seed)
+            assert prior.sample_completion(pictured(prior, seed), rng, overrides=overrides) == (first, ensemble)
 
 
 def test_the_loudness_at_an_arousal_is_that_of_the_nearest_piece_that_tells():
@@ -48,9 +49,9 @@ def test_the_loudness_at_an_arousal_is_that_of_the_nearest_piece_that_tells():
 def test_drums_alone_are_drawn_only_for_who_asks():
     prior = make_prior()
     prior = Prior(prior.dials, np.where(np.arange(PIECES) < 30, ENSEMBLES.index("drums"), 0), LAYOUT)
-    drawn = {prior.draw(pictured(prior, 3), np.random.default_rng(seed))["ensemble"] for seed in range(30)}
-    assert drawn == {ENSEMBLES[0]}
-    assert prior.draw(pictured(prior, 3), np.random.default_rng(0), ensemble="drums")["ensemble"] == "drums"
+    wanted = pictured(prior, 3)
+    assert {prior.sample_completion(wanted, np.random.default_rng(seed))[1] for seed in range(30)} == {ENSEMBLES[0]}
+    assert prior.sample_completion(wanted, np.random.default_rng(0), ensemble="drums")[1] == "drums"
 
 
 RANKS = {name: np.linspace(-1, 1, 101).tolist() for name in DIALS[:3]}
@@ -65,44 +66,44 @@ def feeling_prior():
     return make_prior(arousal=arousal, tempo=0.6 * arousal, valence=0.0)
 
 
-def told_tempo(prior, mean, sd):
-    return prior.told(np.array(mean), np.array(sd), RANKS)["tempo"]
+def tempo_target(prior, mean, sd):
+    return prior.image_targets(np.array(mean), np.array(sd), RANKS)["tempo"]
 
 
 def test_where_the_eye_knows_no_tempo_the_feeling_gives_it(feeling_prior):
-    tempos = [told_tempo(feeling_prior, (0.0, arousal, 0.9), (0.4, 0.4, UNKNOWN)) for arousal in (-0.8, 0.0, 0.8)]
+    tempos = [tempo_target(feeling_prior, (0.0, arousal, 0.9), (0.4, 0.4, UNKNOWN)) for arousal in (-0.8, 0.0, 0.8)]
     assert tempos[1] == pytest.approx(0) and tempos[2] == -tempos[0] > 0.5
 
 
 def test_where_the_eye_knows_no_feeling_its_tempo_counts_alone(feeling_prior):
-    sure, unsure = (told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN, UNKNOWN, sd)) for sd in (0.1, 0.5))
+    sure, unsure = (tempo_target(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN, UNKNOWN, sd)) for sd in (0.1, 0.5))
     assert sure == pytest.approx(unsure) and sure == pytest.approx(-0.61, abs=0.02)  # a normal rank of -0.5
-    assert told_tempo(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN,) * 3) == pytest.approx(-0.5)
-    moved = feeling_prior.told(np.array([0.3, 0.4, -0.5]), np.ones(3), RANKS, {"arousal": 0.9})
+    assert tempo_target(feeling_prior, (0.3, 0.9, -0.5), (UNKNOWN,) * 3) == pytest.approx(-0.5)
+    moved = feeling_prior.image_targets(np.array([0.3, 0.4, -0.5]), np.ones(3), RANKS, {"arousal": 0.9})
     assert moved["tempo"] == pytest.approx(-0.5 + 0.6 * 0.5)
     blind_to_arousal = (np.zeros(3), np.array([0.5, 0.6, 0.55]), RANKS)
-    assert feeling_prior.told(*blind_to_arousal, {"arousal": 0.5})["tempo"] == pytest.approx(0.3)
+    assert feeling_prior.image_targets(*blind_to_arousal, {"arousal": 0.5})["tempo"] == pytest.approx(0.3)
 
 
 def test_a_tempo_follows_only_what_a_person_moved(feeling_prior):
     read = (np.array([0.1, -0.6, 0.4]), np.array([0.4, 0.45, 0.55]), RANKS)
-    seen = feeling_prior.told(*read)
+    seen = feeling_prior.image_targets(*read)
     for given in ({}, {"arousal": seen["arousal"]}, {"mode": 0.9, "tempo": -1.0}):
-        assert feeling_prior.told(*read, given) == seen
-    excited = feeling_prior.told(*read, {"arousal": 0.6})
+        assert feeling_prior.image_targets(*read, given) == seen
+    excited = feeling_prior.image_targets(*read, {"arousal": 0.6})
     assert excited["tempo"] > seen["tempo"] + 0.5
     # As if the picture had been that exciting itself.
-    assert excited == feeling_prior.told(np.array([0.1, 0.6, 0.4]), *read[1:])
+    assert excited == feeling_prior.image_targets(np.array([0.1, 0.6, 0.4]), *read[1:])
 
 
 def test_feelings_are_told_as_they_were_read(feeling_prior):
-    told = feeling_prior.told(np.array([0.3, -0.7, 0.2]), np.full(3, 0.4), RANKS)
+    told = feeling_prior.image_targets(np.array([0.3, -0.7, 0.2]), np.full(3, 0.4), RANKS)
     assert told["valence"] == pytest.approx(0.3) and told["arousal"] == pytest.approx(-0.7)
 
 
-def test_told_tempos_span_the_range_when_the_dials_of_pictures_go_together_as_in_music():
+def test_tempo_targets_span_the_range_when_the_dials_of_pictures_go_together_as_in_music():
     rng = np.random.default_rng(2)
     prior = make_prior()
     rows = prior.dials[rng.integers(PIECES, size=2000), :3]
-    tempos = [told_tempo(prior, row, (0.45, 0.5, 0.55)) for row in rows]
+    tempos = [tempo_target(prior, row, (0.45, 0.5, 0.55)) for row in rows]
     assert np.std(tempos) == pytest.approx(UNKNOWN, abs=0.06) and abs(np.mean(tempos)) < 0.2

@@ -1,17 +1,17 @@
-"""What a picture and a person settle before a note is written."""
+"""The targets of a piece: from the picture, from the caller, sampled."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions, Dial
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import FEEDBACK_ONLY, composing_condition, feedback_for, picture_condition, settle
-from imagemusic.music.dials import DIALS
+from imagemusic.compose.session import Session
+from imagemusic.compose.targets import Dial, condition_of, image_condition
+from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
-from imagemusic.vision.encoder import IMAGE_DIALS
 
 PICTURE = "data/examples/meadow.jpg"
 
@@ -25,33 +25,33 @@ def model(tiny_checkpoint):
 def reading(model, request):
     """What is seen of a picture, by an encoder that knows something of the dials, and by one that knows nothing."""
     sds = {"sure": (0.49, 0.51, 0.57), "blind": (0.6, 0.6, 0.6)}
-    return replace(model.look(PICTURE), dial_sd=np.array(sds[request.param], np.float32))
+    return replace(model.encode(PICTURE), dial_sd=np.array(sds[request.param], np.float32))
 
 
-def settled(model, reading, **options):
-    return settle(model.checkpoint, model.prior, reading, ComposeOptions(**options))
+def resolved(model, reading, **options):
+    return model.targets(reading, ComposeOptions(**options))
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_every_ensemble_can_be_asked_for_and_has_a_tempo(model, reading, ensemble):
-    dials = settled(model, reading, ensemble=ensemble)
-    assert (dials["ensemble"].value, dials["ensemble"].source) == (ensemble, "you")
-    assert -1 <= dials["tempo"].value <= 1
+    targets = resolved(model, reading, ensemble=ensemble)
+    assert (targets.ensemble, targets.ensemble_source) == (ensemble, "you")
+    assert -1 <= targets.dials["tempo"].value <= 1
 
 
 def test_a_dial_that_was_set_wins(model, reading):
-    dials = settled(model, reading, dials={"arousal": -0.75, "density": 0.5})
+    dials = resolved(model, reading, dials={"arousal": -0.75, "density": 0.5}).dials
     assert {name: dials[name].value for name in ("arousal", "density")} == {"arousal": -0.75, "density": 0.5}
     assert {dial.source for name, dial in dials.items() if name in ("arousal", "density")} == {"you"}
     assert dials["valence"].source == "picture"
 
 
 def test_the_tempo_follows_an_arousal_that_was_set(model, reading):
-    seen = settled(model, reading)["tempo"]
-    slower, faster = (settled(model, reading, dials={"arousal": level})["tempo"] for level in (-1.0, 1.0))
-    assert seen.source == "picture" and {slower.source, faster.source} == {"implied"}
+    seen = resolved(model, reading).dials["tempo"]
+    slower, faster = (resolved(model, reading, dials={"arousal": level}).dials["tempo"] for level in (-1.0, 1.0))
+    assert seen.source == "picture" and {slower.source, faster.source} == {"sampled"}
     assert slower.value < seen.value < faster.value
-    asked = settled(model, reading, dials={"arousal": 1.0, "tempo": -0.5})["tempo"]
+    asked = resolved(model, reading, dials={"arousal": 1.0, "tempo": -0.5}).dials["tempo"]
     assert (asked.value, asked.source) == (-0.5, "you")
 
 
@@ -64,43 +64,43 @@ def test_a_dial_set_to_the_value_that_it_had_changes_no_note(model, reading, see
             assert midi_bytes(model.compose_features(reading, options).score) == midi_bytes(plain.score), name
 
 
-def test_sums_of_other_dials_are_not_told_twice(model, reading):
-    dials, layout = settled(model, reading), model.checkpoint.layout
-    told = composing_condition(model.checkpoint, reading, dials)
-    given = told[layout.embedding_size + 1 + len(DIALS) :][: len(DIALS)]
+def test_the_decoder_is_not_conditioned_on_sums_of_other_dials(model, reading):
+    layout = model.checkpoint.layout
+    condition = condition_of(model.checkpoint, reading, resolved(model, reading))
+    given = condition[layout.embedding_size + 1 + len(DIALS) :][: len(DIALS)]
     assert not given[[DIALS.index("valence"), DIALS.index("arousal")]].any()
     assert given[DIALS.index("density")]
 
 
-def test_a_picture_alone_tells_what_it_shows_and_how_sure_that_is(model, reading):
+def test_the_condition_of_a_picture_alone_has_its_dials_and_deviations(model, reading):
     layout = model.checkpoint.layout
     start = layout.embedding_size + 1
-    for sure in (True, False):
-        told = picture_condition(model.checkpoint, model.prior, reading, sure=sure)
-        given, unsure = told[start + len(DIALS) :][: len(DIALS)], told[start + 2 * len(DIALS) :][: len(DIALS)]
+    for exact in (True, False):
+        condition = image_condition(model.checkpoint, model.prior, reading, exact=exact)
+        given, sd = condition[start + len(DIALS) :][: len(DIALS)], condition[start + 2 * len(DIALS) :][: len(DIALS)]
         np.testing.assert_array_equal(given > 0, np.isin(DIALS, IMAGE_DIALS))
-        assert (unsure > 0).any() != sure
+        assert (sd > 0).any() != exact
 
 
 @pytest.mark.parametrize(
     ("options", "free"), [({}, {"mode", "polyphony"}), ({"key": "C"}, {"polyphony"}), ({"polyphony": 2}, {"mode"})]
 )
-def test_what_is_asked_for_exactly_is_not_fed_back(model, reading, options, free):
-    options = ComposeOptions(**options)
-    dials = settle(model.checkpoint, model.prior, reading, options)
-    condition = composing_condition(model.checkpoint, reading, dials)
-    feedback = feedback_for(model.checkpoint, condition, dials, options)
-    held = {"polyphony"} & feedback.wanted.keys() | ({"mode"} if feedback.mode is not None else set())
-    assert held == free & dials.keys()
+def test_what_a_constraint_decides_has_no_feedback(model, reading, options, free):
+    session = Session(model, reading, ComposeOptions(**options))
+    feedback = session.request.conditioner
+    held = {"polyphony"} & feedback.targets.keys() | ({"mode"} if feedback.mode is not None else set())
+    assert held == free & session.targets.dials.keys()
 
 
-def test_loudness_that_is_guessed_is_held_to_and_not_told(model, reading):
-    dials = settled(model, reading)
-    told = composing_condition(model.checkpoint, reading, dials)
-    guessed = dials | {"loudness": Dial(0.9, FEEDBACK_ONLY)}
-    without = {name: dial for name, dial in dials.items() if name != "loudness"}
+def test_estimated_loudness_is_a_target_of_feedback_and_not_of_the_condition(model, reading):
+    session = Session(model, reading, ComposeOptions())
+    dials = dict(session.targets.dials)
+    estimated = replace(session.targets, dials=dials | {"loudness": Dial(0.9, "estimated", conditioned=False)})
+    without = replace(session.targets, dials={name: dial for name, dial in dials.items() if name != "loudness"})
     np.testing.assert_array_equal(
-        composing_condition(model.checkpoint, reading, guessed), composing_condition(model.checkpoint, reading, without)
+        condition_of(model.checkpoint, reading, estimated), condition_of(model.checkpoint, reading, without)
     )
-    feedback = feedback_for(model.checkpoint, told, guessed, ComposeOptions())
-    assert feedback.wanted["loudness"] == 0.9 and feedback.feedback_only == {"loudness"}
+    session.targets = estimated
+    session.prefix(())
+    feedback = session.request.conditioner
+    assert feedback.targets["loudness"] == 0.9 and "loudness" in feedback.feedback_only

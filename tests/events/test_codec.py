@@ -7,20 +7,9 @@ from hypothesis import strategies as st
 
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
-from imagemusic.events.codec import (
-    END,
-    HOLD,
-    METER,
-    REST,
-    SLOT,
-    TEMPO,
-    canonical,
-    decode,
-    encode,
-    meter_index,
-    quantisation_report,
-)
+from imagemusic.events.codec import canonical, decode, encode, meter_index, quantisation_report
 from imagemusic.events.quantize import canonicalise, nearest_tempo
+from imagemusic.events.vocabulary import END, HOLD, METER, REST, SLOT, TEMPO
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 C, E, G = 60, 64, 67

@@ -3,23 +3,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from imagemusic.events import codec
-from imagemusic.events.codec import METER, SLOT, TEMPO, encode
-from imagemusic.events.context import (
+from imagemusic.events.codec import encode
+from imagemusic.events.context import Running, bar_ticks, context, place_of, remaining_index, remaining_of
+from imagemusic.events.vocabulary import (
     BAR,
     CHROMA,
     CONTEXT_SIZES,
     LAST_PITCH,
+    METER,
     NO_PITCH,
     NO_PROGRAM,
     PLACE,
     PROGRAM,
     REMAINING_SIZE,
-    Running,
-    bar_ticks,
-    context,
-    place_of,
-    remaining_index,
-    remaining_of,
+    SLOT,
+    TEMPO,
 )
 from imagemusic.music.score import Meter, Note, Score, Track
 from tests.events.test_codec import scores

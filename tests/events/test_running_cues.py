@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemusic.events.codec import DRUMS
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.running_cues import RunningCues
+from imagemusic.events.vocabulary import DRUMS
 from imagemusic.music.dials import measure
 from imagemusic.music.score import Note, Score, Track
 

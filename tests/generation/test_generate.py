@@ -1,19 +1,20 @@
-import itertools
 from collections import deque
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 import imagemusic.generation.generate as generation
-from imagemusic.events.codec import GAP, METER, METERS, SIZES, SLOT, SLOTS, TEMPO, decode, meter_index
+from imagemusic.compose.repetition import PhraseRepetition
+from imagemusic.events.codec import GAP, METERS, SIZES, SLOTS, decode, meter_index
 from imagemusic.events.context import context
 from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import nearest_tempo
 from imagemusic.generation.backends import BACKENDS
-from imagemusic.generation.generate import BatchScheduler, GenerationRequest, generate, generate_one
-from imagemusic.generation.sampling import RepetitionGuard, SamplingOptions
-from imagemusic.generation.slots import Slot
+from imagemusic.generation.generate import BatchScheduler, GenerationRequest, generate
+from imagemusic.generation.processors import EndingHold, NextEvent, RepetitionPenalty
+from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import INSTRUMENTATIONS
 from imagemusic.music.score import Meter
@@ -40,23 +41,36 @@ def conditions(decoder, seed=0):
     return np.stack([row, np.zeros_like(row)]).astype(np.float32)
 
 
-def job(decoder, seed=0, beats=32, plan=None, rows=2, **options):
-    writer = GrammarState(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
+def job(
+    decoder, seed=0, beats=32, plan=None, rows=2, repetition_guard=True, repetition_bonus=0.0, prefix=(), **options
+):
+    grammar = GrammarState(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
+    processors = [EndingHold()]
+    if repetition_bonus:
+        processors.append(PhraseRepetition(grammar.running, repetition_bonus))
+    if repetition_guard:
+        processors.append(RepetitionPenalty(0.4))
     return GenerationRequest(
-        conditions(decoder, seed)[:rows], writer, SamplingOptions(**options), np.random.default_rng(seed)
-    )
+        conditions(decoder, seed)[:rows], grammar, SamplingOptions(**options), np.random.default_rng(seed), processors,
+        prefix=prefix,
+    )  # fmt: skip
 
 
 def compose(stepper, decoder, seed=0, **changes):
     made = job(decoder, seed, **changes)
-    generate_one(stepper, made.conditions, made.writer, made.options, made.rng)
-    return made.writer
+    generate(stepper, [made])
+    return made.grammar
 
 
 def mixed(decoder, count):
     """Jobs that differ in everything: length, plan, guidance, temperature, sampler."""
     rng = np.random.default_rng(count)
-    plans = [None, {"meter": meter_index(Meter(0, 3, 4))}, {"instrumentation": INSTRUMENTATIONS["drums"]}, {"ending_slack": 24}]
+    plans = [
+        None,
+        {"meter": meter_index(Meter(0, 3, 4))},
+        {"instrumentation": INSTRUMENTATIONS["drums"]},
+        {"ending_slack": 24},
+    ]
     return [
         job(
             decoder, seed, beats=int(rng.integers(2, 12)), plan=plans[seed % 4], rows=1 + seed % 2,
@@ -71,7 +85,7 @@ def mixed(decoder, count):
 
 def written(stepper, jobs):
     generate(stepper, jobs)
-    return [one.writer.events for one in jobs]
+    return [one.grammar.events for one in jobs]
 
 
 def test_a_piece_of_a_batch_is_the_piece_alone(stepper, decoder):
@@ -102,11 +116,11 @@ def test_threads_do_not_change_a_piece(onnx_stepper, decoder, monkeypatch):
 def test_what_fails_in_any_thread_is_raised(onnx_stepper, decoder, broken):
     class Broken(GrammarState):
         def forced_value(self, column):
-            raise RuntimeError("broken writer")
+            raise RuntimeError("broken grammar")
 
     jobs = mixed(decoder, 20)
-    jobs[broken] = replace(jobs[broken], writer=Broken(Plan(end=96, tempo=1)))
-    with pytest.raises(RuntimeError, match="broken writer"):
+    jobs[broken] = replace(jobs[broken], grammar=Broken(Plan(end=96, tempo=1)))
+    with pytest.raises(RuntimeError, match="broken grammar"):
         generate(onnx_stepper, jobs)
 
 
@@ -125,7 +139,7 @@ def test_no_pieces_are_soon_written(onnx_stepper):
 def test_a_piece_that_does_not_end_is_left_at_the_most_events(onnx_stepper, decoder):
     jobs = [job(decoder, seed, beats=400) for seed in range(3)]
     generate(onnx_stepper, jobs, max_events=25)
-    assert [(one.writer.finished, len(one.writer.events)) for one in jobs] == [(False, 25)] * 3
+    assert [(one.grammar.finished, len(one.grammar.events)) for one in jobs] == [(False, 25)] * 3
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -185,53 +199,42 @@ def test_a_field_may_have_a_temperature_of_its_own(onnx_stepper, decoder):
         assert spread(0, **one) > spread(0) / 2
 
 
-def test_a_tied_continuation_is_no_repetition(onnx_stepper, decoder, monkeypatch):
-    heard = []
-    monkeypatch.setattr(RepetitionGuard, "note", lambda self, part, pitch: heard.append((part, pitch)))
-    compose(onnx_stepper, decoder)
-    assert heard
-    heard.clear()
-    monkeypatch.setattr(GrammarState, "is_tie_continuation", lambda self, pitch: True)
-    compose(onnx_stepper, decoder)
-    assert not heard
+def test_events_of_a_prefix_are_kept_and_the_rest_is_generated(stepper, decoder):
+    whole = compose(stepper, decoder, 3).events
+    again = compose(stepper, decoder, 3, prefix=whole[:20]).events
+    assert again == whole  # the random numbers of an event are its own, so the piece goes on as it did
+    other = compose(stepper, decoder, 4, prefix=whole[:20]).events
+    assert other[:20] == whole[:20] and other != whole
+
+
+def test_a_prefix_is_kept_beside_other_pieces_too(onnx_stepper, decoder):
+    whole = compose(onnx_stepper, decoder, 3).events
+    made = [job(decoder, 4, prefix=whole[:20]), job(decoder, 5), job(decoder, 3, prefix=whole[:9])]
+    first, _, third = written(onnx_stepper, made)
+    assert first == compose(onnx_stepper, decoder, 4, prefix=whole[:20]).events
+    assert third == whole
 
 
 def test_progress_counts_events(onnx_stepper, decoder):
     heard = []
-    writer = GrammarState(Plan(end=200 * 24, tempo=1))
-    generate_one(
-        onnx_stepper, conditions(decoder), writer, SamplingOptions(), np.random.default_rng(0), progress=heard.append
-    )
-    assert heard == list(range(16, len(writer.events) + 1, 16))
+    made = job(decoder, beats=200)
+    generate(onnx_stepper, [made], progress=heard.append)
+    assert heard == list(range(16, len(made.grammar.events) + 1, 16))
     assert heard
-
-
-class Leaning:
-    """Feedback that leans, and hears nothing."""
-
-    pitch_bias = duration_bias = velocity_bias = None
-    chord_bias = 0.75
-
-
-@pytest.mark.parametrize(("end", "may"), [(480, False), (24, True)])
-def test_notes_together_gain_unless_the_piece_may_end(decoder, end, may):
-    made = job(decoder, beats=end // 24)
-    header = (0, METER, meter_index(Meter(0, 4, 4)), 0, 0), (0, TEMPO, nearest_tempo(100), 0, 0), (0, SLOT, 0, 0, 0)
-    for value in itertools.chain(*header, (0, 0, 60, 23, 20)):
-        made.writer.put(value)
-    assert made.writer.may_end is may
-    scores = np.zeros(SIZES[GAP])
-    Slot(replace(made, feedback=Leaning())).apply_bias(GAP, scores)
-    assert scores[0] == (0 if may else 0.75) and not scores[1:].any()
 
 
 def test_near_an_end_that_must_wait_the_gap_0_counts_for_what_it_may_mean(stepper, decoder):
     made = job(decoder, beats=12)
-    table = BatchScheduler(stepper, deque([made]), 1, 1000)
+    batch = BatchScheduler(stepper, deque([made]), 1, 1000)
     near = []
-    while table.admit():
-        heads, state = table.step()
-        near.append((made.writer.notes_before_end(), table._holding_back(heads, 0)))
-        table.write_event(heads, state)
+    while batch.admit():
+        heads, state = batch.step()
+        event = NextEvent(made.grammar)
+        event.part_logits_given = partial(batch._part_logits_given, heads, 0)
+        logits = np.zeros(SIZES[GAP])
+        EndingHold().apply(GAP, logits, event)
+        near.append((made.grammar.notes_before_end(), logits[0]))
+        assert not logits[1:].any()
+        batch.append_events(heads, state)
     assert all((waits is None) == (nats == 0.0) and nats <= 0 for waits, nats in near)
     assert any(waits is not None for waits, _ in near) and any(waits is None for waits, _ in near)

@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.errors import ConfigError
 from imagemusic.generation import sampling
-from imagemusic.generation.sampling import DRAWS, RepetitionGuard, SamplingOptions, draw, draw_one, guide
+from imagemusic.generation.sampling import DRAWS, SamplingOptions, draw, draw_one, guide
 
 
 def drawn(scores, allowed=None, *, temperature=1.0, top_p=1.0, typical=False, count=20_000, seed=0):
@@ -129,33 +129,6 @@ def test_scores_of_any_size_are_drawn_from():
     assert set(drawn([1e30, 0.0, -1e30], count=20)) == {0}
 
 
-def test_a_pitch_that_loops_is_held_back_and_a_scale_is_not():
-    guard = RepetitionGuard(memory=8, share=0.25, strength=1.0)
-    for _ in range(8):
-        guard.note(0, 60)
-    assert guard.costs(0) == [(60, 8 + 1 - 2)]
-    assert guard.costs(1) == []  # another part
-    for pitch in range(70, 78):
-        guard.note(0, pitch)
-    assert guard.costs(0) == []
-
-
-def test_only_notes_of_late_are_counted():
-    guard = RepetitionGuard(memory=4, share=0.25, strength=1.0)
-    for pitch in (60, 60, 60, 62, 64, 65):
-        guard.note(0, pitch)
-    assert guard.costs(0) == [(60, 1), (62, 1), (64, 1), (65, 1)]  # each once in four, and once more is one too many
-
-
-def test_a_few_notes_are_no_loop():
-    guard = RepetitionGuard(memory=32, share=0.28)
-    for _ in range(7):
-        guard.note(0, 60)
-    assert guard.costs(0) == []
-    guard.note(0, 60)
-    assert guard.costs(0) != []
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -174,9 +147,6 @@ def test_a_few_notes_are_no_loop():
         ({"top_ps": {"pitch": None}}, "top_p must be a number, got None"),
         ({"temperatures": 1.1}, "temperatures must be a table of names and numbers, got 1.1"),
         ({"temperatures": {1: 1, "tempo": 1}}, "unknown field 1; choose from gap"),
-        ({"repetition_bonus": "2"}, "repetition_bonus must be a number, got '2'"),
-        ({"repetition_guard": "no"}, "repetition_guard must be True or False, got 'no'"),
-        ({"repetition_share": 0}, "repetition_share must be above 0 and at most 1, got 0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(change, message):

@@ -58,24 +58,24 @@ def taught(decoder, piece, conditions):
 
 
 def stepped(stepper, piece, conditions):
-    """The stepper's logits of the same events, told by a writer."""
+    """The stepper's logits of the same events, told by a grammar."""
     events, end, _ = piece
     state, conditioning = stepper.start(conditions)
     found = {name: [] for name in FIELDS}
-    for writer, row in tiny.written(events, end):
-        heads, state = stepper.step(state, conditioning, [writer.before])
+    for grammar, row in tiny.written(events, end):
+        heads, state = stepper.step(state, conditioning, [grammar.previous])
         for column, name in enumerate(FIELDS):
             found[name].append(heads.logits(column))
-            writer._now.append(row[column])
+            grammar._now.append(row[column])
             if column < len(FIELDS) - 1:
-                heads.condition_on(column, [writer.context_of(column)])
-        writer._now.clear()
+                heads.condition_on(column, [grammar.context_of(column)])
+        grammar._now.clear()
     return {name: np.stack(scores, axis=1) for name, scores in found.items()}
 
 
 def test_the_stepper_equals_the_model(decoder, stepper, piece, conditions):
     one_pass, steps = taught(decoder, piece, conditions), stepped(stepper, piece, conditions)
-    close = CLOSE["int8" if "int8" in stepper.engine.name else "onnx"]
+    close = CLOSE["int8" if "int8" in stepper.backend.name else "onnx"]
     for name in FIELDS:
         np.testing.assert_allclose(steps[name], one_pass[name], atol=close)
 

@@ -1,3 +1,6 @@
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +41,31 @@ def test_many_conditions_equal_one_at_a_time():
     packed = LAYOUT.pack(embedding, dials, np.array([0, -1]))
     np.testing.assert_array_equal(packed[0], LAYOUT.vector(embedding[0], {"valence": 0.1}, "piano"))
     np.testing.assert_array_equal(packed[1], LAYOUT.vector(None, {"tempo": -0.5}, None))
+
+
+def test_a_layout_comes_back_from_json_and_an_older_one_has_the_same_scales():
+    assert ConditionLayout.from_json(json.loads(json.dumps(asdict(LAYOUT)))) == LAYOUT
+    older = {"embedding_size": 2, "dials": ["valence", "tempo"], "ensembles": ["piano", "band"]}
+    assert ConditionLayout.from_json(older) == LAYOUT
+
+
+def test_a_layout_with_other_scales_uses_them():
+    loud = replace(LAYOUT, embedding_scale=1.0, ensemble_scale=5.0)
+    found = loud.vector(np.array([0.5, -2]), {}, "piano")
+    assert found.tolist() == [0.5, -2, 1, 0, 0, 0, 0, 0, 0, 5, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"segment": 32}, "condition: segments of 32 events, this imagemusic needs 16"),
+        ({"dial_scale": 0.0}, "condition: dial_scale must be above 0 and finite, got 0.0"),
+        ({"embedding_scale": float("nan")}, "condition: embedding_scale must be above 0 and finite, got nan"),
+    ],
+)
+def test_a_layout_that_does_not_fit_is_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(LAYOUT, **change)
 
 
 @pytest.mark.parametrize(

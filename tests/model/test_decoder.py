@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from imagemusic.events.vocabulary import FIELDS, INTERVALS, NO_INTERVAL
-from imagemusic.model.decoder import interval_of, multi_hot
+from imagemusic.events.vocabulary import FIELDS
+from imagemusic.model.decoder import multi_hot
 from imagemusic.training.batches import BEFORE, TARGET, field_weights
 from tests import tiny
 
@@ -71,14 +71,6 @@ def test_the_reminder_can_be_switched_off(condition):
     silent = tiny.decoder(condition_every_step=False)
     assert not any(told.any() for told in silent.condition_terms(condition))
     assert all(told.any() for told in tiny.decoder().condition_terms(condition))
-
-
-def test_an_interval_is_counted_from_the_last_pitch_of_the_part(decoder):
-    pitch, last = torch.tensor([60, 64, 100, 10, 36, 60]), torch.tensor([60, 60, 60, 60, 38, 128])
-    program = torch.tensor([0, 0, 0, 0, 128, 0])
-    found = interval_of(pitch, last, program, decoder.config)
-    assert found.tolist() == [25, 29, 49, 1, NO_INTERVAL, NO_INTERVAL]
-    assert found.max() < INTERVALS
 
 
 def test_a_set_of_pitch_classes_is_spread_over_bits():

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.compose.composition import ImageFeatures
 from imagemusic.compose.prior import Prior
-from imagemusic.compose.targets import picture_condition
+from imagemusic.compose.targets import image_condition
 from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music
@@ -30,6 +29,7 @@ from imagemusic.research.transfer import (
 from imagemusic.research.transfer_table import joined, measure_fold, table_of
 from imagemusic.training.export import Sources, export_checkpoint
 from imagemusic.training.restore import load_decoder
+from imagemusic.vision.features import ImageFeatures
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs
 
@@ -127,7 +127,7 @@ def test_what_a_cover_tells_is_what_composing_tells_with_the_dials_as_guesses(ba
         found, embedding = conditions(features).numpy(), encoder.embed(features)
         mean, sd = (part.numpy() for part in encoder.affect(embedding))
     for row, one in enumerate(embedding.numpy()):
-        expected = picture_condition(base, prior, ImageFeatures("", one, mean[row], sd[row]), sure=False)
+        expected = image_condition(base, prior, ImageFeatures("", one, mean[row], sd[row]), exact=False)
         np.testing.assert_allclose(found[row], expected, atol=1e-5)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.music.dials import DialNormalizer, measure
 from imagemusic.music.distributions import FIGURES, mean_shares, share_table
 from imagemusic.music.score import Note, Score, Track
@@ -101,7 +101,7 @@ def test_pieces_of_one_picture_differ_and_come_in_order(quality, tiny_checkpoint
     from imagemusic.compose.pipeline import ImageMusic
 
     model = ImageMusic.from_pretrained(tiny_checkpoint)
-    readings = [model.look(Path("data/examples") / name) for name in ("dusk_sea.jpg", "meadow.jpg")]
+    readings = [model.encode(Path("data/examples") / name) for name in ("dusk_sea.jpg", "meadow.jpg")]
     options = ComposeOptions(seconds=4)
     pieces = quality.compose(model, readings, options, 2, "test")
     assert [piece.picture_hash for piece in pieces] == [reading.hash for reading in readings for _ in range(2)]

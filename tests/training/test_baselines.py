@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imagemusic.events import codec
-from imagemusic.events.vocabulary import FIELDS
+from imagemusic.events.vocabulary import FIELDS, SIZES
 from imagemusic.training.baselines import CONTEXTS, Baseline, with_previous
 from tests import tiny
 
@@ -20,7 +20,7 @@ def columns_of(*scores):
 
 
 def fitted(markov, columns):
-    baseline = Baseline(codec.SIZES, markov=markov)
+    baseline = Baseline(SIZES, markov=markov)
     baseline.fit(columns)
     return baseline
 
@@ -37,10 +37,10 @@ def test_the_unigram_model_by_hand():
 def test_probabilities_of_every_value_sum_to_one(markov):
     train = columns_of(tiny.tune(0), tiny.tune(1))
     baseline = fitted(markov, train)
-    row = {name: np.repeat(values[20:21], codec.SIZES[0]) for name, values in columns_of(tiny.tune(2)).items()}
-    row["gap"] = np.arange(codec.SIZES[0])
+    row = {name: np.repeat(values[20:21], SIZES[0]) for name, values in columns_of(tiny.tune(2)).items()}
+    row["gap"] = np.arange(SIZES[0])
     shares = [math.exp(-baseline.nats({name: values[i : i + 1] for name, values in row.items()})["gap"])
-              for i in range(codec.SIZES[0])]  # fmt: skip
+              for i in range(SIZES[0])]  # fmt: skip
     assert sum(shares) == pytest.approx(1)
 
 

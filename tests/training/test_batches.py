@@ -9,7 +9,20 @@ from imagemusic.data.pairing import Pictures
 from imagemusic.data.prepared import ROW
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.events import codec, context
-from imagemusic.events.vocabulary import FIELDS, INPUTS
+from imagemusic.events.vocabulary import (
+    CONTEXT,
+    DRUMS,
+    END,
+    FIELDS,
+    INPUTS,
+    METER,
+    NO_PITCH,
+    NO_VELOCITY,
+    REST,
+    SLOT,
+    START,
+    TEMPO,
+)
 from imagemusic.music.dials import DIALS
 from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
 from imagemusic.training.condition_sampler import ConditionSampler, _guesses
@@ -63,7 +76,7 @@ def test_a_stream_reads_a_piece_in_turn_and_starts_afresh_with_the_next(prepared
     previous = None
     for step in range(batches.epoch_steps):
         batch = batches.batch(step)
-        begins = batch.before["part"][0, 0] == codec.START
+        begins = batch.before["part"][0, 0] == START
         assert batch.fresh[0] == (begins or step == 0)
         if previous is not None and not begins:
             assert previous.pieces == batch.pieces
@@ -90,8 +103,8 @@ def test_what_a_step_reads_is_what_a_writer_tells(prepared):
     before, _, _ = window_columns(rows, piece.end, 0, len(rows))
     names = [name for name in INPUTS if name != "interval"]
     steps = tiny.written(prepared.events(piece), piece.end)
-    for i, (writer, _) in enumerate(steps):
-        told = dict(zip(INPUTS, writer.before, strict=True))
+    for i, (grammar, _) in enumerate(steps):
+        told = dict(zip(INPUTS, grammar.previous, strict=True))
         assert {name: told[name] for name in names} == {name: before[name][i] for name in names}
 
 
@@ -99,7 +112,7 @@ def test_transposition_moves_pitches_by_hand(prepared):
     piece = prepared.select("train")[0]
     rows = rows_of(prepared, piece)
     (_, plain, _), (_, moved, _) = (window_columns(rows, piece.end, 0, len(rows), shift=s) for s in (0, 3))
-    pitched = plain["program"] < codec.DRUMS
+    pitched = plain["program"] < DRUMS
     np.testing.assert_array_equal(moved["pitch"][pitched], plain["pitch"][pitched] + 3)
     for name in set(plain) - {"pitch", "last_pitch", "chroma"}:
         np.testing.assert_array_equal(moved[name], plain[name])
@@ -109,11 +122,11 @@ def test_transposition_leaves_drums_headers_and_first_notes_alone(prepared):
     piece = prepared.select("train")[0]
     rows = rows_of(prepared, piece)
     (_, plain, _), (_, moved, _) = (window_columns(rows, piece.end, 0, len(rows), shift=s) for s in (0, -4))
-    still = plain["program"] >= codec.DRUMS
-    assert (plain["program"] == codec.DRUMS).any()
+    still = plain["program"] >= DRUMS
+    assert (plain["program"] == DRUMS).any()
     for name in ("pitch", "last_pitch"):
         np.testing.assert_array_equal(moved[name][still], plain[name][still])
-    first = plain["last_pitch"] == context.NO_PITCH
+    first = plain["last_pitch"] == NO_PITCH
     np.testing.assert_array_equal(moved["last_pitch"][first], plain["last_pitch"][first])
 
 
@@ -127,7 +140,7 @@ def test_a_transposed_piece_is_the_piece_transposed(shift):
     events, other = (codec.encode(type(score)(t, score.tempos, score.meters)) for t in (score.tracks, tracks))
     rows, expected = (np.zeros(len(found), ROW) for found in (events, other))
     for table, found in ((rows, events), (expected, other)):
-        for names, values in ((codec.FIELDS, found), (context.CONTEXT, context.context(found))):
+        for names, values in ((FIELDS, found), (CONTEXT, context.context(found))):
             for column, name in enumerate(names):
                 table[name] = values[:, column]
     moved = window_columns(rows, score.end, 0, len(rows), shift=shift)
@@ -151,17 +164,17 @@ def test_hidden_loudness_is_still_to_be_guessed(prepared):
     rows = rows_of(prepared, piece)
     before, target, weights = window_columns(rows, piece.end, 0, len(rows), velocity_dropout=True)
     assert not before["velocity"].any()
-    assert set(target["last_velocity"].tolist()) <= {0, context.NO_VELOCITY}
+    assert set(target["last_velocity"].tolist()) <= {0, NO_VELOCITY}
     assert target["velocity"].any()
     assert weights["velocity"].sum() == piece.notes
 
 
 def test_only_fields_that_tell_something_count():
     #            meter        no meter     tempo        slot        note          drum                 rest      end
-    parts = [codec.METER, codec.METER, codec.TEMPO, codec.SLOT, 0, 1, codec.REST, codec.END]
+    parts = [METER, METER, TEMPO, SLOT, 0, 1, REST, END]
     columns = {
         "part": np.array(parts),
-        "program": np.array([129, 129, 129, 129, 0, codec.DRUMS, 129, 129]),
+        "program": np.array([129, 129, 129, 129, 0, DRUMS, 129, 129]),
         "pitch": np.array([52, 0, 3, 0, 60, 36, 0, 0]),
         "velocity": np.array([0, 0, 0, 0, 20, 0, 0, 0]),
     }
@@ -196,7 +209,7 @@ def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
         batch = batches.batch(step)
         (piece,) = [piece for piece in batches.pieces if piece.id == batch.pieces[0]]
         own = prepared.scale.table(prepared.segments[piece.first_segment : piece.first_segment + 2].astype(float))
-        if batch.before["part"][0, 0] == codec.START:
+        if batch.before["part"][0, 0] == START:
             told = batch.condition[0, :, start : start + len(layout.dials)]
             given = batch.condition[0, :, start + len(layout.dials) : start + 2 * len(layout.dials)] > 0
             np.testing.assert_allclose(told[given], 2 * own[given], rtol=1e-5)

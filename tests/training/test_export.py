@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.config import from_table
 from imagemusic.errors import DataError
@@ -38,7 +38,7 @@ def test_an_exported_checkpoint_composes_with_a_real_encoder(exported):
     options = ComposeOptions(seconds=8)
     piece = model.compose(red, options)
     assert abs(piece.score.seconds - 8) < 1
-    assert piece.picture.embedding.shape == (tiny.EMBEDDING_SIZE,)
+    assert piece.features.embedding.shape == (tiny.EMBEDDING_SIZE,)
     assert midi_bytes(model.compose(blue, options).score) != midi_bytes(piece.score)
 
 
@@ -55,7 +55,7 @@ def test_the_encoder_sees_the_same_on_both_engines(exported, encoder_folder):
     pixels = load_pixels(Image.effect_noise((64, 64), 90).convert("RGB"), 64)
     with torch.no_grad():
         expected = encoder(torch.from_numpy(pixels)[None])[0].numpy()
-    found, _, _ = ImageMusic.from_pretrained(exported).reader.read(pixels)
+    found, _, _ = ImageMusic.from_pretrained(exported).encoder.encode(pixels)
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from imagemusic.checkpoint import open_checkpoint
 from imagemusic.commands.train import DATA_OPTIONS
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.build.build import build
 from imagemusic.data.build.built_set import open_built_set
@@ -48,8 +48,8 @@ def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained
     with np.load(dataset / PICTURES) as table:
         assert table["embedding"].shape == (6, len(COVER_VIEWS), 3)
         assert len(set(table["id"].tolist())) == 6
-        reader = ImageEncoder(tiny_checkpoint, 32)
-        first = reader.read(load_pixels(dataset / str(table["id"][0]), 32))
+        encoder = ImageEncoder(tiny_checkpoint, 32)
+        first = encoder.encode(load_pixels(dataset / str(table["id"][0]), 32))
         np.testing.assert_allclose(table["embedding"][0, 0], first[0], atol=1e-3)
         np.testing.assert_allclose(table["dial_mean"][0], first[1], atol=1e-6)
         assert np.isnan(table["tempo"]).all()
@@ -83,7 +83,7 @@ def test_the_new_checkpoint_composes_and_differs_in_its_decoder_alone(trained, t
     assert new.config["pictures"] == old.config["pictures"]
     model, before = ImageMusic.from_pretrained(trained), ImageMusic.from_pretrained(tiny_checkpoint)
     cover = picture(1)
-    assert model.look(cover).embedding.tolist() == before.look(cover).embedding.tolist()
+    assert model.encode(cover).embedding.tolist() == before.encode(cover).embedding.tolist()
     assert abs(model.compose(cover, ComposeOptions(seconds=6)).score.seconds - 6) < 1
 
 

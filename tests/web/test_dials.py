@@ -1,7 +1,7 @@
 import gradio as gr
 import pytest
 
-from imagemusic.compose.composition import Dial
+from imagemusic.compose.targets import Dial
 from imagemusic.errors import ConfigError
 from imagemusic.music.dials import DIALS
 from imagemusic.web.dials import FROM_PICTURE, dial_options, show_dials

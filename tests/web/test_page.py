@@ -88,8 +88,8 @@ def test_an_empty_seed_counts_as_zero(client, sky):
 
 def test_dials_and_who_plays_can_be_set(client, sky):
     record = json.loads(Path(compose(client, sky, dials=["arousal=0.8"], ensemble="piano")[4]).read_text())
-    assert record["dials"]["arousal"] == {"value": 0.8, "source": "you"}
-    assert record["dials"]["ensemble"] == {"value": "piano", "source": "you"}
+    assert record["dials"]["arousal"] == {"value": 0.8, "source": "you", "conditioned": False}
+    assert record["ensemble"] == {"name": "piano", "source": "you"}
 
 
 def test_a_dial_that_there_is_not_is_refused(client, sky):

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.instructions import readme
@@ -129,7 +129,7 @@ def make_kit(
         _same_date(partial)
         table = {
             "format": KEY_FORMAT, "version": VERSION, "kit": kit, "secret": secret.hex(), "options": asdict(options),
-            "imagemusic": __version__, "checkpoint_id": model.checkpoint.id, "engine": model.stepper.engine.name,
+            "imagemusic": __version__, "checkpoint_id": model.checkpoint.id, "engine": model.stepper.backend.name,
             "trials": [rows[index] for index in order],
         }  # fmt: skip
         waiting = partial.with_suffix(".key")

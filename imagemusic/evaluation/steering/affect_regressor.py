@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import mean_of
+from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.metrics import pitched_notes
 from imagemusic.music.midi import read_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
-AFFECT_DIALS = ("valence", "arousal")
 PULL = 0.05  # of the weights to zero, times the number of clips: chosen beforehand, tuned on nothing
 LARGEST = 3.0  # deviations; what lies further out is no stranger than that
 FOLDS = 5

@@ -8,22 +8,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
-from imagemusic.compose.composition import ComposeOptions, ImageFeatures
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.plan import plan_piece
-from imagemusic.compose.targets import composing_condition, feedback_for, settle
-from imagemusic.errors import CodecError
+from imagemusic.compose.session import Session, Switches
 from imagemusic.evaluation.steering.measures import Measured, measured
-from imagemusic.events import codec
-from imagemusic.events.grammar import GrammarState, Plan
-from imagemusic.generation.generate import GenerationRequest, generate
-from imagemusic.music.score import Score, Tempo
+from imagemusic.generation.generate import generate
+from imagemusic.music.score import Score
+from imagemusic.vision.features import ImageFeatures
 
 COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
 CHUNK = 48  # pieces that a worker takes at a time, written side by side
@@ -42,7 +37,7 @@ class ComposeJob:
     def key(self, checkpoint_id: str) -> str:
         """Name what the piece depends on."""
         seen = self.reading
-        told = json.dumps([COMPOSING, checkpoint_id, seen.hash, asdict(self.options), self.masked], sort_keys=True)
+        told = json.dumps([COMPOSING, checkpoint_id, seen.hash, self.options.to_json(), self.masked], sort_keys=True)
         numbers = seen.embedding.tobytes() + seen.dial_mean.tobytes() + seen.dial_sd.tobytes()
         return hashlib.sha256(told.encode() + numbers).hexdigest()[:20]
 
@@ -131,30 +126,7 @@ def compose_jobs(model: ImageMusic, jobs: Sequence[ComposeJob]) -> Iterator[Scor
 
 def compose_unmasked(model: ImageMusic, jobs: Sequence[ComposeJob]) -> list[Score]:
     """Compose with the codec's own rules alone: any instruments, any silence, any repetition."""
-    writing = [_unmasked(model, job.reading, replace(job.options, repetition_guard=False)) for job in jobs]
-    generate(model.stepper, [piece for piece, _ in writing])
-    scores = []
-    for _, writer in writing:
-        if not writer.finished:
-            raise CodecError(f"the piece was not finished after {len(writer.events)} events; ask for fewer seconds")
-        score = codec.decode(np.array(writer.events, np.int16))
-        scores.append(replace(score, tempos=(Tempo(0, writer.plan.tempo_bpm),)))
-    return scores
-
-
-def _unmasked(
-    model: ImageMusic, reading: ImageFeatures, options: ComposeOptions
-) -> tuple[GenerationRequest, GrammarState]:
-    dials = settle(model.checkpoint, model.prior, reading, options)
-    condition = composing_condition(model.checkpoint, reading, dials)
-    rows = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-    bpm = model.checkpoint.scale.from_percentile("tempo", float(dials["tempo"].value))
-
-    def plan(meter: int | None) -> Plan:
-        planned = plan_piece(options, bpm, None, meter)
-        return replace(planned, longest_silence=planned.end)
-
-    writer = GrammarState(plan(None), replan=plan)
-    rng = np.random.default_rng([options.seed, int(reading.hash[:16], 16), options.variation])
-    feedback = feedback_for(model.checkpoint, condition, dials, options)
-    return GenerationRequest(np.stack(rows), writer, options, rng, feedback), writer
+    switches = Switches(instrumentation=False, silence=False, repetition_penalty=False)
+    sessions = [Session(model, job.reading, job.options, switches=switches) for job in jobs]
+    generate(model.stepper, [session.request for session in sessions])
+    return [session.score() for session in sessions]

@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import image_targets, picture_condition
+from imagemusic.compose.targets import image_condition, image_targets
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.evaluation.intervals import Estimate, bootstrap, ratio_of, signed_ranks
 from imagemusic.evaluation.steering.composing import Report
 from imagemusic.evaluation.steering.pairs import RATED, Pair, drawn, prepare_pairs
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
-from imagemusic.music.dials import DIALS, as_row
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder
@@ -120,7 +119,7 @@ def conditional_gap(
     for name, sure in (("as_composed", True), ("calibrated", False)):
         report(f"conditional gap: {name.replace('_', ' ')}")
         readings = [pair.reading for pair in music.pairs]
-        right = np.stack([picture_condition(model.checkpoint, model.prior, r, sure=sure) for r in readings])
+        right = np.stack([image_condition(model.checkpoint, model.prior, r, exact=sure) for r in readings])
         result[name] = _against_wrong(scorer, right, options, all_wrongs=sure)
     result["most_to_be_had"] = ceiling(model, music, options)
     report("conditional gap: a dial at a time")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
 from imagemusic.audio.waveform import Waveform
-from imagemusic.compose.composition import ComposeOptions, Composition
+from imagemusic.compose.composition import Composition
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.vision.image import load_image

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ImageFeatures
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
 from imagemusic.music.midi import read_midi
+from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 RATED = ("valence", "arousal", "tempo_bpm")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import picture_condition
+from imagemusic.compose.targets import image_condition
 from imagemusic.evaluation.intervals import plain, ratio_of, wilson
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.conditional import Music, Scorer
@@ -101,7 +101,7 @@ def against_unconditional(
     scorer, other = (Scorer.of(one, music, options.notes) for one in (model, plainer))
     size = plainer.checkpoint.layout.size
     without = other.nats(np.zeros((len(music.pairs), size), np.float32)).sum(axis=1)
-    right = np.stack([picture_condition(model.checkpoint, model.prior, pair.reading) for pair in music.pairs])
+    right = np.stack([image_condition(model.checkpoint, model.prior, pair.reading) for pair in music.pairs])
     notes = scorer.notes().sum(axis=1)
     result: dict[str, Any] = {
         "unconditional": plainer.checkpoint.id,

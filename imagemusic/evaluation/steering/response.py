@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
-from imagemusic.evaluation.steering.affect_regressor import AFFECT_DIALS, Judge
+from imagemusic.evaluation.steering.affect_regressor import Judge
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from imagemusic.music.dials import DIALS
-from imagemusic.vision.encoder import IMAGE_DIALS
+from imagemusic.music.dials import AFFECT_DIALS, DIALS, IMAGE_DIALS
 
 # As composed, as composed but for the masks, and what the decoder does of itself.
 SETTINGS = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.prepared import PreparedSet

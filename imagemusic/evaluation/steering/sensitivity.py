@@ -12,21 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.targets import COMPOSITE_DIALS
 from imagemusic.evaluation.intervals import bootstrap, mean_of, plain
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures, drawn
 from imagemusic.evaluation.steering.settings import SteeringOptions
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import AFFECT_DIALS, DIALS
 from imagemusic.vision.image import load_image
 from imagemusic.vision.null_edits import NULL_EDITS
 
 COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is exact, so it would prove nothing
 WITHOUT_TEMPO = tuple(
-    name for name in COMPARED if name not in COMPOSITE_DIALS
+    name for name in COMPARED if name not in AFFECT_DIALS
 )  # those weigh onsets a second, so tempo too
 
 
@@ -100,7 +99,7 @@ def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: Stee
     for index in chosen:
         pair = pool.pairs[index]
         image = load_image(pair.image)
-        readings = [pair.reading, *(model.look(edit(image)) for edit in NULL_EDITS.values())]
+        readings = [pair.reading, *(model.encode(edit(image)) for edit in NULL_EDITS.values())]
         jobs += [
             ComposeJob(reading, ComposeOptions(seed=seed, seconds=options.seconds))
             for reading in readings

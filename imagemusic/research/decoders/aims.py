@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagemusic.model.conditioning import DIAL_SCALE, ConditionLayout
+from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig, DecoderState, NoteDecoder
 from imagemusic.music.dials import DIALS
 
@@ -36,7 +36,7 @@ class TellingDecoder(NoteDecoder):
         """
         assert self.outputs is not None
         first, count = layout.embedding_size + 1, len(DIALS)
-        told = condition[..., first : first + count] / DIAL_SCALE
+        told = condition[..., first : first + count] / layout.dial_scale
         given = condition[..., first + count : first + 2 * count]
         guesses = self.to_dials(self.outputs).float().unflatten(1, (condition.shape[1], -1))  # (B, S, rows, D)
         counted = counts.unflatten(1, (condition.shape[1], -1))[..., None] * given[:, :, None]

@@ -15,7 +15,7 @@ import numpy as np
 
 from imagemusic.data.pairing import Pictures
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
-from imagemusic.events import codec, context
+from imagemusic.events.vocabulary import DRUMS, NO_VELOCITY
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import CUES
 from imagemusic.research.decoders.tokens import RemiTokens
@@ -79,7 +79,7 @@ def without_loudness(prepared: PreparedSet) -> PreparedSet:
     """Copy a prepared set as if no loudness were known."""
     rows, segments = np.array(prepared.rows), np.array(prepared.segments)
     rows["velocity"] = 0
-    rows["last_velocity"][rows["last_velocity"] != context.NO_VELOCITY] = 0
+    rows["last_velocity"][rows["last_velocity"] != NO_VELOCITY] = 0
     segments[:, CUES.index("loudness")] = np.nan
     pieces = tuple(replace(piece, cues={**piece.cues, "loudness": None}) for piece in prepared)
     return replace(prepared, rows=rows, segments=segments, pieces=pieces)
@@ -87,7 +87,7 @@ def without_loudness(prepared: PreparedSet) -> PreparedSet:
 
 def has_drums(prepared: PreparedSet, piece: PreparedPiece) -> bool:
     """Say whether drums play in a piece."""
-    return bool((prepared.rows[piece.start : piece.start + piece.rows]["program"] == codec.DRUMS).any())
+    return bool((prepared.rows[piece.start : piece.start + piece.rows]["program"] == DRUMS).any())
 
 
 def _some(pieces: list[PreparedPiece], notes: int) -> tuple[PreparedPiece, ...]:

@@ -13,17 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import SEGMENT, PreparedPiece, segment_count
+from imagemusic.data.prepared import PreparedPiece, segment_count
 from imagemusic.evaluation.intervals import Statistic, bootstrap
-from imagemusic.events import codec
+from imagemusic.events.vocabulary import SEGMENT, SLOTS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.music.dials import DIALS
+from imagemusic.music.dials import AFFECT_DIALS, DIALS
 from imagemusic.research.decoders.bench import Bench
 from imagemusic.training.evaluation import banded_nats, note_bands
 
 BANDS = (16, 64, 256, 1 << 30)
 BAND_NAMES = ("1-16", "17-64", "65-256", "257-")
-COMPOSITE_DIALS = ("valence", "arousal")  # sums of other dials
 WINDOW = 256  # rows scored at once: whole stretches
 
 
@@ -62,7 +61,7 @@ def told(bench: Bench, pieces: Sequence[PreparedPiece], whose: Sequence[Prepared
         dials = bench.prepared.scale.table(cues)
         length = segment_count(piece.rows)
         values[number, :length] = dials[np.arange(length) % len(dials)]
-    values[..., [DIALS.index(name) for name in COMPOSITE_DIALS]] = np.nan
+    values[..., [DIALS.index(name) for name in AFFECT_DIALS]] = np.nan
     flat = values.reshape(-1, len(DIALS))
     packed = bench.layout.pack(None, flat, np.full(len(flat), -1))
     return torch.from_numpy(packed.reshape(len(pieces), most, -1))
@@ -88,4 +87,4 @@ def _per_note(bits: NDArray[np.float64], notes: NDArray[np.int64]) -> Statistic:
 
 def _is_note(bench: Bench, piece: PreparedPiece) -> NDArray[np.bool_]:
     part: NDArray[np.uint8] = bench.prepared.rows[piece.start : piece.start + piece.rows]["part"]
-    return part < codec.SLOTS
+    return part < SLOTS

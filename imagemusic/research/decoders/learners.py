@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagemusic.data.prepared import PreparedPiece
-from imagemusic.events import codec
+from imagemusic.events.vocabulary import SLOTS
 from imagemusic.model.decoder import DecoderState, NoteDecoder
 from imagemusic.research.decoders.aims import (
     AUXILIARY,
@@ -89,7 +89,7 @@ class NoteLearner:
             wrong, _ = self.net(before, other, DecoderState(*begun))
             costs = (window_nats(self.net, one, target, weights) for one in (heads, wrong))
             loss = loss + contrast(*costs)
-        notes = int(((target["part"] < codec.SLOTS) & (weights["gap"] > 0)).sum())
+        notes = int(((target["part"] < SLOTS) & (weights["gap"] > 0)).sum())
         return loss, [part.detach().float() for part in after], notes
 
     def nats(self, pieces: Sequence[PreparedPiece]) -> dict[str, float]:

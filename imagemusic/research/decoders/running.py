@@ -22,6 +22,7 @@ from imagemusic.research.decoders.bench import Bench
 from imagemusic.research.decoders.conditioned import dial_savings
 from imagemusic.research.decoders.learners import Learner, NoteLearner, make_learner
 from imagemusic.research.decoders.variants import VARIANTS, parameters_of
+from imagemusic.training.precision import cpu_autocast
 
 SAVE_SECONDS = 60
 
@@ -122,7 +123,7 @@ def _train(
         torch.manual_seed(seed * 1_000_003 + step)  # dropout is a function of the step, or a resumed run would differ
         for group in optimizer.param_groups:
             group["lr"] = learner.rate * options.rate(seen)
-        with torch.autocast("cpu", torch.bfloat16):
+        with cpu_autocast():
             loss, carried, notes = learner.loss(step, carried)
         optimizer.zero_grad()
         loss.backward()

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.quantize import DRUM_TICKS, PITCHED_SLOTS, ROLES, TEMPO_BPM, TICKS_PER_BEAT, UNKNOWN_VELOCITY
+from imagemusic.events.vocabulary import DRUMS
 from imagemusic.music.score import DURATION, ONSET, PITCH, Meter, Score, Tempo, Track
 
 Tokens = NDArray[np.int64]  # (N,)
 
 DRUM_PART = -1  # MidiTok's program of drums
-NO_METER, NO_TEMPO, PROGRAMS, ROLE_TOKENS = 0, 1, 2, 2 + codec.DRUMS + 1  # our tokens, after MidiTok's
+NO_METER, NO_TEMPO, PROGRAMS, ROLE_TOKENS = 0, 1, 2, 2 + DRUMS + 1  # our tokens, after MidiTok's
 OWN_TOKENS = ROLE_TOKENS + len(ROLES)
 
 
@@ -62,7 +63,7 @@ class RemiTokens:
         score = codec.decode(events)
         own = [NO_METER] * (not score.meters) + [NO_TEMPO] * (not score.tempos)
         for track in score.tracks:
-            program = codec.DRUMS if track.is_drum else track.program
+            program = DRUMS if track.is_drum else track.program
             own += [PROGRAMS + program, ROLE_TOKENS + ROLES.index(track.name)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a meter that has no token; the caller tries `is_exact`
@@ -83,7 +84,7 @@ class RemiTokens:
         parts = {DRUM_PART if part.is_drum else part.program: part.notes.numpy() for part in read.tracks}
         tracks = []
         for number, (program, role) in enumerate(zip(declared[::2], declared[1::2], strict=True)):
-            is_drum = program - PROGRAMS == codec.DRUMS
+            is_drum = program - PROGRAMS == DRUMS
             part = parts.pop(DRUM_PART if is_drum else number, None)
             if part is None:
                 raise CodecError(f"part {number} is declared and plays nothing")

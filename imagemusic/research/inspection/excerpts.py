@@ -15,8 +15,8 @@ from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedSet, prepare_piece
 from imagemusic.errors import DataError
 from imagemusic.events import codec
-from imagemusic.events.context import NO_PROGRAM
 from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.events.vocabulary import NO_PROGRAM
 from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlations
 from imagemusic.music.midi import read_midi
 from imagemusic.training.batches import window_columns

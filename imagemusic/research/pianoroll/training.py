@@ -24,6 +24,7 @@ from torch.nn import functional
 from imagemusic.errors import DataError
 from imagemusic.research.pianoroll.data import KEYS, Batch, Roll, draw, gather
 from imagemusic.research.pianoroll.model import RollConfig, RollLSTM, State
+from imagemusic.training.precision import cpu_autocast, cpu_dtype
 
 HEADS = ("independent", "autoregressive")
 
@@ -122,8 +123,8 @@ def _update(
         group["lr"] = recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
     batch = draw(np.random.default_rng((seed, update)), rolls, recipe.rows, recipe.length, recipe.transpose)
     piece, key, weight = choose_keys(batch.frames, recipe.silent_share)
-    rounded = Batch(*(part if part is batch.place else part.bfloat16() for part in batch))
-    with torch.autocast("cpu", torch.bfloat16):
+    rounded = Batch(*(part if part is batch.place else part.to(cpu_dtype()) for part in batch))
+    with cpu_autocast():
         logits, _ = model(rounded, piece, key)
     counts = batch.real.T[:, piece] * weight  # (T, R)
     loss = (_nats(logits.float(), batch, piece, key) * counts).sum() / batch.real.sum()

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.training.encoder.net import DIALS, SMALLEST_SD, ImageEncoder
+from imagemusic.music.dials import IMAGE_DIALS
+from imagemusic.training.encoder.net import SMALLEST_SD, ImageEncoder
 
 # A ridge holds that every feature tells as little as any other.  The connotations are two among three thousand and
 # made to tell mood.
@@ -173,7 +174,7 @@ def set_heads(
     weight = weight / spread[:, None]
     encoder.to_embedding.weight.copy_(torch.from_numpy(weight / scaled.spread))
     encoder.to_embedding.bias.copy_(torch.from_numpy(-weight @ (scaled.centre / scaled.spread) - centre / spread))
-    count = len(DIALS)
+    count = len(IMAGE_DIALS)
     encoder.to_dial_mean.weight.zero_()
     encoder.to_dial_mean.weight[:, :count] = torch.from_numpy(spread[:count]).diag()
     encoder.to_dial_mean.bias.copy_(torch.tensor([offset for _, offset in dials]) + torch.from_numpy(centre[:count]))

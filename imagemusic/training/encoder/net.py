@@ -19,8 +19,7 @@ from torch.nn import functional
 from torchvision import models
 
 from imagemusic.errors import ConfigError
-
-DIALS = ("valence", "arousal", "tempo")  # what a picture is asked for, in the order of the columns
+from imagemusic.music.dials import IMAGE_DIALS
 
 POOLED = 3  # stages, the last ones
 CLASSES = 1000  # of ImageNet, which the backbone's own classifier tells apart
@@ -99,7 +98,7 @@ class EncoderConfig:
 
 
 class Dials(NamedTuple):
-    """What a picture says about the music, as a Gaussian for each of DIALS."""
+    """What a picture says about the music, as a Gaussian for each of IMAGE_DIALS."""
 
     mean: Tensor  # (B, 3)
     sd: Tensor  # (B, 3)
@@ -129,9 +128,9 @@ class ImageEncoder(nn.Module):
             self.classes = nn.Conv2d(self.family.channels[-1], CLASSES, 1).requires_grad_(False)
             self.register_buffer("class_connotations", torch.zeros(CLASSES, config.connotations))
         self.to_embedding = nn.Linear(self.feature_size, config.embedding_size)
-        self.to_dial_mean = nn.Linear(config.embedding_size, len(DIALS))
-        self.to_dial_sd = nn.Linear(config.embedding_size, len(DIALS))
-        self.register_buffer("dial_sd_scale", torch.ones(len(DIALS)))  # set once training is over, to calibrate
+        self.to_dial_mean = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
+        self.to_dial_sd = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
+        self.register_buffer("dial_sd_scale", torch.ones(len(IMAGE_DIALS)))  # set once training is over, to calibrate
         # They belong to the settings, so they are not saved with the weights.
         self.register_buffer("pixel_mean", torch.tensor(config.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(config.std).view(1, 3, 1, 1), persistent=False)

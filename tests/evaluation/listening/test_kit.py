@@ -87,7 +87,7 @@ def test_the_right_side_shows_what_the_piece_was_made_from(kit, model, pictures)
         with Image.open(folder / right["file"]) as shown, Image.open(path) as original:
             gap = np.abs(np.subtract(shown.getpixel((5, 5)), original.getpixel((5, 5)), dtype=int))
         assert gap.max() < 6
-        assert right["hash"] == model.look(path).hash
+        assert right["hash"] == model.encode(path).hash
 
 
 @needs_sound

@@ -16,7 +16,6 @@ from imagemusic.evaluation.steering.conditional import (
 from imagemusic.evaluation.steering.pairs import read_pairs
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.events import codec
-from imagemusic.model.conditioning import EMBEDDING_SCALE
 from imagemusic.training.evaluation import banded_nats, note_bands, piece_nats
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs
@@ -27,7 +26,7 @@ BANDS = (4, 10, 1 << 30)
 @pytest.fixture(scope="module")
 def pairs(tiny_model, tmp_path_factory):
     path = write_pairs(tmp_path_factory.mktemp("pairs") / "a", 10)
-    return read_pairs(path, tiny_model.look).pairs
+    return read_pairs(path, tiny_model.encode).pairs
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +86,7 @@ def test_a_gap_is_bits_over_notes():
 def one_bit_less_for_the_right_picture(scorer, conditions):
     """Nats of a model that pays one bit a note where the condition holds the piece's own picture, else two."""
     own = np.array([pair.reading.embedding for pair in scorer.music.pairs])
-    wrong = np.abs(conditions[:, : own.shape[1]] - EMBEDDING_SCALE * own).sum(axis=1) > 1e-3
+    wrong = np.abs(conditions[:, : own.shape[1]] - tiny.layout().embedding_scale * own).sum(axis=1) > 1e-3
     return scorer.notes() * (1 + wrong[:, None]) * math.log(2)
 
 

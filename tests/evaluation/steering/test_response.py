@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.compose.composition import ComposeOptions
+from imagemusic.compose.options import ComposeOptions
 from imagemusic.evaluation.steering.measures import Measured
 from imagemusic.evaluation.steering.pairs import read_pairs
 from imagemusic.evaluation.steering.response import Ear, dose_jobs, dose_response, implied, picture_response, response
@@ -12,7 +12,7 @@ from tests.evaluation.steering.conftest import write_pairs
 @pytest.fixture(scope="module")
 def pairs(tiny_model, tmp_path_factory):
     path = write_pairs(tmp_path_factory.mktemp("pairs") / "a", 12)
-    return read_pairs(path, tiny_model.look, music=False).pairs
+    return read_pairs(path, tiny_model.encode, music=False).pairs
 
 
 class Fake:
@@ -103,7 +103,7 @@ def test_rated_pictures_are_drawn_from_all_of_the_list(pairs):
 
 def test_a_list_without_ratings_answers_nothing(tiny_model, tmp_path):
     rows = {f"row_{n}": {"valence": "", "arousal": ""} for n in range(2, 6)}
-    pairs = read_pairs(write_pairs(tmp_path / "a", 4, **rows), tiny_model.look, music=False).pairs
+    pairs = read_pairs(write_pairs(tmp_path / "a", 4, **rows), tiny_model.encode, music=False).pairs
     assert picture_response(Fake(lambda job: 0), pairs, Ear(None), SteeringOptions()) == {
         "valence": None,
         "arousal": None,

@@ -104,7 +104,7 @@ def test_pictures_alone_give_what_needs_no_music(tiny_model, tmp_path):
         seeds=1, pictures=3, pieces=3, seconds=4.0, levels=2, dose_pictures=1, edited_pictures=1, corner_pieces=1,
         gallery=0,
     )  # fmt: skip
-    pairs = read_folder(tmp_path / "covers", tiny_model.look)
+    pairs = read_folder(tmp_path / "covers", tiny_model.encode)
     found = evaluate(tiny_model, pairs, tmp_path / "out", options, Extras(), lambda message: None)
     assert "conditional_gap" not in found
     assert found["retrieval"]["candidates"] == 3
@@ -114,7 +114,7 @@ def test_pictures_alone_give_what_needs_no_music(tiny_model, tmp_path):
 
 def test_the_judge_is_shown_beside_the_commonest_answer(tiny_model, pairs_file, tmp_path):
     options = SteeringOptions.quick(seeds=1)
-    pairs = read_pairs(pairs_file, tiny_model.look, music=False)
+    pairs = read_pairs(pairs_file, tiny_model.encode, music=False)
     extras = Extras(ratings=(write_ratings(tmp_path / "ratings", [1, 1, 1, 2, 1, 3, 1, 1, 1, 1]),))
     evaluate(tiny_model, pairs, tmp_path / "out", options, extras, lambda message: None)
     page = (tmp_path / "out" / "index.html").read_text()
@@ -124,17 +124,17 @@ def test_the_judge_is_shown_beside_the_commonest_answer(tiny_model, pairs_file, 
 
 def test_one_picture_cannot_be_swapped(tiny_model, tmp_path):
     write_picture(tmp_path / "one.png", (9, 9, 9))
-    pairs = read_folder(tmp_path, tiny_model.look)
+    pairs = read_folder(tmp_path, tiny_model.encode)
     twice = PairList((pairs.pairs[0], pairs.pairs[0]), ())
     with pytest.raises(DataError, match="two pictures at least"):
         evaluate(tiny_model, twice, tmp_path / "out", SteeringOptions.quick(), Extras(), lambda message: None)
 
 
 def test_worker_processes_measure_what_one_process_measures(tiny_model, tmp_path, monkeypatch):
-    from imagemusic.compose.composition import ComposeOptions
+    from imagemusic.compose.options import ComposeOptions
 
     monkeypatch.setattr(composing, "CHUNK", 2)
-    reading = tiny_model.look(write_picture(tmp_path / "one.png", (9, 99, 9)))
+    reading = tiny_model.encode(write_picture(tmp_path / "one.png", (9, 99, 9)))
     jobs = [ComposeJob(reading, ComposeOptions(seed=seed, seconds=4), masked=seed != 1) for seed in range(4)]
     found = []
     for workers in (1, 2):
@@ -226,7 +226,7 @@ def test_the_command_line_says_what_was_too_little_for_an_interval(pairs_file, t
     ],
 )
 def test_what_is_named_wrongly_is_said_before_anything_is_composed(tiny_model, pairs_file, tmp_path, extras, error):
-    pairs = read_pairs(pairs_file, tiny_model.look)
+    pairs = read_pairs(pairs_file, tiny_model.encode)
     kind, words = error
     with pytest.raises(kind, match=words) as caught:
         evaluate(tiny_model, pairs, tmp_path / "out", SteeringOptions.quick(), Extras(**extras), pytest.fail)
@@ -248,7 +248,7 @@ def test_what_changed_is_measured_anew_and_the_rest_is_kept(tiny_model, tiny_che
     def kept():
         said = []
         extras = Extras(ratings=(ratings,), prepared=prepared, unconditional=plainer)
-        evaluate(tiny_model, read_pairs(path, tiny_model.look), tmp_path / "out", options, extras, said.append)
+        evaluate(tiny_model, read_pairs(path, tiny_model.encode), tmp_path / "out", options, extras, said.append)
         return {message.removesuffix(": kept from before") for message in said if message.endswith("kept from before")}
 
     assert kept() == set()
@@ -274,7 +274,7 @@ def test_what_changed_is_measured_anew_and_the_rest_is_kept(tiny_model, tiny_che
 def test_pieces_are_searched_for_copies_from_all_of_the_list(tiny_model, pairs_file, monkeypatch):
     asked = []
     monkeypatch.setattr(run, "compose_jobs", lambda model, jobs: asked.append([j.reading.hash for j in jobs]) or [])
-    pairs = read_pairs(pairs_file, tiny_model.look).pairs
+    pairs = read_pairs(pairs_file, tiny_model.encode).pairs
     for _ in range(2):
         run._scores(tiny_model, pairs, SteeringOptions(copied_pieces=3))
     assert asked[0] == asked[1] != [pair.reading.hash for pair in pairs[:3]]

@@ -102,7 +102,7 @@ def test_candidates_are_a_hundred_at_most():
 @pytest.fixture(scope="module")
 def pairs(tiny_model, tmp_path_factory):
     path = write_pairs(tmp_path_factory.mktemp("pairs") / "a", 12)
-    return read_pairs(path, tiny_model.look, music=False).pairs
+    return read_pairs(path, tiny_model.encode, music=False).pairs
 
 
 class Painted:

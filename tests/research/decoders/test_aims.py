@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from imagemusic.model.conditioning import DIAL_SCALE
 from imagemusic.music.dials import DIALS
 from imagemusic.research.decoders import variants
 from imagemusic.research.decoders.aims import TellingDecoder, contrast, others_conditions, window_nats
@@ -28,7 +27,7 @@ def told(layout, stretches, **dials):
     condition = torch.zeros(1, stretches, layout.size)
     for name, values in dials.items():
         place = layout.embedding_size + 1 + DIALS.index(name)
-        condition[0, :, place] = DIAL_SCALE * torch.tensor(values)
+        condition[0, :, place] = layout.dial_scale * torch.tensor(values)
         condition[0, :, place + COUNT] = 1
     return condition
 

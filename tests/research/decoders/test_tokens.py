@@ -3,6 +3,7 @@ import pytest
 
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
+from imagemusic.events.vocabulary import VELOCITY
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.decoders.tokens import RemiTokens
 from tests import tiny
@@ -15,7 +16,7 @@ def tokens():
 
 def silent(score):
     events = codec.encode(score)
-    events[:, codec.VELOCITY] = 0
+    events[:, VELOCITY] = 0
     return events
 
 

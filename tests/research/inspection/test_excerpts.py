@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError, ScoreError
-from imagemusic.events import codec
+from imagemusic.events.vocabulary import DRUMS, PITCH, SLOTS
 from imagemusic.music.dials import DIALS, DialNormalizer
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.inspection.excerpts import (
@@ -32,7 +32,7 @@ def named(excerpt, target):
 
 def test_a_step_is_told_what_was_read_before_it():
     excerpt = excerpt_of(chords(60, 65, 67, 60, 60))
-    header = int((excerpt.rows["part"] >= codec.SLOTS).argmin())
+    header = int((excerpt.rows["part"] >= SLOTS).argmin())
     beats = label(excerpt, LENGTH)["beat in the bar"]
     # After the first chord's first note comes the step that has read it.
     assert beats[: header + 1].tolist() == [-1] * (header + 1)
@@ -46,7 +46,7 @@ def test_chords_and_keys_move_with_the_music():
     assert list(dict.fromkeys(named(moved, "chord root"))) == ["D", "G", "A"]
     assert set(named(still, "key")) == {"C major"}
     assert set(named(moved, "key")) == {"D major"}
-    assert moved.events[-2, codec.PITCH] == still.events[-2, codec.PITCH] + 2
+    assert moved.events[-2, PITCH] == still.events[-2, PITCH] + 2
 
 
 def test_a_minor_triad_has_a_root_too():
@@ -61,7 +61,7 @@ def test_two_notes_are_no_chord():
 
 def test_an_instrument_is_named_by_its_family():
     assert set(named(excerpt_of(chords(60, 60)), "instrument")) == {"strings"}
-    assert FAMILIES[codec.DRUMS // 8] == "drums"
+    assert FAMILIES[DRUMS // 8] == "drums"
 
 
 def test_the_register_that_is_read_is_the_one_that_is_told():

@@ -9,8 +9,9 @@ import safetensors.torch
 import torch
 
 from imagemusic.errors import CheckpointError, ConfigError
+from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.training.encoder.export import OUTPUTS, export_looks, export_onnx
-from imagemusic.training.encoder.net import CLASSES, DIALS, ENCODERS, POOLED, EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.net import CLASSES, ENCODERS, POOLED, EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder, save_encoder
 
 
@@ -31,7 +32,7 @@ def test_every_encoder_embeds_and_tells_dials(encoder):
     embedding = encoder(torch.rand(2, 3, 64, 64))
     dials = encoder.affect(embedding)
     assert embedding.shape == (2, 8)
-    assert dials.mean.shape == dials.sd.shape == (2, len(DIALS))
+    assert dials.mean.shape == dials.sd.shape == (2, len(IMAGE_DIALS))
     assert (dials.sd > 0).all()
 
 

@@ -1,0 +1,73 @@
+"""What is done to a finished piece: names, single notes of winds, sound without holes, the tempo at the end, a fade."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from imagemusic.music.ranges import is_monophonic
+from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score, Track
+
+MIN_SOUND = 0.9  # share of the time in which something sounds, unless sparse music is asked for
+MAX_STRETCH = 2.0  # beats by which a note may be lengthened to fill a hole
+FADE_SHARE = 0.25  # of the piece
+
+
+def number_names(tracks: Sequence[Track]) -> list[Track]:
+    """Return the tracks with names that tell them apart: "Inner 1", "Inner 2"."""
+    counts, seen = Counter(track.name for track in tracks), Counter[str]()
+    named = []
+    for track in tracks:
+        seen[track.name] += 1
+        name = track.name.capitalize()
+        named.append(replace(track, name=f"{name} {seen[track.name]}" if counts[track.name] > 1 else name))
+    return named
+
+
+def separate_notes(track: Track, ensemble: str) -> Track:
+    """Cut the notes of a wind or a singer where the next one starts."""
+    if track.is_drum or not len(track) or not is_monophonic(track.program, ensemble=ensemble):
+        return track
+    notes = track.notes[np.lexsort((-track.notes[:, PITCH], track.notes[:, ONSET]))]
+    notes = notes[np.append(True, np.diff(notes[:, ONSET]) > 0)].copy()
+    notes[:-1, DURATION] = np.minimum(notes[:-1, DURATION], np.diff(notes[:, ONSET]))
+    return replace(track, notes=notes)
+
+
+def fill_holes(score: Score) -> Score:
+    """Lengthen the notes before each silence, shortest silences first, until MIN_SOUND of the time has sound."""
+    pitched = [(index, row) for index, track in enumerate(score.tracks) if not track.is_drum for row in track.notes]
+    if not pitched:
+        return score
+    spans = sorted((int(row[ONSET]), int(row[ONSET] + row[DURATION])) for _, row in pitched)
+    holes, until, sounding = [], spans[0][0], 0
+    for onset, offset in spans:
+        if onset > until:
+            holes.append((until, onset))
+        sounding += max(0, offset - max(onset, until))
+        until = max(until, offset)
+    missing = MIN_SOUND * (until - spans[0][0]) - sounding
+    tracks = {index: score.tracks[index].notes.copy() for index, _ in pitched}
+    for start, stop in sorted(holes, key=lambda hole: hole[1] - hole[0]):
+        if missing <= 0:
+            break
+        more = min(stop - start, int(MAX_STRETCH * score.ticks_per_beat))
+        for notes in tracks.values():
+            ends_here = notes[:, ONSET] + notes[:, DURATION] == start
+            notes[ends_here, DURATION] += more
+        missing -= more
+    made = [replace(t, notes=tracks[i]) if i in tracks else t for i, t in enumerate(score.tracks)]
+    return replace(score, tracks=made)
+
+
+def fade_out(score: Score) -> Score:
+    """Let the velocities fall to a tenth over the last quarter of the piece."""
+    start = score.end * (1 - FADE_SHARE)
+    faded = []
+    for track in score.tracks:
+        notes = track.notes.copy()
+        share = np.clip((notes[:, ONSET] - start) / max(score.end - start, 1), 0, 1)
+        notes[:, VELOCITY] = np.maximum(1, np.round(notes[:, VELOCITY] * (1 - 0.9 * share)))
+        faded.append(replace(track, notes=notes))
+    return replace(score, tracks=faded)

@@ -1,0 +1,197 @@
+"""What a caller may ask for: one flat, frozen `ComposeOptions`, and narrow views of it for the layers below."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from imagemusic.compose.constraints import DEFAULT_SECONDS, Constraints
+from imagemusic.compose.form import parse_form
+from imagemusic.config import check, check_names, check_whole
+from imagemusic.errors import ConfigError
+from imagemusic.generation.sampling import SamplingOptions
+from imagemusic.music.dials import DIALS
+from imagemusic.music.ensembles import ENSEMBLES
+
+PICTURE_SIZE = (32, 1024)  # pixels a side
+FORMS = ("auto", "free")  # beside letters
+ENDINGS = ("cadence", "fade", "open")
+TAKES = (1, 16)
+RULES = (1, 2)
+# What records of version 0.1 leave out, and meant.
+OPTIONS_OF_0_1 = {"form": "free", "ending": "open", "ritardando": False, "playable": False, "takes": 1, "rules": 1}
+DECIDED_BY = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> the constraint that decides it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeOptions:
+    """Options of one piece.  None leaves a choice to the picture and the model.
+
+    Length:
+        seconds: how long the piece lasts, 4 to 600; kept to a second.  Not used where `bars` is given.
+        bars: how many bars it has.
+
+    Constraints, kept exactly (drums have no key, range or polyphony):
+        key: a tonic and a mode, like "A minor" or "D dorian".
+        meter: like "3/4".
+        tempo_bpm: 30 to 300.  None takes the picture's tempo, moved by up to 3 % to fit whole bars.
+        instruments: like "piano,cello,drums", or a list of General MIDI names and programs; all play, and no others.
+        pitch_range: like "C3-C6", or its two ends, both included; C4 is MIDI pitch 60.
+        polyphony: notes that may sound at once, 1 to 64.
+
+    Picture and dials:
+        ensemble: one of ENSEMBLES; None takes the one that `instruments` make, or else one that fits the picture.
+        dials: values in -1..1 by name (see music/dials.py) that replace the picture's.
+        size: side in pixels at which the encoder reads the picture, 32 to 1024; None takes that of training.
+        guidance_scale: classifier-free guidance, 0 to 10; 1 is off, higher follows the condition more closely.
+        feedback: gain of the controller that holds a piece to its dials while it is generated, 0 (off) to 5.
+
+    Repetition:
+        repetition_bonus: nats that a phrase gains for repeating the one that it answers (AABA), 0 (off) to 5.
+        repetition_guard: lower the logit of a pitch that a part has repeated too often.
+        repetition_share: share of a part's last 32 notes that one pitch may have before that.
+
+    Form:
+        form: "auto" samples a form of phrases, "free" none, or letters such as "AABA" and "A A' B A" (four bars each,
+            a prime for a varied repeat), which are kept.
+        ending: "cadence" (dominant, then the tonic on the last downbeat), "fade", or "open" (the music just stops);
+            None takes a cadence where the length holds one.
+        ritardando: slow down into a cadence.  An exact tempo is kept until the last four beats.
+        playable: keep every part within its instrument's range (unless `pitch_range` is given), winds to one note at a
+            time, and hands to a tenth.
+        takes: pieces that are generated side by side, 1 to 16; the best is kept.
+        rules: version of the rules of texture, openings and drums; 1 is that of imagemusic 0.1.
+
+    Sampling:
+        seed: of the random numbers, 0 or more.
+        variation: 1 or more; another piece for the same picture and seed.
+        temperature: 0.05 to 5; lower is safer, higher is stranger.
+        top_p: share of probability, above 0 to 1, of the values that are kept.
+        sampler: "nucleus" keeps the likeliest values, "typical" those nearest to the mean surprise.
+        temperatures, top_ps: the same for single fields of an event (FIELDS), where they differ.
+
+    Raises:
+        ConfigError: a value is out of range, unknown, or contradicts another; the message names it.
+    """
+
+    # Length.
+    seconds: float = DEFAULT_SECONDS
+    bars: int | None = None
+    # Constraints.
+    key: str | None = None
+    meter: str | None = None
+    tempo_bpm: float | None = None
+    instruments: str | Sequence[str | int] | None = None
+    pitch_range: str | Sequence[str | int] | None = None
+    polyphony: int | None = None
+    # Picture and dials.
+    ensemble: str | None = None
+    dials: Mapping[str, float] = field(default_factory=dict)
+    size: int | None = None
+    guidance_scale: float = 2.5
+    feedback: float = 2.0
+    # Repetition.
+    repetition_bonus: float = 0.0
+    repetition_guard: bool = True
+    repetition_share: float = 0.4
+    # Form.
+    form: str = "auto"
+    ending: str | None = None
+    ritardando: bool = True
+    playable: bool = True
+    takes: int = 1
+    rules: int = 2
+    # Sampling.
+    seed: int = 0
+    variation: int = 1
+    temperature: float = 1.0
+    top_p: float = 0.9
+    sampler: str = "nucleus"
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    top_ps: Mapping[str, float] = field(default_factory=dict)
+    # Views, made from the fields above.
+    sampling: SamplingOptions = field(init=False, repr=False, compare=False)
+    constraints: Constraints = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sampling", self._view(SamplingOptions))
+        check("feedback", self.feedback, 0, 5)
+        check("repetition_bonus", self.repetition_bonus, 0, 5)
+        if not isinstance(self.repetition_guard, bool):
+            raise ConfigError(f"repetition_guard must be True or False, got {self.repetition_guard!r}")
+        check("repetition_share", self.repetition_share, 0, 1, above=True)
+        self._check_form()
+        object.__setattr__(self, "constraints", self._view(Constraints))
+        for name in ("key", "meter", "instruments", "pitch_range"):  # in their standard spelling
+            object.__setattr__(self, name, getattr(self.constraints, name))
+        self._check_dials()
+        if self.size is not None:
+            check_whole("size", self.size)
+            check("size", self.size, *PICTURE_SIZE)
+        check_whole("seed", self.seed)
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must be 0 or more and below 2**63, got {self.seed}")
+        check_whole("variation", self.variation)
+        if self.variation < 1:
+            raise ConfigError(f"variation must be 1 or more, got {self.variation}")
+
+    def _view(self, kind: type[Any]) -> Any:
+        return kind(**{option.name: getattr(self, option.name) for option in fields(kind)})
+
+    def _check_dials(self) -> None:
+        check_names("dials", self.dials, "dial", DIALS)
+        for name, value in self.dials.items():
+            check(f"dial {name}", value, -1, 1)
+        for dial, constraint in DECIDED_BY.items():
+            if dial in self.dials and (exact := getattr(self, constraint)) is not None:
+                raise ConfigError(f"dial {dial}: {constraint} {exact} decides it; leave out one of the two")
+        if self.ensemble is not None and self.ensemble not in ENSEMBLES:
+            raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
+        inferred = self.constraints.inferred_ensemble
+        if self.ensemble is not None and inferred not in (None, self.ensemble):
+            raise ConfigError(
+                f"ensemble {self.ensemble}: {', '.join(map(str, self.instruments or ()))} make {inferred}; "
+                "leave out one of the two"
+            )
+
+    def _check_form(self) -> None:
+        if self.form not in FORMS:
+            object.__setattr__(self, "form", " ".join(parse_form(self.form)))
+        if self.ending not in (None, *ENDINGS):
+            raise ConfigError(f"unknown ending {self.ending!r}; choose from {', '.join(ENDINGS)}")
+        for name in ("ritardando", "playable"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        check_whole("takes", self.takes)
+        check("takes", self.takes, *TAKES)
+        if self.rules not in RULES:
+            raise ConfigError(f"rules must be one of {', '.join(map(str, RULES))}, got {self.rules!r}")
+
+    @property
+    def ending_used(self) -> str:
+        """The ending, a cadence where none was asked for."""
+        return self.ending or "cadence"
+
+    @property
+    def requested_ensemble(self) -> str | None:
+        """The ensemble that was asked for, by its name or by its instruments."""
+        return self.ensemble or self.constraints.inferred_ensemble
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as plain values, by name."""
+        return {option.name: getattr(self, option.name) for option in fields(self) if option.init}
+
+
+def parse_dials(settings: Iterable[str]) -> dict[str, float]:
+    """Read dials that are written as `arousal=0.8`; the last one counts where a dial is set twice.
+
+    Raises:
+        ConfigError: one is not a name and a number.
+    """
+    dials = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            dials[name.strip()] = float(value)
+        except ValueError as error:
+            raise ConfigError(f"dial {setting!r} is not a name and a number, such as arousal=0.8") from error
+    return dials

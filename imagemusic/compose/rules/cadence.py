@@ -1,0 +1,247 @@
+"""A composed ending: the dominant, then the tonic triad on the last downbeat, held to the end.
+
+    ... | dominant: chord tones on the beats | tonic: bass on the root, all parts together, nothing after it |
+
+The key is the one that was asked for, or else the piece's own: the best of the 24 major and minor keys for the pitch
+classes so far (Krumhansl 1990).  The final chord is written by voice leading: every part moves from its last notes to
+the nearest notes of the triad.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from imagemusic.compose.rules.bars import BarGrid, drum_part, pitched_parts
+from imagemusic.events.context import AddedNote
+from imagemusic.events.grammar import GrammarState
+from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
+from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_DURATION, PART, PITCH, SIZES
+from imagemusic.generation.processors import Logits, NextEvent
+from imagemusic.music.dials import KEYS
+from imagemusic.music.ranges import is_monophonic, playable_range
+from imagemusic.music.theory import Scale
+
+MIN_HOLD = 2 * TICKS_PER_BEAT  # of the final chord
+MAX_WEIGHT = 4 * TICKS_PER_BEAT  # of a note in the estimate of the key
+MAX_CHORD = 4  # notes of a part in the final chord
+FINAL_DRUMS = (36, 49)  # kick and crash: a band ends together on a hit
+TRIADS: dict[bool, tuple[int, ...]] = {False: (0, 4, 7), True: (0, 3, 7)}  # minor -> steps
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """The key of an ending."""
+
+    tonic: int  # pitch class
+    triad: tuple[int, ...]  # pitch classes, the tonic first
+    dominant: tuple[int, ...]  # pitch classes, the root first
+    scale: frozenset[int]
+
+
+def harmony_of(profile: np.ndarray, scale: Scale | None) -> Harmony:
+    """Return the harmony of an ending in the key that was asked for, or in that of a pitch-class profile (12,)."""
+    steps: tuple[int, ...]
+    if scale is None:
+        centred = profile - profile.mean()
+        best = int((KEYS @ centred).argmax())  # of (2, 12): major keys, then minor keys
+        minor, tonic = best >= 12, best % 12
+        steps = (0, 2, 3, 5, 7, 8, 10, 11) if minor else (0, 2, 4, 5, 7, 9, 11)
+        triad = TRIADS[minor]
+    else:
+        tonic = scale.tonic_class
+        steps = tuple(sorted((pitch - tonic) % 12 for pitch in scale.pitch_classes))
+        triad = tuple(step for step in TRIADS[3 in steps and 4 not in steps] if step in steps)
+    return Harmony(
+        tonic=tonic,
+        triad=tuple((tonic + step) % 12 for step in triad),
+        dominant=tuple((tonic + step) % 12 for step in dominant_steps(steps)),
+        scale=frozenset((tonic + step) % 12 for step in steps),
+    )
+
+
+def dominant_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the chord before the last, as steps above the tonic: V7, v, IV or VII, the first that a scale has."""
+    for root in (7, 5, 10, 2):
+        third = next((root + size for size in (4, 3) if (root + size) % 12 in steps), None)
+        if root in steps and third is not None and (root + 7) % 12 in steps:
+            seventh = (5,) if root == 7 and 5 in steps else ()
+            return (root, third % 12, (root + 7) % 12, *seventh)
+    return tuple(step for step in steps if step)  # a scale without a triad beside its tonic: anything but the tonic
+
+
+@dataclass(slots=True)
+class Cadence:
+    """Ends a piece with a cadence; inactive where the piece is too short for one."""
+
+    grammar: GrammarState
+    scale: Scale | None
+    polyphony: int | None = None
+    columns = (GAP, PART, PITCH, DURATION)
+    _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
+    _last: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> tick and pitches of its last chord
+    _sums: dict[int, tuple[int, int]] = field(default_factory=dict)  # part -> sum of pitches, count
+    _final: list[tuple[int, int]] | None = None  # parts and pitches of the final chord that are still to come
+    _harmony: Harmony | None = None
+    _last_tick: int = -1
+
+    @property
+    def downbeat(self) -> int | None:
+        """Tick of the final chord; None where the piece is too short for a cadence."""
+        grid = BarGrid.of(self.grammar)
+        return final_downbeat(grid.origin, grid.bar, grid.end)
+
+    @property
+    def dominant_start(self) -> int:
+        """Tick at which the dominant begins: two beats at least, and a whole bar, before the final chord."""
+        downbeat = self.downbeat
+        assert downbeat is not None
+        bar = self.grammar.running.bar
+        return downbeat - bar * max(1, -(-MIN_HOLD // bar))
+
+    def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
+        grammar, downbeat = self.grammar, self.downbeat
+        if grammar.in_header and column != GAP or downbeat is None:
+            return
+        if column == GAP:
+            allowed = np.zeros(SIZES[GAP], bool)
+            allowed[: max(downbeat - grammar.running.tick, 0) + 1] = True
+            event.narrow(allowed)
+        elif grammar.tick >= downbeat:
+            self._end(column, event)
+        elif column == PART:
+            allowed = np.ones(SIZES[PART], bool)
+            allowed[END] = False
+            event.narrow(allowed)
+        elif grammar.pitched_part is not None:
+            if column == DURATION:
+                allowed = np.zeros(SIZES[DURATION], bool)
+                allowed[: downbeat - grammar.tick] = True
+                event.narrow(allowed)
+            elif grammar.tick >= self.dominant_start:
+                event.narrow(self._dominant_mask())
+
+    def update(self, note: AddedNote | None) -> None:
+        if note is None:
+            return
+        if self._final and note.tick >= (self.downbeat or 0):
+            self._final = self._final[1:]
+        if note.program == DRUMS or note.is_tied:
+            return
+        self._profile[note.pitch % 12] += min(note.ticks, MAX_WEIGHT)
+        tick, pitches = self._last.get(note.part, (note.tick, []))
+        self._last[note.part] = note.tick, [*pitches, note.pitch] if tick == note.tick else [note.pitch]
+        total, count = self._sums.get(note.part, (0, 0))
+        self._sums[note.part] = total + note.pitch, count + 1
+
+    @property
+    def harmony(self) -> Harmony:
+        """The key of the ending, fixed when the dominant begins."""
+        if self._harmony is None:
+            self._harmony = harmony_of(self._profile, self.scale)
+        return self._harmony
+
+    def _dominant_mask(self) -> np.ndarray:
+        """Pitches of the dominant; on weak places the upper parts may pass through the scale."""
+        grammar, harmony = self.grammar, self.harmony
+        classes = set(harmony.dominant)
+        is_bass = grammar.pitched_part == self._bass_part()
+        beat = (grammar.tick - grammar.running.origin) % TICKS_PER_BEAT
+        if is_bass and grammar.tick == self.dominant_start:
+            classes = {harmony.dominant[0]}
+        elif beat and not is_bass:
+            classes |= harmony.scale
+        mask = np.zeros(SIZES[PITCH], bool)
+        mask[[pitch for pitch in range(128) if pitch % 12 in classes]] = True
+        return mask
+
+    def _end(self, column: int, event: NextEvent) -> None:
+        """Allow only the next note of the final chord, then the end."""
+        if self._final is None:
+            self._final = self._chord()
+        if column == DURATION:
+            event.narrow(_only(SIZES[column], min(self.grammar.plan.end - self.grammar.tick, MAX_DURATION) - 1))
+        elif column == PITCH:
+            if self._final:
+                event.narrow(_only(SIZES[column], self._final[0][1]))
+        else:
+            while self._final and not event.narrow(_only(SIZES[column], self._final[0][0])):
+                self._final = self._final[1:]  # a note that the grammar forbids is left out
+            if not self._final:
+                event.narrow(_only(SIZES[column], END))
+
+    def _bass_part(self) -> int | None:
+        means = {part: total / count for part, (total, count) in self._sums.items()}
+        return min(means, key=lambda part: means[part]) if means else None
+
+    def _chord(self) -> list[tuple[int, int]]:
+        """Write the final chord: parts and pitches, in the order of events."""
+        grammar, harmony = self.grammar, self.harmony
+        bass_part = self._bass_part()
+        chord: list[tuple[int, int]] = []
+        bass = -1
+        if bass_part is not None:
+            bass = self._nearest(bass_part, min(self._last[bass_part][1]), (harmony.tonic,), -1)
+            chord.append((bass_part, bass))
+        for part in pitched_parts(grammar):
+            if part not in self._last:
+                continue
+            program = grammar.running.programs[part]
+            pitches = sorted(self._last[part][1])[-(1 if is_monophonic(program) else MAX_CHORD) :]
+            taken = {pitch for player, pitch in chord if player == part}
+            for pitch in pitches[1:] if part == bass_part else pitches:
+                near = self._nearest(part, pitch, harmony.triad, bass, taken)
+                if near >= 0 and near not in taken:
+                    taken.add(near)
+                    chord.append((part, near))
+        chord = self._with_third(chord, bass)
+        chord.sort(key=lambda note: (note != (bass_part, bass), note))
+        chord = sorted(chord[: self.polyphony])
+        drums = drum_part(grammar)
+        if drums is not None and grammar.plan.end - grammar.tick >= DRUM_TICKS:
+            chord += [(drums, pitch) for pitch in FINAL_DRUMS]
+        return chord
+
+    def _with_third(self, chord: list[tuple[int, int]], bass: int) -> list[tuple[int, int]]:
+        """Give the triad its third where three notes or more have none: the note that moves least takes it."""
+        third = self.harmony.triad[1] if len(self.harmony.triad) > 2 else None
+        if third is None or len(chord) < 3 or any(pitch % 12 == third for _, pitch in chord):
+            return chord
+        upper = [note for note in chord if note[1] != bass][:-1] or chord[1:]
+        moved = {
+            note: self._nearest(note[0], note[1], (third,), bass, {p for q, p in chord if q == note[0]})
+            for note in upper
+        }
+        reachable = [note for note in upper if moved[note] >= 0]
+        if reachable:
+            note = min(reachable, key=lambda note: abs(moved[note] - note[1]))
+            chord[chord.index(note)] = (note[0], moved[note])
+        return chord
+
+    def _nearest(
+        self,
+        part: int,
+        pitch: int,
+        classes: tuple[int, ...],
+        above: int,
+        taken: set[int] | frozenset[int] = frozenset(),
+    ) -> int:
+        """Return the pitch of some classes that is nearest to a pitch, playable and above another; -1 if none."""
+        plan, program = self.grammar.plan, self.grammar.running.programs[part]
+        playable = set(playable_range(program)) & plan.pitches or plan.pitches
+        found = [p for p in playable if p % 12 in classes and p > above and p not in taken]
+        return min(found, key=lambda p: (abs(p - pitch), p), default=-1)
+
+
+def final_downbeat(origin: int, bar: int, end: int) -> int | None:
+    """Return the tick of the last downbeat that leaves the final chord its length; None where no bar comes before."""
+    downbeat = origin + (end - origin - min(MIN_HOLD, bar)) // bar * bar
+    while end - downbeat > MAX_DURATION:
+        downbeat += TICKS_PER_BEAT
+    needed = origin + bar * max(1, -(-MIN_HOLD // bar)) + bar
+    return downbeat if downbeat >= needed else None
+
+
+def _only(size: int, value: int) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    mask[value] = True
+    return mask

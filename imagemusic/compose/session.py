@@ -1,0 +1,245 @@
+"""One piece in the making as an object: targets, plan, rules, random numbers, and the events so far.
+
+    session = Session(model, features, options)   targets, condition, plan, rules
+    session.prefix(events)                        events that are given: they are read, not generated
+    generate(model.stepper, [session.request])    or many sessions side by side
+    session.score()                               the notes
+
+A session is a pure function of its arguments and its prefix: `snapshot` returns the events so far, and a session that
+is restored from them goes on as the first did, or otherwise with another seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagemusic.compose.feedback import Feedback
+from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
+from imagemusic.compose.form import BarPlan, plan_bars, sample_form
+from imagemusic.compose.options import ComposeOptions
+from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.repetition import PhraseRepetition
+from imagemusic.compose.ritardando import MILD, tempo_map
+from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitched_parts
+from imagemusic.compose.rules.cadence import Cadence
+from imagemusic.compose.rules.copying import BarCopying
+from imagemusic.compose.rules.drums import DrumKit
+from imagemusic.compose.rules.playable import Playable
+from imagemusic.compose.rules.texture import OpeningRegister, PhraseBreath, Presence
+from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
+from imagemusic.errors import CodecError
+from imagemusic.events import codec
+from imagemusic.events.grammar import Event, GrammarState, Plan
+from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.generation.generate import GenerationRequest
+from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
+from imagemusic.generation.scoring import sequence_nats
+from imagemusic.music.score import Score, Tempo, Track
+from imagemusic.vision.features import ImageFeatures
+
+if TYPE_CHECKING:
+    from imagemusic.compose.pipeline import ImageMusic
+
+Snapshot = tuple[Event, ...]
+GUIDANCE_DELAY = 16  # notes that are generated without guidance
+TAKE_STREAM, FORM_STREAM = 2, 3  # of random numbers, beside the sampling of targets, which is 1
+ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """Parts of a session that an ablation may leave out."""
+
+    instrumentation: bool = True  # the mask of who may play
+    silence: bool = True  # the limit to rests of all parts together
+    repetition_penalty: bool = True
+
+
+class Session:
+    """A piece in the making."""
+
+    def __init__(
+        self,
+        model: "ImageMusic",
+        features: ImageFeatures,
+        options: ComposeOptions,
+        *,
+        prefix: Sequence[Event] = (),
+        take: int = 0,
+        switches: Switches | None = None,
+    ) -> None:
+        """Start take number `take` of a piece for a picture that was encoded."""
+        self.take = take
+        self.model, self.features, self.options = model, features, options
+        self.switches = switches or Switches()
+        self.targets = resolve_targets(model.checkpoint, model.prior, features, options)
+        self._start(tuple(prefix))
+
+    def _start(self, prefix: Snapshot) -> None:
+        model, options = self.model, self.options
+        condition = condition_of(model.checkpoint, self.features, self.targets)
+        conditions = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
+        self.grammar = GrammarState(self._plan(None), replan=self._plan)
+        feedback = self._feedback(condition)
+        self.request = GenerationRequest(
+            conditions=np.stack(conditions),
+            grammar=self.grammar,
+            options=options.sampling,
+            rng=np.random.default_rng(self._seed),
+            processors=self._processors(feedback),
+            conditioner=feedback,
+            prefix=prefix,
+            guidance_delay=GUIDANCE_DELAY if options.rules > 1 else 0,
+        )
+
+    @property
+    def _seed(self) -> list[int]:
+        seed = piece_seed(self.features, self.options)
+        return [*seed, self.take, TAKE_STREAM] if self.take else seed
+
+    def _plan(self, meter: int | None) -> Plan:
+        """Plan the piece: its tempo, length and players; again once the decoder has chosen a meter."""
+        bpm = self.model.checkpoint.scale.from_percentile("tempo", self.targets.dials["tempo"].value)
+        ensemble = self.targets.ensemble if self.switches.instrumentation else None
+        silence = TICKS_PER_BEAT * 2 if self.options.rules > 1 and not self._is_sparse else None
+        plan = plan_piece(self.options, bpm, ensemble, meter, longest_silence=silence)
+        return plan if self.switches.silence else replace(plan, longest_silence=plan.end)
+
+    def _feedback(self, condition: np.ndarray) -> Feedback | None:
+        """Return the controller of the dials; None where it is off.
+
+        A key decides the mode, and a limit to the notes at once the polyphony.
+        """
+        options, checkpoint = self.options, self.model.checkpoint
+        if not options.feedback:
+            return None
+        targets = self.targets.values
+        if options.key:
+            targets.pop("mode", None)
+        if options.polyphony is not None:
+            targets.pop("polyphony", None)
+        unconditioned = frozenset(name for name, dial in self.targets.dials.items() if not dial.conditioned)
+        moved = partial(checkpoint.layout.moved, condition)
+        return Feedback(targets, checkpoint.scale, moved, options.feedback, feedback_only=unconditioned)
+
+    def _processors(self, feedback: Feedback | None) -> list[LogitProcessor]:
+        """Return the rules that change logits, in the order in which they are applied."""
+        options = self.options
+        processors: list[LogitProcessor] = [EndingHold()]
+        processors += self._rules()
+        if feedback:
+            processors.append(feedback)
+        if options.repetition_bonus:
+            processors.append(PhraseRepetition(self.grammar.running, options.repetition_bonus))
+        if options.repetition_guard and self.switches.repetition_penalty:
+            processors.append(RepetitionPenalty(options.repetition_share))
+        return processors
+
+    def _rules(self) -> list[LogitProcessor]:
+        """Return the rules of music; where two contradict each other, the earlier one wins."""
+        options, grammar = self.options, self.grammar
+        rules: list[LogitProcessor] = []
+        self.cadence = self.copying = None
+        if options.ending_used == "cadence":
+            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony)
+            rules.append(self.cadence)
+        if options.form != "free":
+            self.copying = BarCopying(grammar, self._form, self._seed)
+            rules.append(self.copying)
+        if options.playable:
+            rules.append(Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None))
+        if options.rules > 1:
+            register = self.targets.values.get("register", 0.0)
+            rules += [
+                DrumKit(grammar),
+                OpeningRegister(grammar, self.model.checkpoint.scale.from_percentile("register", register)),
+                Presence(grammar),
+                PhraseBreath(grammar, self._is_free_bar),
+            ]
+        return rules
+
+    def _form(self, grid: BarGrid) -> list[BarPlan]:
+        """Plan which bars repeat which, once the header says who plays."""
+        grammar, options = self.grammar, self.options
+        rng = np.random.default_rng([*self._seed, FORM_STREAM])
+        letters = tuple(options.form.split())
+        if options.form == "auto":
+            letters = sample_form(-(-grid.bars // PHRASE_BARS), rng)
+        downbeat = self.cadence.downbeat if self.cadence else None
+        free_from = grid.bars if downbeat is None or self.cadence is None else grid.bar_of(self.cadence.dominant_start)
+        parts = pitched_parts(grammar)
+        roles = grammar.roles
+        return plan_bars(
+            letters,
+            grid.bars,
+            free_from=free_from,
+            parts=parts,
+            accompaniment=[part for part in parts if roles[part] in ACCOMPANIMENT],
+            drums=drum_part(grammar),
+            rng=rng,
+            exact=options.form != "auto",
+        )
+
+    def _is_free_bar(self, bar: int) -> bool:
+        """Whether a bar copies no notes."""
+        plan = self.copying.plan if self.copying else None
+        if not plan or bar >= len(plan):
+            return True
+        drums = drum_part(self.grammar)
+        return all(copy.mode == "rhythm" for part, copy in plan[bar].copies.items() if part != drums)
+
+    @property
+    def _is_sparse(self) -> bool:
+        """Whether the caller asked for sparse music."""
+        return min(self.options.dials.get(name, 0.0) for name in ("density", "polyphony", "articulation")) < -0.3
+
+    def prefix(self, events: Sequence[Event]) -> None:
+        """Begin again with events that are given."""
+        self._start(tuple(events))
+
+    def snapshot(self) -> Snapshot:
+        """Return the events so far."""
+        return tuple(self.grammar.events)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot: generation goes on from its last event."""
+        self._start(snapshot)
+
+    def nats(self) -> np.ndarray:
+        """Return the negative log-likelihood of every event so far (N, fields), in nats, under the unguided decoder."""
+        return sequence_nats(self.model.stepper, self.request.conditions[0], self.grammar.events, self._plan)
+
+    @property
+    def progress(self) -> float:
+        """Share of the piece that is generated, 0..1."""
+        return 1.0 if self.grammar.finished else min(self.grammar.tick / self.grammar.plan.end, 1.0)
+
+    def score(self) -> Score:
+        """Return the notes of a finished piece.
+
+        Raises:
+            CodecError: it is not finished.
+        """
+        grammar = self.grammar
+        if not grammar.finished:
+            raise CodecError(f"the piece was not finished after {len(grammar.events)} events; ask for fewer seconds")
+        options, plan, ensemble = self.options, grammar.plan, self.targets.ensemble
+        score = codec.decode(np.array(grammar.events, np.int16))
+        tracks = number_names(score.tracks) if options.rules > 1 else _capitalized(score.tracks)
+        if options.playable:
+            tracks = [separate_notes(track, ensemble) for track in tracks]
+        tempos = [Tempo(0, plan.tempo_bpm)]
+        if options.ritardando and self.cadence:
+            running = grammar.running
+            tempos = tempo_map(plan.tempo_bpm, plan.end, running.origin, running.bar, mild=ensemble in MILD)
+        score = replace(score, tracks=tracks, tempos=tempos, keys=options.constraints.keys)
+        if options.rules > 1 and not self._is_sparse:
+            score = fill_holes(score)
+        return fade_out(score) if options.ending_used == "fade" else score
+
+
+def _capitalized(tracks: Sequence[Track]) -> list[Track]:
+    return [replace(track, name=track.name.capitalize()) for track in tracks]
