@@ -1,12 +1,14 @@
-"""A model directory on disk: the settings, the weights once, and two graphs that point into them.
+"""A model directory on disk: the settings, the weights once, and three graphs that point into them.
 
     DIR/config.json         format version, shapes, codec, condition, how cues become dials
     DIR/model.safetensors   every weight as float16: encoder.*, decoder.*, and prior.*, the dials of the training music
-    DIR/encoder.onnx        picture -> embedding and dials, preprocessing included; weights lie in model.safetensors
-    DIR/step.onnx           one LSTM step; weights lie in model.safetensors; made again where it does not fit them
-    DIR/training.json       how it was trained        DIR/README.md   model card
+    DIR/encoder.onnx        image -> embedding and dials, preprocessing included
+    DIR/step.onnx           one LSTM step in float32        DIR/step_int8.onnx   the same with its matrices in int8
+    DIR/training.json       how it was trained              DIR/README.md        model card
 
-float16 is rounded once, when it is written; torch and ONNX Runtime read the same numbers and compute in float32.
+The graphs are exported when the directory is written and hold no weights: each tensor is a span of model.safetensors,
+which loading compares with the header of that file (graphs/external_data.py).  Weights are rounded to float16 once,
+when they are written; torch and ONNX Runtime read the same numbers.
 """
 
 import hashlib
@@ -16,7 +18,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +27,15 @@ from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.generation.backends import DEFAULT
-from imagemusic.generation.graph_files import ENCODER, STEP, WEIGHTS
+from imagemusic.generation.step_shape import STEP, STEP_INT8, StepShape
 from imagemusic.generation.stepper import Stepper
+from imagemusic.graphs.external_data import WEIGHTS
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import DialNormalizer
+from imagemusic.vision.encoder import ENCODER
+
+if TYPE_CHECKING:
+    import onnx
 
 FORMAT_VERSION = 2
 BUNDLED = Path(__file__).parent / "checkpoints" / "default"
@@ -61,16 +68,16 @@ class Checkpoint:
         start = f"{prefix}."
         return {name.removeprefix(start): value for name, value in self.weights.items() if name.startswith(start)}
 
-    def stepper(self, engine: str = DEFAULT) -> Stepper:
-        """Make the decoder ready to write.
+    def stepper(self, backend: str = DEFAULT) -> Stepper:
+        """Load the decoder with a backend, one of BACKENDS.
 
         Raises:
-            CheckpointError: a weight is missing or misshapen.
-            ConfigError: the engine is unknown or not installed.
+            CheckpointError: a weight is missing or misshapen, or a graph cannot be used.
+            ConfigError: the backend is unknown or not installed.
         """
         try:
-            return Stepper(engine, self.folder, self.part("decoder"), self.config["decoder"])
-        except ConfigError:  # a ValueError too, but the engine is to blame, not the checkpoint
+            return Stepper(backend, self.folder, self.part("decoder"), self.config["decoder"])
+        except ConfigError:  # a ValueError too, but about the backend, not the checkpoint
             raise
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"{self.folder / WEIGHTS}: a weight is missing or misshapen ({error})") from error
@@ -107,6 +114,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     for name in REQUIRED:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder}: not a checkpoint, {name} is missing")
+    for name in (STEP, STEP_INT8):
+        if not (folder / name).is_file():
+            again = f"python -m imagemusic.training.export {folder}"
+            raise CheckpointError(f"{folder}: {name} is missing; `{again}` writes it")
     raw = (folder / "config.json").read_bytes()
     try:
         config = json.loads(raw)
@@ -157,19 +168,16 @@ def write_checkpoint(
     folder: Path,
     config: Mapping[str, Any],
     weights: Mapping[str, NDArray[np.floating]],
-    encoder: Any,
+    encoder: "onnx.ModelProto",
     *,
     training: Mapping[str, Any],
     card: str,
 ) -> None:
     """Write a model directory under a temporary name and rename it last.
 
-    `encoder` is an `onnx.ModelProto` whose initializers bear the names of weights below `encoder.`; those are stored
-    once, in model.safetensors.
+    The initializers of `encoder` have the names of weights below `encoder.`, which are stored in model.safetensors.
     """
     from safetensors.numpy import save_file
-
-    from imagemusic.generation.step_graph import StepShape, externalize_weights, relocate_weights, step_graph
 
     waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     waiting.mkdir(parents=True)
@@ -180,9 +188,7 @@ def write_checkpoint(
         }
         save_file(stored, waiting / WEIGHTS)
         (waiting / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
-        pointing = externalize_weights(encoder, waiting / WEIGHTS, "encoder")
-        (waiting / ENCODER).write_bytes(relocate_weights(pointing.SerializeToString(), waiting / WEIGHTS, "encoder"))
-        (waiting / STEP).write_bytes(step_graph(StepShape.of(config["decoder"]), waiting / WEIGHTS))
+        write_graphs(waiting, config["decoder"], encoder)
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")
         (waiting / "README.md").write_text(card, encoding="utf-8")
@@ -191,3 +197,17 @@ def write_checkpoint(
         waiting.rename(folder)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
+
+
+def write_graphs(folder: Path, decoder: Mapping[str, Any], encoder: "onnx.ModelProto") -> None:
+    """Write the three graphs of a model directory; `decoder` is that table of config.json.
+
+    Raises:
+        ValueError: a weight is missing from model.safetensors, or misshapen.
+    """
+    from imagemusic.generation.step_graph import write_step_graphs
+    from imagemusic.graphs.weights import externalize_weights
+
+    model = externalize_weights(encoder, folder / WEIGHTS, "encoder")
+    (folder / ENCODER).write_bytes(model.SerializeToString(deterministic=True))
+    write_step_graphs(folder, StepShape.of(decoder))

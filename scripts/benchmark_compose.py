@@ -29,8 +29,8 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.reports.results import write_result
+from imagemusic.training.loading import load_decoder
 from imagemusic.training.precision import cpu_autocast
-from imagemusic.training.restore import load_decoder
 
 REPEATS = 5
 GATHERED = {  # file of another script -> its figures, and what they are called here

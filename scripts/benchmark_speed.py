@@ -35,10 +35,10 @@ from imagemusic.events.grammar import GrammarState
 from imagemusic.events.vocabulary import FIELDS, INPUTS, SLOTS
 from imagemusic.generation.backends import DEFAULT, Backend, make_backend
 from imagemusic.generation.generate import MAX_BATCH, generate
-from imagemusic.generation.graph_files import STEP, WEIGHTS
 from imagemusic.generation.sampling import SamplingOptions
-from imagemusic.generation.step_graph import BLOCK, step_graph
+from imagemusic.generation.step_graph import BLOCK, write_step_graphs
 from imagemusic.generation.stepper import Stepper
+from imagemusic.graphs.external_data import WEIGHTS
 from imagemusic.vision.features import ImageFeatures
 
 REPEATS = 3
@@ -97,7 +97,7 @@ def without_heads(stepper: Stepper, name: str) -> Backend:
     }
     with TemporaryDirectory() as folder:
         save_file({f"decoder.{weight}": values for weight, values in weights.items()}, Path(folder) / WEIGHTS)
-        (Path(folder) / STEP).write_bytes(step_graph(shape, Path(folder) / WEIGHTS))
+        write_step_graphs(Path(folder), shape)
         return make_backend(
             name, Path(folder), {key: value.astype(np.float32) for key, value in weights.items()}, shape
         )
@@ -111,7 +111,7 @@ def floor(stepper: Stepper, name: str, bytes_each: float) -> dict[str, float]:
     shape = stepper.shape
     hidden, layers = shape.hidden_size, shape.layers
     weights = int((2 * layers - 1) * 4 * hidden * hidden * bytes_each)
-    gates, *state = (np.zeros((1, size), np.float32) for size in (shape.fed, *[hidden] * (2 * layers)))
+    gates, *state = (np.zeros((1, size), np.float32) for size in (shape.input_size, *[hidden] * (2 * layers)))
     bandwidth = read_bandwidth(weights)
 
     def seconds(engine: Backend) -> float:
@@ -147,7 +147,7 @@ def with_torch(model: ImageMusic) -> dict[str, float] | None:
     try:
         import torch
 
-        from imagemusic.training.restore import load_decoder
+        from imagemusic.training.loading import load_decoder
     except ImportError:
         return None
     torch.set_num_threads(2)

@@ -19,7 +19,7 @@ from imagemusic.events.vocabulary import FIELDS
 from imagemusic.reports.results import write_result
 from imagemusic.training.baselines import Baseline, Columns, with_previous
 from imagemusic.training.evaluation import bits_per_note, piece_nats
-from imagemusic.training.restore import load_decoder
+from imagemusic.training.loading import load_decoder
 
 
 def columns_of(prepared: PreparedSet, pieces: list[PreparedPiece]) -> Columns:

@@ -37,7 +37,7 @@ from imagemusic.research.transfer import (
 )
 from imagemusic.research.transfer_table import Arrays, joined, measure_fold, table_of
 from imagemusic.training.evaluation import banded_nats
-from imagemusic.training.restore import load_decoder
+from imagemusic.training.loading import load_decoder
 from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import load_pixels, picture_hash
 

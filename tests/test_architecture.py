@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "resources"),
+    ("config", "executors", "resources", "graphs"),
     ("vision", "music"),
-    ("events", "audio", "graphs"),
+    ("events", "audio"),
     ("model", "generation"),
     ("checkpoint",),
     ("compose",),
@@ -46,6 +46,8 @@ DOORS = {
     "tenacity": {"data/gather/http.py"},
     "ray": {"executors.py"},
     "pyarrow": {"data"},
+    "onnx": {"graphs/weights.py", "generation/step_graph.py", "training"},  # composing needs onnxruntime alone
+    "onnxruntime": {"graphs/session.py", "generation/backends.py"},
     "PIL": {"vision", "audio", "web", "training/encoder"},
 }
 # What composes and shows works without torch.  The decoder as a net stands beside its condition, which is numpy.

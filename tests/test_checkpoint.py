@@ -7,7 +7,7 @@ from safetensors.numpy import load_file, save_file
 
 from imagemusic.checkpoint import BUNDLED, FORMAT_VERSION, REQUIRED, WEIGHTS, open_checkpoint, resolve
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.errors import CheckpointError, ImageMusicError, ImageMusicWarning
+from imagemusic.errors import CheckpointError, ImageMusicError
 
 
 @pytest.fixture
@@ -47,7 +47,13 @@ def test_a_checkpoint_comes_back_as_it_was_written(tiny_checkpoint):
 
 
 def test_a_checkpoint_is_written_whole_or_not_at_all(tiny_checkpoint):
-    assert {path.name for path in tiny_checkpoint.iterdir()} == {*REQUIRED, "step.onnx", "training.json", "README.md"}
+    assert {path.name for path in tiny_checkpoint.iterdir()} == {
+        *REQUIRED,
+        "step.onnx",
+        "step_int8.onnx",
+        "training.json",
+        "README.md",
+    }
     assert not list(tiny_checkpoint.parent.glob("*.partial*"))
 
 
@@ -59,7 +65,7 @@ def test_the_id_tells_checkpoints_apart(tiny_checkpoint, copy):
 
 
 def test_torch_loads_the_same_weights(tiny_checkpoint):
-    from imagemusic.training.restore import load_decoder
+    from imagemusic.training.loading import load_decoder
 
     checkpoint = open_checkpoint(tiny_checkpoint)
     decoder = load_decoder(checkpoint)
@@ -69,7 +75,7 @@ def test_torch_loads_the_same_weights(tiny_checkpoint):
 
 
 def test_torch_refuses_weights_of_another_shape(copy):
-    from imagemusic.training.restore import load_decoder
+    from imagemusic.training.loading import load_decoder
 
     change_weight(copy, "decoder.to_heads.bias", lambda values: values[:-1])
     with pytest.raises(CheckpointError, match=r"does not fit the decoder \(size mismatch for to_heads\.bias"):
@@ -155,12 +161,35 @@ def test_a_decoder_that_does_not_fit_is_refused(copy, changes, reason):
         open_checkpoint(copy)
 
 
-def test_a_damaged_step_is_made_again_with_a_notice(copy, tiny_checkpoint):
-    (copy / "step.onnx").write_bytes(b"\x00" * 100)
-    with pytest.warns(ImageMusicWarning, match=r"copy/step\.onnx: stale or damaged, made again"):
+@pytest.mark.parametrize("name", ["step.onnx", "step_int8.onnx"])
+def test_without_the_graph_of_a_step_the_program_that_writes_it_is_named(copy, name):
+    (copy / name).unlink()
+    again = rf"copy: {name} is missing; `python -m imagemusic\.training\.export .*copy` writes it"
+    with pytest.raises(CheckpointError, match=again):
+        open_checkpoint(copy)
+
+
+def test_graphs_are_exported_again_for_weights_that_moved(copy, tiny_checkpoint):
+    from imagemusic.training.export import export_graphs
+
+    save_file(load_file(copy / WEIGHTS) | {"decoder.a": np.zeros(7, np.float16)}, copy / WEIGHTS)
+    with pytest.raises(CheckpointError, match=r"step_int8\.onnx: not a graph of the weights beside it"):
         ImageMusic.from_pretrained(copy)
-    assert (copy / "step.onnx").read_bytes() == (tiny_checkpoint / "step.onnx").read_bytes()
+    export_graphs(copy)
     ImageMusic.from_pretrained(copy)
+    shutil.copy(tiny_checkpoint / WEIGHTS, copy)
+    export_graphs(copy)
+    for name in ("encoder.onnx", "step.onnx", "step_int8.onnx"):
+        assert (copy / name).read_bytes() == (tiny_checkpoint / name).read_bytes()
+
+
+def test_the_bundled_graphs_are_those_that_its_weights_and_settings_give(tmp_path):
+    from imagemusic.training.export import export_graphs
+
+    again = shutil.copytree(BUNDLED, tmp_path / "again")
+    export_graphs(again)
+    for name in ("encoder.onnx", "step.onnx", "step_int8.onnx"):
+        assert (again / name).read_bytes() == (BUNDLED / name).read_bytes()
 
 
 def test_no_name_means_the_bundled_checkpoint(tiny_checkpoint):

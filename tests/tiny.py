@@ -77,15 +77,15 @@ def weights_of(module):
 
 
 def write_step(module, folder: Path) -> Path:
-    """Write step.onnx, and the weights that it points to, into a folder."""
+    """Write the graphs of the decoder's step, and the weights that they point to, into a folder."""
     from safetensors.numpy import save_file
 
-    from imagemusic.generation.step_graph import StepShape, step_graph
+    from imagemusic.generation.step_graph import write_step_graphs
+    from imagemusic.generation.step_shape import StepShape
 
     half = {f"decoder.{name}": value.astype(np.float16) for name, value in weights_of(module).items()}
     save_file(half, folder / "model.safetensors")
-    graph = step_graph(StepShape.of(asdict(module.config)), folder / "model.safetensors")
-    (folder / "step.onnx").write_bytes(graph)
+    write_step_graphs(folder, StepShape.of(asdict(module.config)))
     return folder
 
 

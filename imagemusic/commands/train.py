@@ -24,7 +24,7 @@ DATA_FLAGS = (
     *(field for _, field, _, _ in DATA_OPTIONS),
     "run_dir",
     "checkpoint",
-    "from_chance",
+    "from_scratch",
     "accept_spotify_terms",
 )
 
@@ -48,7 +48,9 @@ def register(commands: Commands) -> None:
     data.add_argument(
         "--checkpoint", metavar="DIR", default=unset, help="what to start from (default: the model that ships)"
     )
-    data.add_argument("--from-chance", action="store_true", default=unset, help="forget what its decoder learned")
+    for flag, meaning in (("--from-scratch", "begin with random weights"), ("--from-chance", argparse.SUPPRESS)):
+        # The second is its name before 0.2.
+        data.add_argument(flag, dest="from_scratch", action="store_true", default=unset, help=meaning)
     for flag, field, kind, meaning in DATA_OPTIONS:
         data.add_argument(flag, dest=field, type=kind, metavar="N", default=unset, help=meaning)
     data.add_argument(
@@ -80,7 +82,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     require_arrow()
     run = given.pop("run_dir", arguments.data.resolve().parent / "run")
-    options = FinetuneOptions(run=run, start=given.pop("checkpoint", None), restart=arguments.restart, **given)
+    options = FinetuneOptions(run=run, init_from=given.pop("checkpoint", None), restart=arguments.restart, **given)
     with progress_bar() as (progress, say):
         say(str(finetune(arguments.data, options, progress)))
     return 0

@@ -55,6 +55,7 @@ class GrammarState:
     events: list[Event] = field(default_factory=list)
     running: context.Running = field(default_factory=context.Running)
     finished: bool = False
+    roles: list[str] = field(default_factory=list)  # of the parts declared so far, see ROLES
     last_note: context.AddedNote | None = None  # the last event, if it was a note
     _voices: VoiceState = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
@@ -240,12 +241,7 @@ class GrammarState:
 
     def can_strike(self, part: int, pitch: int, tick: int) -> bool:
         """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
-        return bool(self._voices.open(part, tick)[pitch])
-
-    @property
-    def roles(self) -> list[str]:
-        """Role of each declared part, see ROLES."""
-        return [ROLES[min(event[codec.DURATION], len(ROLES) - 1)] for event in self.events if event[codec.PART] == SLOT]
+        return self._voices.can_strike(part, pitch, tick)
 
     @property
     def chosen(self) -> tuple[int, ...]:
@@ -291,6 +287,7 @@ class GrammarState:
             self._voices.update(part, pitch, tick, duration)
         elif part == SLOT:
             self._voices.declare(len(running.programs))
+            self.roles.append(ROLES[min(duration, len(ROLES) - 1)])
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
         self._now = []

@@ -208,6 +208,12 @@ class VoiceState:
         free = highest > above and self._held.get(part, {}).get(highest, tick) <= tick
         return free or bool(self.open(part, tick, above).any())
 
+    def can_strike(self, part: int, pitch: int, tick: int) -> bool:
+        """Whether a part may start a pitch at a tick: it is in the compass, and the part does not hold it."""
+        compass = self._drum_map if self.is_drums(part) else self._compass
+        held = self._held.get(part)
+        return bool(compass[pitch]) and (held is None or held.get(pitch, tick) <= tick)
+
     def open(self, part: int, tick: int, above: int = -1) -> Mask:
         """Pitches above another that a part may strike at `tick`: those of its compass that it does not hold."""
         if self.is_drums(part):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from imagemusic.events.grammar import Event, GrammarState
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.generation.backends import Array, State
-from imagemusic.generation.processors import LogitProcessor, NextEvent
+from imagemusic.generation.processors import ForcingProcessor, LogitProcessor, NextEvent
 from imagemusic.generation.sampling import DRAWS, Logits, SamplingOptions, draw, draw_one, guide
 from imagemusic.generation.stepper import GAP, PART, EventHeads, StepConditioning, Stepper
 
@@ -109,6 +109,7 @@ class Slot:
             [processor for processor in request.processors if column in processor.columns]
             for column in range(len(FIELDS))
         ]
+        self.forcing = [one for one in request.processors if isinstance(one, ForcingProcessor)]
         self._uniforms, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
 
     def uniforms(self) -> NDArray[np.float64]:
@@ -123,7 +124,13 @@ class Slot:
         number = len(self.grammar.events)
         if number < len(self.prefix):
             return self.prefix[number][column]
-        return self.grammar.forced_value(column)
+        value = self.grammar.forced_value(column)
+        if value is None and number >= 2:
+            for processor in self.forcing:
+                value = processor.forced_value(column)
+                if value is not None:
+                    return value if self.grammar.mask(column)[value] else None
+        return value
 
     @property
     def is_unguided(self) -> bool:

@@ -8,7 +8,7 @@ forbidden.  It sees every event that is appended, and keeps what state it needs.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,15 @@ class LogitProcessor(Protocol):
 
     def update(self, note: AddedNote | None) -> None:
         """Take in an event that was appended: a note, or None for a rest and for rows of the header."""
+        ...
+
+
+@runtime_checkable
+class ForcingProcessor(LogitProcessor, Protocol):
+    """A rule that may also leave a field a single value, which is then not drawn at all."""
+
+    def forced_value(self, column: int) -> int | None:
+        """Return the only value that the rule allows for a field, or None; the grammar may still forbid it."""
         ...
 
 

@@ -1,157 +1,147 @@
-"""The LSTM step as an ONNX graph, and graphs whose weights lie in a safetensors file.
+"""The step of the LSTM as two ONNX graphs, which are written with a checkpoint: weights in float32, or in int8.
 
-A safetensors file is a header and then raw tensors, which is just what ONNX calls external data: a graph names the
-file, an offset and a length.  So a checkpoint holds each weight once, in float16, and any ONNX runtime can read it.
-The int8 graph is made when it is loaded and holds its weights itself.
+    gates (R, 4H or 5H), hidden_0, cell_0, hidden_1, ... (R, H) ──► heads (R, 5K), next_hidden_0, next_cell_0, ...
+
+Both take their weights from the float16 of model.safetensors.  The int8 graph quantizes its matrices by nodes of its
+own, which ONNX Runtime computes once, when it loads the graph.  This module needs the onnx package;
+loading a checkpoint does not.
 """
 
-import json
-import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
-from imagemusic.events.vocabulary import FIELDS
-from imagemusic.graphs import onnx_format
-from imagemusic.graphs.onnx_format import Stored
-
-if TYPE_CHECKING:
-    import onnx
+from imagemusic.generation.step_shape import STEP, STEP_INT8, StepShape
+from imagemusic.graphs.external_data import WEIGHTS
+from imagemusic.graphs.weights import externalize_weights, placeholder
 
 OPSET, IR_VERSION = 17, 9
+CONTRIB = "com.microsoft"  # domain of the operators that only ONNX Runtime has
 # Weights of a row that share a scale, in the int8 graph.  With 64 the kernels of one row and of many give the same
 # bits, with 128 they do not (ONNX Runtime 1.31, AVX-512), and a lone row would need another beside it; see backends.py.
 BLOCK = 64
 FULL_SCALE, ZERO = 127, 128  # of unsigned bytes that stand for -127..127
 
 
-@dataclass(frozen=True, slots=True)
-class StepShape:
-    """What a step is made of."""
-
-    layers: int
-    hidden_size: int
-    heads_size: int  # length of what all heads together start from, 5K
-    residual: bool = False  # see residual.py
-
-    @property
-    def fed(self) -> int:
-        """Length of what a step is fed: the first layer's gates, and its part in the stream where there is one."""
-        return (5 if self.residual else 4) * self.hidden_size
-
-    @classmethod
-    def of(cls, decoder: Mapping[str, Any]) -> "StepShape":
-        """Read the table `decoder` of a checkpoint's settings."""
-        heads_size = len(FIELDS) * decoder["head_size"]
-        residual = decoder.get("residual", False)
-        return cls(decoder["layers"], decoder["hidden_size"], heads_size, residual)
-
-    def weights(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every weight of a step, as the decoder stores them."""
-        gates, hidden = 4 * self.hidden_size, self.hidden_size
-        found: dict[str, tuple[int, ...]] = {}
-        for layer in range(self.layers):
-            found[f"lstm.weight_hh_l{layer}"] = (gates, hidden)
-            if layer:
-                found[f"lstm.weight_ih_l{layer}"] = (gates, hidden)
-                found[f"lstm.bias_ih_l{layer}"] = found[f"lstm.bias_hh_l{layer}"] = (gates,)
-            if self.residual:
-                found[f"lstm.norms.{layer}.weight"] = found[f"lstm.norms.{layer}.bias"] = (hidden,)
-                if layer:  # the first is in what the step is fed
-                    found[f"lstm.gains.{layer}"] = (hidden,)
-        return found | {"to_heads.weight": (self.heads_size, hidden), "to_heads.bias": (self.heads_size,)}
-
-
 class _Graph:
-    """Nodes and weights of a graph in the making."""
+    """Nodes and initializers of a graph that is being built."""
 
-    def __init__(self, **contributed: int) -> None:
-        self.opsets = {"": OPSET} | contributed
-        self.nodes: list[bytes] = []
-        self.initializers: list[bytes] = []
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
 
     def add(self, operator: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
-        self.nodes.append(onnx_format.node(operator, inputs, outputs, **attributes))
+        """Add a node named after its first output; return that name."""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes))
         return outputs[0]
 
+    def constant(self, name: str, value: Any) -> str:
+        """Add an initializer that holds its value; return its name."""
+        self.initializers.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
 
-def step_graph(shape: StepShape, weights: Path, prefix: str = "decoder") -> bytes:
-    """Spell the graph of one step, its weights `PREFIX.NAME` of float16 in the safetensors file `weights`.
 
-    gates (R, 4H or 5H), hidden_0, cell_0, hidden_1, ... (R, H) -> heads (R, 5K), next_hidden_0, next_cell_0, ...
+Multiply = Callable[[str, str, str, str], str]  # (rows, matrix, added, output) -> output
+
+
+def write_step_graphs(folder: Path, shape: StepShape) -> None:
+    """Write step.onnx and step_int8.onnx for the weights `decoder.NAME` of the model.safetensors in `folder`.
 
     Raises:
         ValueError: a weight is missing or misshapen.
     """
-    graph, header, start = _Graph(), *read_header(weights)
-    for name, size in shape.weights().items():
-        stored = _stored(header, start, f"{prefix}.{name}", size, weights.name)
-        graph.initializers.append(onnx_format.pointer(f"{name}.f16", stored))
-        graph.add("Cast", [f"{name}.f16"], name, to=onnx_format.FLOAT)
-
-    def times(inputs: str, name: str, added: str, output: str) -> str:
-        return graph.add("Gemm", [inputs, name, added], output, transB=1)
-
-    return _step(graph, shape, times)
+    for name, int8 in ((STEP, False), (STEP_INT8, True)):
+        model = externalize_weights(step_graph(shape, int8=int8), folder / WEIGHTS, "decoder")
+        (folder / name).write_bytes(model.SerializeToString(deterministic=True))
 
 
-def int8_step_graph(shape: StepShape, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """Spell the same step with its matrices as bytes, a scale for every BLOCK weights of a row.
+def step_graph(shape: StepShape, *, int8: bool = False) -> onnx.ModelProto:
+    """Build the graph of one step; its weights are placeholders that bear the names of the decoder's."""
+    graph = _Graph()
+    graph.initializers += [placeholder(name, size) for name, size in shape.weights().items()]
+    _add_step(graph, shape, _int8_multiply(graph, shape) if int8 else _multiply(graph))
 
-    The inputs of a product are rounded too, but each row by itself, so that rows know nothing of each other.
+    def values(prefix: str, sizes: Mapping[str, int]) -> list[onnx.ValueInfoProto]:
+        pairs = sizes.items()
+        return [helper.make_tensor_value_info(prefix + name, TensorProto.FLOAT, ["R", size]) for name, size in pairs]
+
+    states = dict.fromkeys(shape.states, shape.hidden_size)
+    inputs = values("", {"gates": shape.input_size} | states)
+    outputs = values("", {"heads": shape.heads_size}) + values("next_", states)
+    opsets = [helper.make_opsetid("", OPSET)] + [helper.make_opsetid(CONTRIB, 1)] * int8
+    made = helper.make_graph(graph.nodes, "step", inputs, outputs, graph.initializers)
+    return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION)
+
+
+def _multiply(graph: _Graph) -> Multiply:
+    """Multiply float32 rows (R, K) by a float32 matrix (N, K)."""
+
+    def multiply(rows: str, matrix: str, added: str, output: str) -> str:
+        return graph.add("Gemm", [rows, matrix, added], output, transB=1)
+
+    return multiply
+
+
+def _int8_multiply(graph: _Graph, shape: StepShape) -> Multiply:
+    """Multiply float32 rows (R, K) by a matrix (N, K) as bytes, with a scale for every `block_size(K)` of a row.
+
+    ONNX Runtime quantizes the rows too, each by itself, so that no row depends on another.
     """
-    graph = _Graph(**{onnx_format.CONTRIB: 1})
-    for name, size in shape.weights().items():
-        if len(size) == 1:
-            graph.initializers.append(onnx_format.tensor(name, weights[name]))
-        else:
-            quantized, scales = quantize(weights[name])
-            graph.initializers.append(onnx_format.tensor(f"{name}.int8", quantized))
-            graph.initializers.append(onnx_format.tensor(f"{name}.scales", scales))
+    full_scale = graph.constant("full_scale", np.float32(FULL_SCALE))
+    zero = graph.constant("zero", np.float32(ZERO))
+    smallest = graph.constant("smallest", np.finfo(np.float32).tiny)  # the scale of a block of zeros must not be 0
+    flat = graph.constant("flat", np.array([-1]))
+    sizes = shape.weights()
 
-    def times(inputs: str, name: str, added: str, output: str) -> str:
-        size, width = weights[name].shape
+    def quantize(name: str) -> list[str]:
+        """Round a matrix (N, K) to bytes (N, blocks, block size); the scales (N x blocks,) undo it."""
+        (count, width), block = sizes[name], block_size(sizes[name][1])
+        add, source = graph.add, name
+        if missing := -width % block:
+            source = add("Pad", [name, graph.constant(f"{name}.pads", np.array([0, 0, 0, missing]))], f"{name}.padded")
+        blocks_shape = graph.constant(f"{name}.shape", np.array([count, -1, block]))
+        blocks = add("Reshape", [source, blocks_shape], f"{name}.blocks")
+        largest = add("ReduceMax", [add("Abs", [blocks], f"{name}.abs")], f"{name}.max", axes=[-1], keepdims=1)
+        scales = add("Div", [add("Max", [largest, smallest], f"{name}.max_or_tiny"), full_scale], f"{name}.scale")
+        rounded = add("Round", [add("Div", [blocks, scales], f"{name}.scaled")], f"{name}.rounded")  # half to even
+        shifted = add("Add", [rounded, zero], f"{name}.shifted")
+        quantized = add("Cast", [shifted], f"{name}.int8", to=TensorProto.UINT8)
+        return [quantized, add("Reshape", [scales, flat], f"{name}.scales")]
+
+    def multiply(rows: str, matrix: str, added: str, output: str) -> str:
+        count, width = sizes[matrix]
         product = graph.add(
-            "MatMulNBits", [inputs, f"{name}.int8", f"{name}.scales"], f"{output}.product",
-            K=width, N=size, bits=8, block_size=block_size(width), accuracy_level=4,
+            "MatMulNBits", [rows, *quantize(matrix)], f"{output}.product", domain=CONTRIB,
+            K=width, N=count, bits=8, block_size=block_size(width), accuracy_level=4,
         )  # fmt: skip
         return graph.add("Add", [product, added], output)
 
-    return _step(graph, shape, times)
+    return multiply
 
 
 def block_size(width: int) -> int:
-    """Weights that share a scale, in rows of `width`: a power of two, at least 16, and no longer than the row asks."""
+    """Weights that share a scale, in rows of `width`: a power of two, at least 16, at most BLOCK."""
     return min(BLOCK, max(16, 1 << (width - 1).bit_length()))
 
 
-def quantize(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Round a matrix (N, K) to bytes (N, blocks, BLOCK), and the scales (N x blocks,) that undo it."""
-    size = block_size(weight.shape[1])
-    padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % size)))
-    blocks = padded.reshape(len(weight), -1, size)
-    scales = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / np.float32(FULL_SCALE)
-    return (np.rint(blocks / scales[..., None]) + ZERO).astype(np.uint8), scales.astype(np.float32).ravel()
-
-
-def _step(graph: _Graph, shape: StepShape, times: Callable[[str, str, str, str], str]) -> bytes:
-    """Add the LSTM and the heads' first layer; `times(inputs, weight, added, output)` multiplies by a matrix."""
+def _add_step(graph: _Graph, shape: StepShape, multiply: Multiply) -> None:
+    """Add the LSTM and the first layer of the heads."""
     add, below, stream, last = graph.add, "", "", range(shape.layers)
     driven = "gates"
     if shape.residual:
-        graph.initializers.append(onnx_format.tensor("fed", np.array([4 * shape.hidden_size, shape.hidden_size])))
+        parts = graph.constant("parts", np.array([4 * shape.hidden_size, shape.hidden_size]))
         driven, stream = "driven", "carried_0"
-        add("Split", ["gates", "fed"], driven, stream, axis=1)
+        add("Split", ["gates", parts], driven, stream, axis=1)
     for layer in last:
         total = driven
         if layer:
             bias = add("Add", [f"lstm.bias_ih_l{layer}", f"lstm.bias_hh_l{layer}"], f"bias_{layer}")
-            total = times(below, f"lstm.weight_ih_l{layer}", bias, f"inward_{layer}")
-        total = times(f"hidden_{layer}", f"lstm.weight_hh_l{layer}", total, f"total_{layer}")
+            total = multiply(below, f"lstm.weight_ih_l{layer}", bias, f"inward_{layer}")
+        total = multiply(f"hidden_{layer}", f"lstm.weight_hh_l{layer}", total, f"total_{layer}")
         i, f, g, o = (f"{gate}_{layer}" for gate in "ifgo")
         add("Split", [total], *(f"{gate}_raw" for gate in (i, f, g, o)), axis=1)
         for gate in (i, f, o):
@@ -167,69 +157,4 @@ def _step(graph: _Graph, shape: StepShape, times: Callable[[str, str, str, str],
             stream = add("Add", [stream, below], f"stream_{layer}")
             norm = [f"lstm.norms.{layer}.{what}" for what in ("weight", "bias")]
             below = add("LayerNormalization", [stream, *norm], f"normed_{layer}")
-    times(below, "to_heads.weight", "to_heads.bias", "heads")
-    states = [f"{kind}_{layer}" for layer in last for kind in ("hidden", "cell")]
-    return onnx_format.model(
-        "step", graph.nodes,
-        [onnx_format.value("gates", "R", shape.fed),
-         *(onnx_format.value(name, "R", shape.hidden_size) for name in states)],
-        [onnx_format.value("heads", "R", shape.heads_size),
-         *(onnx_format.value(f"next_{name}", "R", shape.hidden_size) for name in states)],
-        graph.initializers, opsets=graph.opsets, ir_version=IR_VERSION,
-    )  # fmt: skip
-
-
-def read_header(weights: Path) -> tuple[dict[str, Any], int]:
-    """Read what a safetensors file says of its tensors, and at which byte they start."""
-    with open(weights, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        return json.loads(file.read(length)), 8 + length
-
-
-def _stored(header: Mapping[str, Any], start: int, name: str, shape: tuple[int, ...], file: str) -> Stored:
-    entry = header.get(name)
-    if entry is None:
-        raise ValueError(f"{name}: no such weight in {file}")
-    if entry["shape"] != list(shape) or entry["dtype"] != "F16":
-        raise ValueError(f"{name}: stored as {entry['dtype']} {entry['shape']}, need F16 {list(shape)}")
-    return Stored(file, start + entry["data_offsets"][0], shape)
-
-
-def relocate_weights(graph: bytes, weights: Path, prefix: str) -> bytes:
-    """Spell a graph that `externalize_weights` made again, for where its weights lie in `weights` now.
-
-    Raises:
-        ValueError: it is not a graph.
-    """
-    header, start = read_header(weights)
-
-    def find(name: str) -> Stored | None:
-        entry = header.get(f"{prefix}.{name.removesuffix('.f16')}") if name.endswith(".f16") else None
-        return entry and Stored(weights.name, start + entry["data_offsets"][0], tuple(entry["shape"]))
-
-    return onnx_format.repoint(graph, find)
-
-
-def externalize_weights(model: "onnx.ModelProto", weights: Path, prefix: str) -> "onnx.ModelProto":
-    """Replace every initializer NAME for which `weights` has a float16 tensor PREFIX.NAME by a reference to that.
-
-    Raises:
-        ValueError: a tensor has another shape.
-    """
-    import onnx
-
-    header, start = read_header(weights)
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    casts = []
-    for tensor in made.graph.initializer:
-        name = tensor.name
-        if f"{prefix}.{name}" not in header:
-            continue
-        stored = _stored(header, start, f"{prefix}.{name}", tuple(tensor.dims), weights.name)
-        tensor.ParseFromString(onnx_format.pointer(f"{name}.f16", stored))
-        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=onnx_format.FLOAT))
-    nodes = list(made.graph.node)
-    del made.graph.node[:]
-    made.graph.node.extend([*casts, *nodes])
-    return made
+    multiply(below, "to_heads.weight", "to_heads.bias", "heads")

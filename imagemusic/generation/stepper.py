@@ -26,7 +26,7 @@ from imagemusic.events.vocabulary import (
     STAGES,
 )
 from imagemusic.generation.backends import Array, State, Weights, make_backend
-from imagemusic.generation.step_graph import StepShape
+from imagemusic.generation.step_shape import StepShape
 
 HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
@@ -99,7 +99,7 @@ class Stepper:
 
         Raises:
             KeyError, ValueError: a weight is missing or misshapen.
-            CheckpointError: the step cannot be used.
+            CheckpointError: the graph of the step is missing or cannot be used.
             ConfigError: the backend is unknown or not installed.
         """
         self.weights, self.shape = weights, StepShape.of(decoder)
@@ -119,7 +119,7 @@ class Stepper:
             for name in ("condition", "to_hidden", "to_cell")
         )
         # where heads and scales start in a reminder
-        self._parts = self.shape.fed, self.shape.fed + self.shape.heads_size
+        self._parts = self.shape.input_size, self.shape.input_size + self.shape.heads_size
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
         self.known = [

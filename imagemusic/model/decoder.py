@@ -1,10 +1,10 @@
-"""Condition to state to notes: the LSTM that writes one event a step.
+"""The decoder: an LSTM that predicts one event per step, given a condition.
 
     event i-1, its context, what is left ──► LSTM ──► hidden ──► gap ─► part ─► pitch ─► duration ─► velocity
     condition ──► first state, every step, every head            (event i: each field given the ones before it)
 
-Within a step the fields are chosen one after the other (nested decoding, Ryu et al. 2024, arXiv:2408.01180).  Once a
-field is chosen, more of the context is known: the gap tells the place in the bar, the part tells its last pitch.
+Within a step the fields are decoded one after the other (nested decoding, Ryu et al. 2024, arXiv:2408.01180).  Each
+decoded field adds to the context of the next ones: the gap gives the place in the bar, the part gives its last pitch.
 """
 
 from collections.abc import Mapping
@@ -33,22 +33,22 @@ from imagemusic.model.residual import ResidualLSTM
 class DecoderConfig:
     """Shape of a `NoteDecoder`; saved in the checkpoint."""
 
-    sizes: dict[str, int]  # vocabulary of every field and context column, and of `remaining`
+    sizes: dict[str, int]  # number of values of every field and context column, see events/vocabulary.py
     condition_size: int
     hidden_size: int = 512
     layers: int = 2
     head_size: int = 192
     condition_hidden: int = 256
     condition_every_step: bool = True  # False: the condition sets the first state only
-    condition_scales: bool = False  # the condition scales what heads start from, too
-    residual: bool = False  # each LSTM layer adds to what it reads
+    condition_scales: bool = False  # the condition scales the inputs of the heads (FiLM), it does not only shift them
+    residual: bool = False  # residual LSTM layers, see residual.py
     dropout: float = 0.1
-    event_dropout: float = 0.0  # share of events of which a step is told nothing while training: the condition remains
-    first_header: int = 16  # the first of HEADER_KINDS parts that are rows of the header
+    event_dropout: float = 0.0  # share of steps whose event is dropped in training; the condition remains
+    first_header: int = 16  # the first of the HEADER_KINDS values of `part` that mark rows of the header
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "DecoderConfig":
-        """Read the table of a checkpoint; `forget_events` is what `event_dropout` was called in those of format 2.
+        """Read the `decoder` table of a checkpoint, also one that has `event_dropout` under its old name `forget_events`.
 
         Raises:
             TypeError: a value is missing or not known.
@@ -56,26 +56,26 @@ class DecoderConfig:
         current = dict(table)
         if "forget_events" in current:
             current["event_dropout"] = current.pop("forget_events")
-        fixed = (current.pop("drums", DRUMS), current.pop("no_pitch", NO_PITCH))  # once saved, now of the codec alone
+        fixed = (current.pop("drums", DRUMS), current.pop("no_pitch", NO_PITCH))  # saved before 0.2
         if fixed != (DRUMS, NO_PITCH):
             raise TypeError(f"drums and no_pitch must be {DRUMS} and {NO_PITCH}, got {fixed}")
         return cls(**current)
 
 
 class DecoderState(NamedTuple):
-    """What the LSTM remembers between two events."""
+    """State of the LSTM between two events."""
 
     hidden: Tensor  # (L, B, H)
     cell: Tensor  # (L, B, H)
 
 
 def multi_hot(chroma: Tensor) -> Tensor:
-    """Spread 12-bit sets (...) over floats (..., 12)."""
+    """Unpack 12-bit sets (...) to floats (..., 12), 0 or 1."""
     return (chroma[..., None] >> torch.arange(PITCH_CLASSES, device=chroma.device) & 1).float()
 
 
 def header_kind(part: Tensor, config: DecoderConfig) -> Tensor:
-    """0 for notes and what has no value, 1 to HEADER_KINDS for rows of the header."""
+    """Return (...) for values of `part` (...): 1 to HEADER_KINDS for rows of the header, else 0."""
     kind = part - config.first_header + 1
     return torch.where((kind >= 1) & (kind <= HEADER_KINDS), kind, 0)
 
@@ -88,8 +88,8 @@ def column_layer(name: str, size: int, width: int) -> nn.Module:
 class NoteDecoder(nn.Module):
     """Predict every field of the next event from the events so far and a condition."""
 
-    reads: ClassVar[tuple[str, ...]] = INPUTS  # what a step reads of the event before
-    stages: ClassVar[tuple[tuple[str, ...], ...]] = STAGES  # what heads are told once a field is chosen
+    reads: ClassVar[tuple[str, ...]] = INPUTS  # columns of the event before
+    stages: ClassVar[tuple[tuple[str, ...], ...]] = STAGES  # columns known after each field
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -105,8 +105,8 @@ class NoteDecoder(nn.Module):
         self.build_core(hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.to_heads = nn.Linear(hidden, len(FIELDS) * head)
-        told = 2 if config.condition_scales else 1
-        self.condition_to_heads = nn.Linear(config.condition_hidden, told * len(FIELDS) * head)
+        terms = 2 if config.condition_scales else 1  # shift and scale, or shift
+        self.condition_to_heads = nn.Linear(config.condition_hidden, terms * len(FIELDS) * head)
         self.known = nn.ModuleDict()
         for stage, names in enumerate(self.stages):
             width = (len(FIELDS) - 1 - stage) * head  # one share for each head still to come
@@ -118,7 +118,7 @@ class NoteDecoder(nn.Module):
                 nn.init.normal_(module.weight, std=0.3)
 
     def build_core(self, width: int) -> None:
-        """Make what turns steps (B, T, width) into outputs (B, T, H), and remembers; see `core`."""
+        """Build the recurrent layers, which map steps (B, T, width) to outputs (B, T, H); see `core`."""
         config, hidden = self.config, self.config.hidden_size
         self.lstm: nn.LSTM
         if config.residual:
@@ -127,43 +127,45 @@ class NoteDecoder(nn.Module):
             dropout = config.dropout if config.layers > 1 else 0.0
             self.lstm = nn.LSTM(width, hidden, config.layers, batch_first=True, dropout=dropout)
         for layer in range(config.layers):
-            # Remember at first: a forget gate that starts half shut hides everything older than a few events
+            # Bias of the forget gate 1: at 0 the layer forgets within a few events
             # (Jozefowicz, Zaremba & Sutskever 2015).
             nn.init.constant_(getattr(self.lstm, f"bias_ih_l{layer}")[hidden : 2 * hidden], 1.0)
 
     def core(self, steps: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Run steps (B, T, width) on from a state; return outputs (B, T, H) and the state after the last."""
+        """Run steps (B, T, width) from a state; return outputs (B, T, H) and the state after the last."""
         outputs, (hidden, cell) = self.lstm(steps, tuple(state))
         return outputs, DecoderState(hidden, cell)
 
     def initial_state(self, condition: Tensor) -> DecoderState:
-        """Turn conditions (B, C) into the state before the first event."""
-        seen = functional.silu(self.condition(condition))
+        """Compute the state before the first event from conditions (B, C)."""
+        features = functional.silu(self.condition(condition))
         shape = (len(condition), self.config.layers, self.config.hidden_size)
         # (B, L, H) -> (L, B, H)
-        hidden = self.to_hidden(seen).tanh().view(shape).transpose(0, 1).contiguous()
-        cell = self.to_cell(seen).view(shape).transpose(0, 1).contiguous()
+        hidden = self.to_hidden(features).tanh().view(shape).transpose(0, 1).contiguous()
+        cell = self.to_cell(features).view(shape).transpose(0, 1).contiguous()
         return DecoderState(hidden, cell)
 
     def condition_terms(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn conditions (..., C) into what every step (..., H) and every head is told; zeros when off.
+        """Compute the terms of conditions (..., C) for every step, (..., H), and for the heads.
 
-        Heads are told shifts (..., 5K), or shifts and scales (..., 10K).
+        Those of the heads are shifts (..., 5K), or shifts and scales (..., 10K).  All are 0 without
+        `condition_every_step`.
         """
         if not self.config.condition_every_step:
             shape, width = condition.shape[:-1], self.condition_to_heads.out_features
             return condition.new_zeros(*shape, self.config.hidden_size), condition.new_zeros(*shape, width)
-        seen = functional.silu(self.condition(condition))
-        return self.to_input(seen), self.condition_to_heads(seen)
+        features = functional.silu(self.condition(condition))
+        return self.to_input(features), self.condition_to_heads(features)
 
     def _pitch_row(self, columns: dict[str, Tensor]) -> Tensor:
+        """Return the row (B, T) of each pitch in the pitch embedding, which has rows for every kind of header row."""
         return columns["pitch"] + self.config.sizes["pitch"] * header_kind(columns["part"], self.config)
 
     def forward(self, before: dict[str, Tensor], condition: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Read the events before (each column (B, T)); return what the heads start from, (B, T, 5K), and the state
-        after the last.
+        """Compute the inputs of the heads, (B, T, 5K), and the state after the last event.
 
-        condition (B, C), or (B, S, C) where S stretches of equal length have conditions of their own.
+        before: columns (B, T) of the events before; condition (B, C), or (B, S, C) with one for each of S segments of
+        equal length.
         """
         interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
         columns = before | {"interval": interval, "pitch": self._pitch_row(before)}
@@ -171,46 +173,46 @@ class NoteDecoder(nn.Module):
         condition_terms = self.condition_terms(condition if condition.dim() == 3 else condition[:, None])
         # Expanding, unlike repeat_interleave, has gradients that add up in the same order each time.
         to_step, to_heads = (
-            told[:, :, None].expand(-1, -1, length // told.shape[1], -1).flatten(1, 2) for told in condition_terms
+            terms[:, :, None].expand(-1, -1, length // terms.shape[1], -1).flatten(1, 2) for terms in condition_terms
         )
         step = torch.stack(
             [self.inputs[name](multi_hot(columns[name]) if name == "chroma" else columns[name]) for name in self.reads]
         ).sum(0)
         if self.training and self.config.event_dropout:
-            # A decoder that can always read the notes before learns to do without the condition (Bowman et al. 2016,
+            # A decoder that always reads the previous notes learns to ignore the condition (Bowman et al. 2016,
             # arXiv:1511.06349, who drop words for the same reason).
             kept = torch.rand(step.shape[:2], device=step.device) >= self.config.event_dropout
             step = step * kept[..., None]
         outputs, state = self.core(self.dropout(self.condition_step(step, to_step)), state)
         return self.condition_heads(self.to_heads(self.dropout(outputs)), to_heads), state
 
-    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
-        """Tell steps (B, T, H) what they are reminded of."""
-        return step + told
+    def condition_step(self, step: Tensor, terms: Tensor) -> Tensor:
+        """Add the terms of the condition (B, T, H) to steps (B, T, H)."""
+        return step + terms
 
-    def condition_heads(self, heads: Tensor, told: Tensor) -> Tensor:
-        """Tell heads (B, T, 5K) what they are reminded of: FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum."""
+    def condition_heads(self, heads: Tensor, terms: Tensor) -> Tensor:
+        """Condition heads (B, T, 5K) on terms: FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum; see `condition_terms`."""
         if not self.config.condition_scales:
-            return heads + told
-        shift, scale = told.chunk(2, dim=-1)
+            return heads + terms
+        shift, scale = terms.chunk(2, dim=-1)
         return heads * (1 + scale) + shift
 
     def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Score every field (B, T, V) of the events (columns (B, T)), each given the fields before it."""
+        """Compute the logits (B, T, V) of every field of events, columns (B, T), each given the fields before it."""
         scores = {}
-        told = event | {"pitch": self._pitch_row(event)}
+        columns = event | {"pitch": self._pitch_row(event)}
         for stage, name in enumerate(FIELDS):
             hidden = heads[..., : self.config.head_size].relu()
             scores[name] = self._pitch_scores(hidden, event["part"]) if name == "pitch" else self.heads[name](hidden)
             if stage < len(self.stages):
                 heads = heads[..., self.config.head_size :]
                 for known in self.stages[stage]:
-                    column = told[known]
+                    column = columns[known]
                     heads = heads + self.known[known](multi_hot(column) if known == "chroma" else column)
         return scores
 
     def _pitch_scores(self, hidden: Tensor, part: Tensor) -> Tensor:
-        """Score pitches, or what a row of the header declares: (B, T, 129)."""
+        """Compute the logits (B, T, 129) of pitches, or of the value of a header row; hidden (B, T, K), part (B, T)."""
         head, size = self.heads["pitch"], self.config.sizes["pitch"]
         assert isinstance(head, nn.Linear)
         kind = header_kind(part, self.config)
@@ -226,11 +228,14 @@ class NoteDecoder(nn.Module):
     def loss(
         self, heads: Tensor, event: dict[str, Tensor], weights: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Sum weighted nats and count right guesses per field, over the events whose weight (B, T) is not 0."""
-        nats, right = {}, {}
+        """Sum the weighted negative log-likelihood in nats and count the correct predictions, by field.
+
+        heads (B, T, 5K); event and weights are columns (B, T).  Events of weight 0 are not counted.
+        """
+        nats, correct = {}, {}
         for name, score in self.logits(heads, event).items():
             chosen = weights[name].bool()
             score, target = score[chosen].float(), event[name][chosen]
             nats[name] = (functional.cross_entropy(score, target, reduction="none") * weights[name][chosen]).sum()
-            right[name] = (score.argmax(-1) == target).sum()
-        return nats, right
+            correct[name] = (score.argmax(-1) == target).sum()
+        return nats, correct

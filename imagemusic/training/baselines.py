@@ -1,11 +1,11 @@
-"""What a decoder must beat: the unigram model, and a Markov model with the same fields.
+"""Baselines of the decoder: a unigram model, and a Markov model over the same fields.
 
-Each field is given the earlier fields of its event and all fields of the event before (MODEL: "How we will know").
-Whole contexts are mostly new, so shorter ones are mixed in by interpolated Witten-Bell smoothing (Chen & Goodman 1998):
+Each field is conditioned on the earlier fields of its event and all fields of the event before.  Long contexts are
+mostly unseen, so shorter ones are mixed in by interpolated Witten-Bell smoothing (Chen & Goodman 1998):
 
     p(v | context) = (count(v) + kinds x p(v | shorter)) / (total + kinds)
 
-where `kinds` is the number of different values seen in the context, and the shortest context backs off to 1 / V.
+where `kinds` is the number of distinct values seen in the context; the shortest context backs off to 1 / V.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,24 +41,27 @@ CONTEXTS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def with_previous(events: NDArray[np.integer], programs: NDArray[np.integer]) -> Columns:
-    """Lay out the events (N, 5) of one piece as columns, with those of the event before (zeros at first)."""
+    """Return the columns (N,) of the events (N, 5) and programs (N,) of a piece, with those of the event before.
+
+    The first event has zeros before it.
+    """
     columns = {name: events[:, i].astype(np.int64) for i, name in enumerate(FIELDS)}
     before = {f"-{name}": np.concatenate([[0], values[:-1]]) for name, values in columns.items()}
     return columns | before | {"program": programs.astype(np.int64)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """Counts of one kind of context, as sorted keys."""
+class _ContextCounts:
+    """Counts of one kind of context, with sorted keys: K pairs of context and value, C contexts."""
 
-    pairs: NDArray[np.int64]  # context x V + value
-    pair_counts: NDArray[np.int64]
-    contexts: NDArray[np.int64]
-    totals: NDArray[np.int64]
-    kinds: NDArray[np.int64]
+    pairs: NDArray[np.int64]  # (K,) context x V + value
+    pair_counts: NDArray[np.int64]  # (K,)
+    contexts: NDArray[np.int64]  # (C,)
+    totals: NDArray[np.int64]  # (C,)
+    kinds: NDArray[np.int64]  # (C,) distinct values
 
     @classmethod
-    def count(cls, contexts: NDArray[np.int64], values: NDArray[np.int64], size: int) -> "_Table":
+    def count(cls, contexts: NDArray[np.int64], values: NDArray[np.int64], size: int) -> "_ContextCounts":
         pairs, pair_counts = np.unique(contexts * size + values, return_counts=True)
         unique, first, kinds = np.unique(pairs // size, return_index=True, return_counts=True)
         return cls(pairs, pair_counts, unique, np.add.reduceat(pair_counts, first), kinds)
@@ -81,12 +84,12 @@ def _look_up(keys: NDArray[np.int64], values: NDArray[np.int64], wanted: NDArray
 
 
 class Baseline:
-    """A model of counts; `markov` False looks at nothing but the field itself."""
+    """A model of counts; without `markov` a field is not conditioned on anything."""
 
     def __init__(self, sizes: Sequence[int], *, markov: bool) -> None:
         self.sizes = dict(zip(FIELDS, sizes, strict=True))
         self.markov = markov
-        self._tables: dict[str, list[_Table]] = {}
+        self._counts: dict[str, list[_ContextCounts]] = {}
 
     def _levels(self, field: str) -> list[tuple[str, ...]]:
         return [(), *(CONTEXTS[field] if self.markov else ())]
@@ -98,18 +101,19 @@ class Baseline:
         return keys
 
     def fit(self, columns: Columns) -> None:
-        """Count the events of the training pieces, joined."""
+        """Count the events, columns (N,), of all training pieces joined."""
         weights = field_weights(columns)
         for field, size in self.sizes.items():
             chosen = weights[field] > 0
             kept = {name: values[chosen] for name, values in columns.items()}
             values = kept[field]
-            self._tables[field] = [
-                _Table.count(self._keys(kept, names, len(values)), values, size) for names in self._levels(field)
+            self._counts[field] = [
+                _ContextCounts.count(self._keys(kept, names, len(values)), values, size)
+                for names in self._levels(field)
             ]
 
     def nats(self, columns: Columns) -> dict[str, float]:
-        """Score the events of one piece, or of several joined: nats by field."""
+        """Return the nats of events, columns (N,) of one or more pieces, by field."""
         weights = field_weights(columns)
         result = {}
         for field, size in self.sizes.items():
@@ -117,7 +121,7 @@ class Baseline:
             kept = {name: values[chosen] for name, values in columns.items()}
             values = kept[field]
             probability = np.full(len(values), 1 / size)
-            for names, table in zip(self._levels(field), self._tables[field], strict=True):
-                probability = table.smooth(self._keys(kept, names, len(values)), values, size, probability)
+            for names, counts in zip(self._levels(field), self._counts[field], strict=True):
+                probability = counts.smooth(self._keys(kept, names, len(values)), values, size, probability)
             result[field] = float(-np.log(probability).sum())
         return result

@@ -1,4 +1,4 @@
-"""The model card: what a checkpoint learned from, how well it does, and what it is not for."""
+"""Model cards of checkpoints: training data, results, limits and intended use."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ ATTRIBUTION = {
 
 
 def model_card(training: Mapping[str, Any], pieces: Sequence[PreparedPiece], results: Path) -> str:
-    """Write the card from what was trained and from the figures that lie in `results`, where they exist."""
+    """Write the card of a model, from its settings, its pieces and the figures in `results`, where they exist."""
     corpora = sorted({piece.corpus for piece in pieces})
     rows = [
         f"| {ATTRIBUTION[name]} | {CORPORA[name].licence} | {len(chosen)} | {sum(p.notes for p in chosen):,} |"
@@ -55,6 +55,19 @@ def _figures(results: Path) -> str:
     return "\n".join(lines) or "Not measured yet."
 
 
+def finetuned_card(training: Mapping[str, Any], source: str) -> str:
+    """Write the card of a fine-tuned model, from the content of its training.json and the source of its data set."""
+    data, bits = training["data"], training["validation"].get("bits/total")
+    pairs = "\n".join(f"| {name} | {count:,} |" for name, count in data["paired"].items())
+    terms = ", ".join(f"{name or 'unknown'}: {count:,}" for name, count in data["terms"].items())
+    spotify = training["spotify_terms_accepted_for"]
+    return FINETUNED_CARD.format(
+        steps=training["step"], start=training["started_from"], source=source, pieces=data["pieces"],
+        notes=data["notes"], pairs=pairs, terms=terms, spotify=SPOTIFY.format(count=spotify) if spotify else "",
+        held_out=f"{bits:.2f} bits a note on the held-out pieces" if bits else "not measured: no piece is held out",
+    )  # fmt: skip
+
+
 CARD = """---
 license: mit
 library_name: imagemusic
@@ -63,10 +76,10 @@ tags: [music-generation, image-to-music, midi, lstm]
 
 # imagemusic, default model
 
-A picture goes in, notes come out: MobileNetV2 (ImageNet weights under Apache-2.0, frozen) sees the picture, an LSTM
-of {hidden_size} x {layers} units writes the notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
+A picture goes in, notes come out: MobileNetV2 (ImageNet weights under Apache-2.0, frozen) encodes the picture, an LSTM
+of {hidden_size} x {layers} units generates the notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
 
-## Learned from
+## Training data
 
 No picture and no MIDI file is in this repository.  Music, {steps} steps of {processes} x {batch_size} x {window}
 events, {precision}.  {notes}
@@ -76,12 +89,12 @@ events, {precision}.  {notes}
 {rows}
 
 Pictures, for the encoder and for pairing: OASIS (Kurdi, Lozano & Banaji 2017) and BASS (CC BY 4.0), rated for valence
-and arousal; jackets of songs with their tempo.  What the classes of ImageNet connote was rated by an AI model, from
+and arousal; jackets of songs with their tempo.  An AI model rated valence and arousal of the ImageNet classes from
 their names alone (data/connotations.csv).  Pictures are not redistributed.  No piece was made for any of these
-pictures: they meet through valence, arousal and tempo, as docs/model.md explains.  Whole groups (songs of a set, works,
+pictures: they are paired by valence, arousal and tempo, see docs/model.md.  Whole groups (songs of a set, works,
 composers, artists, themes) were held out: imagemusic/resources/heldout.json, data/heldout_pictures.json.
 
-## How good it is
+## Results
 
 {figures}
 
@@ -89,17 +102,51 @@ How each figure was made, with command and commit, is in docs/results/.
 
 ## Limits
 
-- What a picture says about music is weak: its mood, guessed from ratings of other pictures, and a tempo.  It is no
-  account of what the picture shows.
+- The encoder predicts little about the music: mood, learned from ratings of other pictures, and a tempo.  The music
+  does not describe what the picture shows.
 - Most of the music is Western: songs with piano, Chinese pop for piano, quartets, orchestra, game music.  Other
   traditions, and lyrics, are not in it.
-- Of itself the decoder follows density, register, loudness, polyphony and articulation, and hardly the mode.  Feedback
-  while composing makes up for that (imagemusic/feedback.py); docs/results/steering has both.
-- A piece has local phrases and an ending, but little long form: no planned return of a theme.
-- Loudness was known for half of the music only, tempo for most.
+- Without feedback the decoder follows density, register, loudness, polyphony and articulation, and hardly the mode.
+  Feedback while composing compensates (imagemusic/compose/feedback.py); docs/results/steering has both.
+- A piece has local phrases and an ending, but little long-term form.
+- Velocities were known for half of the music only, tempo for most.
 
 ## Intended use
 
 Music for pictures, sketches to edit, research on conditioning.  Not for judging people or pictures by their mood, and
-not for passing pieces off as a composer's.
+not for attributing pieces to a composer.
+"""
+
+SPOTIFY = """
+**Spotify's terms.**  {count} of the pieces were paired by way of Spotify.  Spotify's developer terms forbid using its
+content to train machine-learning models.  The person who trained this model declared with `--accept-spotify-terms` that
+they know this and take responsibility.  Do not distribute the model.
+"""
+
+FINETUNED_CARD = """---
+library_name: imagemusic
+tags: [music-generation, image-to-music, midi, lstm]
+---
+
+# imagemusic, a fine-tuned model
+
+Trained with `imagemusic train --data`: {steps} steps, starting from {start}, on {pieces:,} pieces of {notes:,} notes,
+gathered from {source}.  Validation and test split: whole groups of artists, albums, similar covers and similar
+music; {held_out}.
+
+| how pieces were paired with pictures | pieces |
+|---|---|
+{pairs}
+
+`exact`: the cover of the piece's own release.  `label`: a cover of the same label.  `dials`: a cover of
+similar dials.
+
+## Rights
+
+Terms of the pairs: {terms}.  The covers and the music belong to their authors.  A model trained on them gives no right
+to them; whether it may be distributed is for the person who trained it to find out.
+{spotify}
+## Limits
+
+Those of the model it started from, and those of its data: few pieces describe a style poorly.
 """

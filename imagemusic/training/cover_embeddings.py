@@ -1,7 +1,7 @@
-"""Covers of a data set -> what the encoder of a model says of them, once for all epochs.
+"""Embed the covers of a data set with the encoder of a model, once for all epochs.
 
-DATASET/pictures.npz   id, split, embedding (P, 3, E) of three views, dial_mean, and ranks of valence and arousal
-                       a cover that is there already is not looked at again
+DATASET/pictures.npz   id, split, embedding (P, 3, E) of three views, dial_mean (P, 3), percentiles of the affect dials;
+                       a cover that is in the file is not embedded again
 """
 
 import os
@@ -23,13 +23,13 @@ from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
 
 PICTURES = "pictures.npz"
-SAVED_EVERY = 500  # covers
+SAVE_EVERY = 500  # covers
 
 Progress = Callable[[float, str], None]
 
 
 def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
-    """Embed every cover that a piece has; return the file.
+    """Embed every cover of a piece; return the file.
 
     Raises:
         DataError: no piece has a cover that can be read.
@@ -41,11 +41,11 @@ def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | Non
     missing = [cover for cover in splits if cover not in done]
     for number, cover in enumerate(missing, 1):
         image = load_image(own.folder / cover, at_least=2 * encoder.size)
-        seen = [encoder.encode(load_pixels(view(image), encoder.size)) for view in COVER_VIEWS]
-        done[cover] = (np.stack([embedding for embedding, _, _ in seen]).astype(np.float16), seen[0][1])
+        outputs = [encoder.encode(load_pixels(view(image), encoder.size)) for view in COVER_VIEWS]
+        done[cover] = (np.stack([embedding for embedding, _, _ in outputs]).astype(np.float16), outputs[0][1])
         if progress:
-            progress(number / len(missing), f"looking at covers, {number} of {len(missing)}")
-        if number % SAVED_EVERY == 0:
+            progress(number / len(missing), f"embedding covers, {number} of {len(missing)}")
+        if number % SAVE_EVERY == 0:
             _save(path, done, splits, checkpoint)
     if not splits:
         raise DataError(f"{own.folder}: no piece has a cover of its own; match some first, see its review.csv")
@@ -54,13 +54,13 @@ def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | Non
 
 
 def _known(path: Path, checkpoint_id: str) -> dict[str, tuple[NDArray[np.float16], NDArray[np.float32]]]:
-    """Read what this model has seen already; nothing where there is no such file or another model's."""
+    """Read embeddings (3, E) and dial means (3,) by cover; empty where there is no file, or one of another model."""
     try:
-        with np.load(path) as table:
-            if str(table["checkpoint"]) != checkpoint_id:
+        with np.load(path) as arrays:
+            if str(arrays["checkpoint"]) != checkpoint_id:
                 return {}
             return dict(
-                zip(table["id"].tolist(), zip(table["embedding"], table["dial_mean"], strict=True), strict=True)
+                zip(arrays["id"].tolist(), zip(arrays["embedding"], arrays["dial_mean"], strict=True), strict=True)
             )
     except (OSError, ValueError, KeyError):
         return {}
@@ -84,7 +84,7 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
 
 
 def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:
-    """Open the embedded covers of a split, with the pieces that each belongs to by itself or by its label.
+    """Open the embedded covers of a split, paired with the pieces of the same release or the same label.
 
     Raises:
         DataError: no cover is in that split.
@@ -97,6 +97,6 @@ def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:
     for name, row in pieces:
         if row.label and name in exact:
             labelled[row.label] = [*labelled.get(row.label, ()), exact[name]]
-    shelves = {label: np.unique(np.array(numbers)) for label, numbers in labelled.items()}
-    kinds = {name: shelves[row.label] for name, row in pieces if row.label in shelves and name not in exact}
+    by_label = {label: np.unique(np.array(numbers)) for label, numbers in labelled.items()}
+    kinds = {name: by_label[row.label] for name, row in pieces if row.label in by_label and name not in exact}
     return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, by_label=kinds)

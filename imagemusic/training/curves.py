@@ -1,4 +1,4 @@
-"""metrics.csv -> a picture of how training went."""
+"""Training curves: metrics.csv to a figure."""
 
 import csv
 from collections import defaultdict

@@ -1,8 +1,8 @@
-"""How well a decoder predicts music: bits per note, in total and for each field.
+"""Likelihood of music under a decoder: bits per note, in total and by field.
 
-Bits per note: all the nats that the rows of a piece cost (header, rests and end included), over ln 2 and the piece's
-notes.  Velocity stands apart, counted only where it is known.  Nothing of the piece is given beforehand: the condition
-is null and what is left to play is hidden, unless asked otherwise.
+Bits per note: the negative log-likelihood of all rows of a piece (header, rests and end included) over ln 2 and the
+number of its notes.  Velocity is counted apart, and only where it is known.  By default the condition is null and the
+remaining time is hidden, so that nothing about the piece is given.
 """
 
 import math
@@ -23,12 +23,12 @@ Columns = dict[str, NDArray[np.float32]]
 
 
 def to_tensors(columns: dict[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Move columns (B, T) to torch."""
+    """Turn columns, arrays of any shape by name, into tensors."""
     return {name: torch.from_numpy(values).to(device) for name, values in columns.items()}
 
 
 @torch.no_grad()
-def _scored(
+def _windows(
     decoder: NoteDecoder,
     prepared: PreparedSet,
     pieces: Sequence[PreparedPiece],
@@ -38,10 +38,11 @@ def _scored(
     batch_size: int,
     window: int,
 ) -> Iterator[tuple[list[int], int, Columns, Columns]]:
-    """Read pieces in batches, window by window; yield which pieces, the first row, and by field the nats of every
-    event and whether its likeliest value was right, (B, T) each, zero where there is nothing to guess.
+    """Score pieces in batches, window by window.
 
-    conditions (P, C), or (P, S, C) where every stretch has its own: whole windows of stretches, for the longest piece.
+    Yields the indices of the pieces, the number of the window's first row, and by field, (B, T) each, the nats of every
+    event and 1 where its most likely value is correct; both are 0 where the event has nothing to predict.
+    conditions (P, C), or (P, S, C) with one for each segment: as many as fill the windows of the longest piece.
     """
     decoder.eval()
     order = sorted(range(len(pieces)), key=lambda i: pieces[i].rows)
@@ -50,8 +51,8 @@ def _scored(
         condition = torch.zeros(len(chosen), decoder.config.condition_size)
         if conditions is not None:
             condition = conditions[chosen]
-        by_stretch = condition if condition.dim() == 3 else None
-        state = decoder.initial_state(condition if by_stretch is None else condition[:, 0])
+        by_segment = condition if condition.dim() == 3 else None
+        state = decoder.initial_state(condition if by_segment is None else condition[:, 0])
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
             for i in chosen:
@@ -62,15 +63,15 @@ def _scored(
                 to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]})
                 for k in range(3)
             )
-            if by_stretch is not None:
-                condition = by_stretch[:, number * window // SEGMENT : (number + 1) * window // SEGMENT]
+            if by_segment is not None:
+                condition = by_segment[:, number * window // SEGMENT : (number + 1) * window // SEGMENT]
             heads, state = decoder(before, condition, state)
-            nats, right = {}, {}
+            nats, correct = {}, {}
             for name, score in decoder.logits(heads, target).items():
                 log_probability = score.float().log_softmax(-1).gather(-1, target[name][..., None])[..., 0]
                 nats[name] = -(log_probability * weights[name]).numpy()
-                right[name] = ((score.argmax(-1) == target[name]) * weights[name]).numpy()
-            yield chosen, number * window, nats, right
+                correct[name] = ((score.argmax(-1) == target[name]) * weights[name]).numpy()
+            yield chosen, number * window, nats, correct
 
 
 def piece_nats(
@@ -83,9 +84,12 @@ def piece_nats(
     batch_size: int = 32,
     window: int = 256,
 ) -> Iterator[tuple[PreparedPiece, Totals, Totals]]:
-    """Yield every piece with its nats and its right guesses by field; conditions (P, C) go with the pieces."""
+    """Yield every piece with its nats and its number of correct predictions, by field.
+
+    conditions: (P, C), in the order of the pieces, or (P, S, C), see `_windows`.
+    """
     sums = np.zeros((2, len(pieces), len(FIELDS)))
-    batches = _scored(
+    batches = _windows(
         decoder, prepared, pieces, conditions, give_remaining=give_remaining, batch_size=batch_size, window=window
     )
     for chosen, first, *both in batches:
@@ -93,8 +97,8 @@ def piece_nats(
             total[chosen] += np.stack([by_field[name].sum(1) for name in FIELDS], axis=1)
         if first + window >= pieces[chosen[-1]].rows:
             for i in chosen:
-                nats, right = (dict(zip(FIELDS, total[i].tolist(), strict=True)) for total in sums)
-                yield pieces[i], nats, right
+                nats, correct = (dict(zip(FIELDS, total[i].tolist(), strict=True)) for total in sums)
+                yield pieces[i], nats, correct
 
 
 def banded_nats(
@@ -107,13 +111,15 @@ def banded_nats(
     batch_size: int = 32,
     window: int = 256,
 ) -> NDArray[np.float64]:
-    """Sum the nats of every piece by band of its notes, velocity left out: (P, 1 + bands).
+    """Return the nats of every piece by band of its notes, without velocity: (P, 1 + bands).
 
-    The first column is the header's.  Band b holds the notes numbered after bands[b - 1] and up to bands[b], counted
-    from 1, and the rests before them; what comes after the last band is not counted.
+    The first column is the header's.  Band b holds the notes with numbers above bands[b - 1] and up to bands[b],
+    counted from 1, and the rests before them; rows after the last band are not counted.
     """
     result = np.zeros((len(pieces), 1 + len(bands)))
-    batches = _scored(decoder, prepared, pieces, conditions, give_remaining=False, batch_size=batch_size, window=window)
+    batches = _windows(
+        decoder, prepared, pieces, conditions, give_remaining=False, batch_size=batch_size, window=window
+    )
     for chosen, first, nats, _ in batches:
         total = np.sum([nats[name] for name in FIELDS if name != "velocity"], axis=0)
         for row, i in enumerate(chosen):
@@ -124,16 +130,16 @@ def banded_nats(
 
 
 def note_bands(prepared: PreparedSet, piece: PreparedPiece, bands: Sequence[int]) -> NDArray[np.int64]:
-    """Say for every row of a piece (N,) which band it counts to: 0 the header, then 1, 2 ...; see `banded_nats`."""
+    """Return the band (N,) of every row of a piece: 0 the header, then 1, 2 ...; see `banded_nats`."""
     part = prepared.rows[piece.start : piece.start + piece.rows]["part"].astype(np.int64)
     is_note = part < SLOTS
-    number = np.cumsum(is_note) + ~is_note  # a rest counts to the note that it leads to
+    number = np.cumsum(is_note) + ~is_note  # a rest counts with the note that follows it
     header = np.cumsum(~np.isin(part, HEADER)) == 0
     return np.where(header, 0, 1 + np.searchsorted(bands, number, side="left"))
 
 
-def count_guesses(prepared: PreparedSet, pieces: Sequence[PreparedPiece]) -> Totals:
-    """Count by field the events of pieces in which a decoder has something to guess."""
+def count_predictions(prepared: PreparedSet, pieces: Sequence[PreparedPiece]) -> Totals:
+    """Count by field the events of pieces whose value a decoder has to predict."""
     names = ("part", "program", "pitch", "velocity")
     weights = [
         field_weights({name: prepared.rows[p.start : p.start + p.rows][name].astype(np.int64) for name in names})
@@ -143,9 +149,12 @@ def count_guesses(prepared: PreparedSet, pieces: Sequence[PreparedPiece]) -> Tot
 
 
 def bits_per_note(nats: Sequence[Totals], pieces: Sequence[PreparedPiece]) -> Totals:
-    """Sum pieces to bits per note: total without velocity, each field, and velocity per note that has one."""
+    """Convert nats of pieces, by field, to bits per note: the total without velocity, each field, and velocity.
+
+    Bits of velocity are per note of the pieces whose velocities are known.
+    """
     notes = sum(piece.notes for piece in pieces)
-    loud = sum(piece.notes for piece in pieces if piece.cues["loudness"] is not None)
+    with_velocity = sum(piece.notes for piece in pieces if piece.cues["loudness"] is not None)
     bits = {name: sum(piece[name] for piece in nats) / math.log(2) for name in FIELDS}
     result = {name: bits[name] / notes for name in FIELDS if name != "velocity"}
-    return {"total": sum(result.values())} | result | {"velocity": bits["velocity"] / max(loud, 1)}
+    return {"total": sum(result.values())} | result | {"velocity": bits["velocity"] / max(with_velocity, 1)}

@@ -1,6 +1,10 @@
-"""A finished run and an encoder -> a checkpoint directory that composes."""
+"""Write a checkpoint directory from a trained decoder and an encoder; or, for a checkpoint, its graphs again:
+
+python -m imagemusic.training.export FOLDER
+"""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,17 +12,17 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from safetensors.numpy import load_file
 
-from imagemusic.checkpoint import write_checkpoint
+from imagemusic.checkpoint import write_checkpoint, write_graphs
 from imagemusic.data.prepared import PreparedSet
-from imagemusic.errors import DataError
+from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.model.decoder import DecoderConfig, NoteDecoder
+from imagemusic.model.decoder import NoteDecoder
 from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.training.loading import load_encoder_graph
 
 QUANTILES = 101
 
@@ -29,19 +33,6 @@ class Sources:
 
     encoder: Path  # directory with encoder.safetensors, encoder.json, encoder.onnx
     pictures: Path  # the embedded pictures that the decoder was trained with
-
-
-def read_decoder(last: Path, config: DecoderConfig) -> tuple[NoteDecoder, int]:
-    """Load the decoder of a training state and the step that it had reached."""
-    state = torch.load(last, weights_only=True, map_location="cpu")
-    weights = {
-        name.removeprefix("decoder."): tensor
-        for name, tensor in state["state_dict"].items()
-        if name.startswith("decoder.")
-    }
-    decoder = NoteDecoder(config)
-    decoder.load_state_dict(weights)
-    return decoder.eval(), int(state["global_step"])
 
 
 def export_checkpoint(
@@ -86,3 +77,20 @@ def export_checkpoint(
     }
     write_checkpoint(out, config, weights, encoder_graph, training=training, card=card)
     return out
+
+
+def export_graphs(folder: Path) -> None:
+    """Write the graphs of a checkpoint folder again, for the weights that it holds now; its id stays the same.
+
+    Raises:
+        CheckpointError: a weight that a graph needs is missing.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    write_graphs(folder, config["decoder"], load_encoder_graph(folder))
+
+
+if __name__ == "__main__":
+    try:
+        export_graphs(Path(sys.argv[1]))
+    except (ImageMusicError, OSError, ValueError, LookupError) as error:
+        sys.exit(f"no graphs were written: {error}")

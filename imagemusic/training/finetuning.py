@@ -1,16 +1,16 @@
-"""A data set of one's own -> a model of one's own: `imagemusic train --data DATASET`.
+"""Fine-tune the decoder on a data set that `imagemusic data build` made: `imagemusic train --data DATASET`.
 
-    DATASET ──> covers embedded ──┐
-    checkpoint ──> encoder, decoder, dials ──> trained on the pieces ──> RUN/checkpoint, with a card that says on what
+    DATASET ──> embedded covers ──┐
+    checkpoint ──> encoder, decoder, dials ──> trained on the pieces ──> RUN/checkpoint, with a model card
 
-The decoder starts from a checkpoint's and keeps its dials, so that a dial goes on to mean what it meant.
+The decoder starts with the weights of a checkpoint and keeps its normalization of dials, so that dials keep their
+meaning.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +24,27 @@ from imagemusic.errors import ConfigError, DataError
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.training.batches import BatchOptions
+from imagemusic.training.card import finetuned_card
+from imagemusic.training.condition_sampler import TrainingData
 from imagemusic.training.cover_embeddings import embed_covers, own_pictures
 from imagemusic.training.curves import last_values
-from imagemusic.training.export import read_decoder
-from imagemusic.training.own_card import own_card
-from imagemusic.training.settings import DecoderOptions, TrainConfig, TrainOptions, decoder_config
-from imagemusic.training.trainer import fit
-from imagemusic.training.unpacking import encoder_graph
+from imagemusic.training.loading import load_encoder_graph, load_trained_decoder
+from imagemusic.training.settings import BatchOptions, DecoderOptions, TrainConfig, TrainOptions, decoder_config
+from imagemusic.training.trainer import fit, library_versions
 
 SPOTIFY = "spotify"
-ENOUGH_PIECES = 200  # with all the dials that a picture tells, to draw from them alone when composing
-SHARE_OF_WARMUP = 0.1
+ENOUGH_PIECES = 200  # with known image dials, for a prior from the data set alone
+WARMUP_SHARE = 0.1
 Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneOptions:
-    """How to train on a data set of one's own."""
+    """How to fine-tune on a data set."""
 
     run: Path
-    start: str | None = None  # the checkpoint to begin with; None: the one that ships
-    from_scratch: bool = False  # forget what its decoder learned
+    init_from: str | None = None  # checkpoint to begin with; None: the one that ships
+    from_scratch: bool = False  # random decoder weights, and dials normalized on the data set
     steps: int = 400
     learning_rate: float = 3e-4
     batch_size: int = 16
@@ -59,16 +58,17 @@ class FinetuneOptions:
 
 
 def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = None) -> Path:
-    """Train on a data set; return the folder of the new checkpoint.
+    """Fine-tune on a data set; return the folder of the new checkpoint.
 
     Raises:
         DataError: the data set was not built, has nothing to train on, or holds rows of Spotify whose terms were not
             accepted.
-        CheckpointError: what to start from is missing.
+        CheckpointError: the checkpoint to begin with is missing.
+        ConfigError: the loss is not finite.
     """
-    base = open_checkpoint(resolve(options.start))
+    base = open_checkpoint(resolve(options.init_from))
     own = open_built_set(data, None if options.from_scratch else base.scale)
-    bound = check_terms(own, accepted=options.accept_spotify_terms)
+    spotify_rows = check_terms(own, accepted=options.accept_spotify_terms)
     pieces = own.prepared.select("train")
     if not pieces:
         raise DataError(f"{data}: all of its pieces are held out; gather more artists")
@@ -76,33 +76,33 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
     config = train_config(data, path, base, options)
     options.run.mkdir(parents=True, exist_ok=True)
     (options.run / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
-    fit(config, own.prepared, own_pictures(own, path), base.layout, pieces, resume=not options.restart)
-    return _export(config, own, base, pieces, bound, fresh=options.from_scratch)
+    fit(config, TrainingData(own.prepared, pieces, own_pictures(own, path), base.layout), resume=not options.restart)
+    return _export(config, own, base, pieces, spotify_rows, from_scratch=options.from_scratch)
 
 
 def check_terms(own: BuiltSet, *, accepted: bool) -> int:
-    """Count the rows to train on that come under Spotify's terms.
+    """Count the rows of a data set that come under Spotify's terms.
 
     Raises:
-        DataError: there are some, and nobody accepted the terms.
+        DataError: there are some, and the terms were not accepted.
     """
-    bound = sum(row.terms == SPOTIFY for row in own.rows)
-    if bound and not accepted:
+    count = sum(row.terms == SPOTIFY for row in own.rows)
+    if count and not accepted:
         raise DataError(
-            f"{own.folder}: {bound} of its pieces come from Spotify, whose terms forbid training on its content; read "
+            f"{own.folder}: {count} of its pieces come from Spotify, whose terms forbid training on its content; read "
             "docs/data.md, then pass --accept-spotify-terms or gather from another source"
         )
-    return bound
+    return count
 
 
 def train_config(data: Path, pictures: Path, base: Checkpoint, options: FinetuneOptions) -> TrainConfig:
-    """Say how to train, with a decoder of the shape of the checkpoint's."""
-    shape = asdict(DecoderConfig.from_json(base.config["decoder"]))  # with what older checkpoints do not say
+    """Return the training settings, with a decoder of the shape of the checkpoint's."""
+    shape = asdict(DecoderConfig.from_json(base.config["decoder"]))  # with defaults for older checkpoints
     return TrainConfig(
         training=TrainOptions(
             prepared=str(data), pictures=str(pictures), run=str(options.run), seed=options.seed, steps=options.steps,
             init_from="" if options.from_scratch else str(base.folder), learning_rate=options.learning_rate,
-            warmup_steps=max(1, round(SHARE_OF_WARMUP * options.steps)), threads=1,
+            warmup_steps=max(1, round(WARMUP_SHARE * options.steps)), threads=1,
             validate_every=max(1, options.steps // 4), save_every=min(50, options.steps),
             log_every=min(20, options.steps),
         ),
@@ -112,16 +112,22 @@ def train_config(data: Path, pictures: Path, base: Checkpoint, options: Finetune
 
 
 def _export(
-    config: TrainConfig, own: BuiltSet, base: Checkpoint, pieces: tuple[PreparedPiece, ...], bound: int, *, fresh: bool
+    config: TrainConfig,
+    own: BuiltSet,
+    base: Checkpoint,
+    pieces: tuple[PreparedPiece, ...],
+    spotify_rows: int,
+    *,
+    from_scratch: bool,
 ) -> Path:
-    """Write RUN/checkpoint: the encoder of the checkpoint it began with, the new decoder, and the dials of the data."""
+    """Write RUN/checkpoint: the encoder of the base checkpoint, the new decoder, dials and prior of the data."""
     from safetensors.numpy import load_file
 
     run = Path(config.training.run)
-    decoder, step = read_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
+    decoder, step = load_trained_decoder(run / "last.ckpt", decoder_config(config.decoder, base.layout))
     weights = {name: value for name, value in load_file(base.folder / WEIGHTS).items() if name.startswith("encoder.")}
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
-    weights |= prior_of(own, pieces, base, alone=fresh)
+    weights |= prior_of(own, pieces, base, alone=from_scratch)
     settings = {name: value for name, value in base.config.items() if name != "format_version"}
     settings |= {
         "decoder": asdict(decoder.config),
@@ -132,30 +138,33 @@ def _export(
     training: dict[str, Any] = {
         "step": step,
         "config": json.loads(json.dumps(asdict(config))),
-        "started_from": "chance" if fresh else base.id,
+        "started_from": "random weights" if from_scratch else base.id,
         "data": {"pieces": len(pieces), "notes": sum(piece.notes for piece in pieces), "terms": {}, "paired": {}},
-        "spotify_terms_accepted_for": bound,
+        "spotify_terms_accepted_for": spotify_rows,
         "validation": last_values(run / "metrics.csv", "validation/"),
-        "versions": {name: version(name) for name in ("torch", "lightning", "numpy", "symusic")},
+        "versions": library_versions(),
     }
     for name in ("terms", "paired"):
         training["data"][name] = dict(Counter(getattr(rows[piece.id], name) for piece in pieces))
-    card = own_card(training, own.manifest.header.source)
-    write_checkpoint(run / "checkpoint", settings, weights, encoder_graph(base), training=training, card=card)
+    card = finetuned_card(training, own.manifest.header.source)
+    write_checkpoint(
+        run / "checkpoint", settings, weights, load_encoder_graph(base.folder), training=training, card=card
+    )
     return run / "checkpoint"
 
 
 def prior_of(
     own: BuiltSet, pieces: tuple[PreparedPiece, ...], base: Checkpoint, *, alone: bool
 ) -> dict[str, NDArray[np.float64]]:
-    """Collect the dials and ensembles of the pieces, which say what music that answers a picture is like.
+    """Collect the prior, from which attributes that a picture leaves open are sampled when composing.
 
-    Where they are few, those of the checkpoint stand beside them, unless the pieces are to be `alone`.
+    Returns "prior.dials" (P, D), NaN where unknown, and "prior.ensembles" (P,) of the pieces.  Where they are few,
+    those of the checkpoint are added, unless the pieces are to be `alone`.
     """
     dials = own.prepared.scale.table(np.array([as_row(piece.cues) for piece in pieces]))
     ensembles = np.array([float(ENSEMBLES.index(piece.ensemble)) for piece in pieces])
-    seen = [DIALS.index(name) for name in IMAGE_DIALS]
-    known = int((~np.isnan(dials[:, seen]).any(axis=1) & (ensembles != ENSEMBLES.index("drums"))).sum())
+    image_columns = [DIALS.index(name) for name in IMAGE_DIALS]
+    known = int((~np.isnan(dials[:, image_columns]).any(axis=1) & (ensembles != ENSEMBLES.index("drums"))).sum())
     if known < ENOUGH_PIECES and not (alone and known):
         dials = np.concatenate([base.weights["prior.dials"], dials])
         ensembles = np.concatenate([base.weights["prior.ensembles"], ensembles])

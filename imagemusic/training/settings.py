@@ -1,5 +1,6 @@
-"""What a training file may say, and the shapes that follow from it."""
+"""The settings of a training file, and the shapes that follow from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.training.batches import BatchOptions
 from imagemusic.training.precision import FLOAT32, MIXED_BFLOAT16
 
 # Names of settings before 0.2 -> today's.
@@ -25,6 +25,10 @@ RENAMED = {
     "rough": "piece_level",
     "guessed": "noisy",
 }
+SHARES = (
+    "drop_condition", "piece_level", "noisy", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
+    "velocity_dropout", "mismatch_prob", "content_swap_prob",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +38,9 @@ class TrainOptions:
     prepared: str  # directory of scripts/prepare_corpora.py
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
-    init_from: str = ""  # checkpoint directory whose decoder to begin with; empty: random weights
-    init_weight: float = 0.0  # share of the weights it began with in the exported ones, see restore.interpolate_weights
-    notes: str = ""  # what a reader of the model card should know of this run
+    init_from: str = ""  # checkpoint directory whose decoder weights to begin with; empty: random weights
+    init_weight: float = 0.0  # share of the initial weights in the exported ones, see restore.interpolate_weights
+    notes: str = ""  # text for the model card
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
     steps: int = 5000
@@ -65,7 +69,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderOptions:
-    """The [decoder] table: the shape that a person chooses."""
+    """The [decoder] table: the part of the decoder's shape that can be chosen."""
 
     hidden_size: int = 512
     layers: int = 2
@@ -80,6 +84,41 @@ class DecoderOptions:
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
             raise ConfigError("hidden_size, layers, head_size and condition_hidden must be above 0, dropout in 0..1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """The [batches] table: how windows are sampled and which parts of the condition are dropped."""
+
+    batch_size: int = 32
+    window: int = 192  # events
+    corpus_weights: Mapping[str, float] = field(default_factory=dict)  # times a corpus is read in an epoch; default 1
+    transpose: int = 5  # semitones up or down at most
+    drop_condition: float = 0.1  # share of pieces with the null condition of classifier-free guidance
+    piece_level: float = 0.1  # share of pieces conditioned on the dials of the whole piece, see condition_sampler.py
+    noisy: float = 0.2  # share of pieces conditioned on dials with the noise of an image encoder
+    drop_embedding: float = 0.25
+    drop_ensemble: float = 0.3
+    drop_remaining: float = 0.1
+    drop_state: float = 0.0  # share of windows inside a piece whose state is reset, not carried over
+    header_weight: float = 1.0  # weight of a header row in the loss: there are few, and they choose the instruments
+    velocity_dropout: float = 0.3  # share of pieces whose velocities are predicted but not read
+    mismatch_prob: float = 0.15  # share of pieces with a picture that disagrees with the dials
+    content_swap_prob: float = 0.0  # share of pictures paired by dials that get another picture's content
+    pairing_temperature: float = 0.25
+
+    def __post_init__(self) -> None:
+        if min(self.batch_size, self.window) < 1 or not 0 <= self.transpose <= 12 or not self.pairing_temperature > 0:
+            raise ConfigError("batch_size, window and pairing_temperature must be above 0, transpose in 0..12")
+        for name in SHARES:
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise ConfigError(f"{name} must be in 0..1, got {share}")
+        if not 0 < self.header_weight < float("inf"):
+            raise ConfigError(f"header_weight must be above 0 and finite, got {self.header_weight}")
+        if self.drop_condition + self.piece_level + self.noisy > 1:
+            raise ConfigError("drop_condition, piece_level and noisy are shares of the pieces: together at most 1")
+        if not all(weight >= 0 for weight in self.corpus_weights.values()):
+            raise ConfigError(f"corpus_weights must be 0 or more, got {dict(self.corpus_weights)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +149,12 @@ def read_config(path: Path) -> TrainConfig:
 
 
 def layout_for(embedding_size: int) -> ConditionLayout:
-    """Condition layout of every model of this version of the package."""
+    """Return the condition layout of every model of this version of the package."""
     return ConditionLayout(embedding_size=embedding_size, dials=DIALS, ensembles=ENSEMBLES)
 
 
 def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
-    """Shape of the decoder for the codec of this version of the package."""
+    """Return the shape of a decoder for the vocabulary of this version of the package."""
     return DecoderConfig(
         sizes=VOCABULARY, condition_size=layout.size, first_header=SLOT,
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,

@@ -28,7 +28,7 @@ from imagemusic.research.transfer import (
 )
 from imagemusic.research.transfer_table import joined, measure_fold, table_of
 from imagemusic.training.export import Sources, export_checkpoint
-from imagemusic.training.restore import load_decoder
+from imagemusic.training.loading import load_decoder
 from imagemusic.vision.features import ImageFeatures
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs

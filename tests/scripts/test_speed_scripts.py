@@ -34,7 +34,7 @@ def prepared(tmp_path_factory):
 
 def test_engines_cost_the_bits_that_evaluation_measures(tiny_checkpoint, prepared, tmp_path, monkeypatch, capsys):
     from imagemusic.checkpoint import open_checkpoint
-    from imagemusic.training.restore import load_decoder
+    from imagemusic.training.loading import load_decoder
 
     words = ["--prepared", prepared, "--checkpoint", tiny_checkpoint, "--split", "validation", "--events", 400,
              "--sampled", 5, "--alone", 3]  # fmt: skip

@@ -24,8 +24,9 @@ from imagemusic.events.vocabulary import (
     TEMPO,
 )
 from imagemusic.music.dials import DIALS
-from imagemusic.training.batches import BEFORE, SHARES, BatchOptions, BatchSource, field_weights, window_columns
-from imagemusic.training.condition_sampler import ConditionSampler, _guesses
+from imagemusic.training.batches import BEFORE, BatchSource, field_weights, window_columns
+from imagemusic.training.condition_sampler import ConditionSampler, TrainingData, _add_noise
+from imagemusic.training.settings import SHARES, BatchOptions
 from tests import tiny
 
 
@@ -33,7 +34,7 @@ def source(prepared, pictures_file, seed=0, pieces=None, **options):
     pictures = Pictures.open(pictures_file, "train")
     options = BatchOptions(**{"batch_size": 3, "window": 16} | options)
     pieces = prepared.select("train") if pieces is None else pieces
-    return BatchSource(prepared, pieces, pictures, tiny.layout(), options, seed)
+    return BatchSource(TrainingData(prepared, pieces, pictures, tiny.layout()), options, seed)
 
 
 def rows_of(prepared, piece):
@@ -71,13 +72,13 @@ def test_an_epoch_reads_every_window(prepared, pictures_file):
         assert sum(int(batch.weights["gap"].sum()) for batch in windows) == piece.rows
 
 
-def test_a_stream_reads_a_piece_in_turn_and_starts_afresh_with_the_next(prepared, pictures_file):
+def test_a_stream_reads_a_piece_in_order_and_is_reset_at_the_next(prepared, pictures_file):
     batches = source(prepared, pictures_file, batch_size=1, velocity_dropout=0.0)
     previous = None
     for step in range(batches.epoch_steps):
         batch = batches.batch(step)
         begins = batch.before["part"][0, 0] == START
-        assert batch.fresh[0] == (begins or step == 0)
+        assert batch.reset[0] == (begins or step == 0)
         if previous is not None and not begins:
             assert previous.pieces == batch.pieces
             for name in FIELDS:
@@ -97,15 +98,15 @@ def test_windows_join_to_the_whole_piece(prepared):
             assert not joined[len(rows) :].any()
 
 
-def test_what_a_step_reads_is_what_a_writer_tells(prepared):
+def test_the_input_of_a_step_is_what_the_grammar_state_gives(prepared):
     piece = prepared.select("train")[0]
     rows = rows_of(prepared, piece)
     before, _, _ = window_columns(rows, piece.end, 0, len(rows))
     names = [name for name in INPUTS if name != "interval"]
     steps = tiny.written(prepared.events(piece), piece.end)
     for i, (grammar, _) in enumerate(steps):
-        told = dict(zip(INPUTS, grammar.previous, strict=True))
-        assert {name: told[name] for name in names} == {name: before[name][i] for name in names}
+        given = dict(zip(INPUTS, grammar.previous, strict=True))
+        assert {name: given[name] for name in names} == {name: before[name][i] for name in names}
 
 
 def test_transposition_moves_pitches_by_hand(prepared):
@@ -159,7 +160,7 @@ def test_what_remains_can_be_hidden(prepared):
     assert not hidden["remaining"].any()
 
 
-def test_hidden_loudness_is_still_to_be_guessed(prepared):
+def test_dropped_velocities_are_still_predicted(prepared):
     piece = prepared.select("train")[0]
     rows = rows_of(prepared, piece)
     before, target, weights = window_columns(rows, piece.end, 0, len(rows), velocity_dropout=True)
@@ -169,7 +170,7 @@ def test_hidden_loudness_is_still_to_be_guessed(prepared):
     assert weights["velocity"].sum() == piece.notes
 
 
-def test_only_fields_that_tell_something_count():
+def test_only_fields_that_carry_information_have_weight():
     #            meter        no meter     tempo        slot        note          drum                 rest      end
     parts = [METER, METER, TEMPO, SLOT, 0, 1, REST, END]
     columns = {
@@ -200,45 +201,43 @@ def test_nothing_need_be_dropped_from_the_condition(prepared, pictures_file):
     assert (condition[..., -1] == 1).all()  # the ensemble is named
 
 
-def test_a_stretch_is_told_its_own_dials(prepared, pictures_file):
-    only_sure = {"drop_condition": 0.0, "piece_level": 0.0, "noisy": 0.0, "transpose": 0}
-    batches = source(prepared, pictures_file, window=32, batch_size=1, **only_sure)
+def test_a_segment_is_conditioned_on_its_own_dials(prepared, pictures_file):
+    only_exact = {"drop_condition": 0.0, "piece_level": 0.0, "noisy": 0.0, "transpose": 0}
+    batches = source(prepared, pictures_file, window=32, batch_size=1, **only_exact)
     layout, start = tiny.layout(), tiny.EMBEDDING_SIZE + 1
     found = 0
     for step in range(batches.epoch_steps):
         batch = batches.batch(step)
-        (piece,) = [piece for piece in batches.pieces if piece.id == batch.pieces[0]]
+        (piece,) = [piece for piece in batches.data.pieces if piece.id == batch.pieces[0]]
         own = prepared.scale.table(prepared.segments[piece.first_segment : piece.first_segment + 2].astype(float))
         if batch.before["part"][0, 0] == START:
-            told = batch.condition[0, :, start : start + len(layout.dials)]
+            values = batch.condition[0, :, start : start + len(layout.dials)]
             given = batch.condition[0, :, start + len(layout.dials) : start + 2 * len(layout.dials)] > 0
-            np.testing.assert_allclose(told[given], 2 * own[given], rtol=1e-5)
+            np.testing.assert_allclose(values[given], 2 * own[given], rtol=1e-5)
             found += given.sum()
         assert not batch.condition[0, :, start + 2 * len(layout.dials) : -len(layout.ensembles) - 1].any()
     assert found
 
 
-def test_a_transposed_piece_is_told_its_new_register(prepared, pictures_file):
+def test_a_transposed_piece_is_conditioned_on_its_new_register(prepared, pictures_file):
     def registers(shift):
-        givens = ConditionSampler(
-            prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout(), BatchOptions(), (0,),
-            np.full(len(pieces), shift),
-        )  # fmt: skip
-        return givens.whole[:, DIALS.index("register")]
+        data = TrainingData(prepared, pieces, Pictures.open(pictures_file, "train"), tiny.layout())
+        sampler = ConditionSampler(data, BatchOptions(), (0,), np.full(len(pieces), shift))
+        return sampler.whole[:, DIALS.index("register")]
 
     pieces = prepared.select("train")
     assert (registers(12) >= registers(0)).all()
     assert registers(12).sum() > registers(0).sum()
 
 
-def test_a_guess_says_how_far_off_it_is(prepared, pictures_file):
+def test_the_deviation_of_a_noisy_dial_is_its_error():
     rng = np.random.default_rng(0)
     truth = rng.uniform(-1, 1, (4000, 9))
-    guess, unsure = _guesses(truth, rng)
-    sure = unsure < np.median(unsure)
-    errors = np.abs(guess - truth)
-    assert errors[sure].mean() < errors[~sure].mean()
-    assert np.std(guess) == pytest.approx(np.std(truth), rel=0.05)
+    noisy, deviation = _add_noise(truth, rng)
+    exact = deviation < np.median(deviation)
+    errors = np.abs(noisy - truth)
+    assert errors[exact].mean() < errors[~exact].mean()
+    assert np.std(noisy) == pytest.approx(np.std(truth), rel=0.05)
 
 
 def test_a_corpus_that_weighs_twice_is_read_twice(prepared, pictures_file):

@@ -7,7 +7,7 @@ import torch
 from imagemusic.events.codec import decode
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.training.batches import window_columns
-from imagemusic.training.evaluation import bits_per_note, count_guesses, piece_nats, to_tensors
+from imagemusic.training.evaluation import bits_per_note, count_predictions, piece_nats, to_tensors
 from tests import tiny
 
 
@@ -53,8 +53,8 @@ def test_conditions_go_with_their_pieces(decoder, prepared):
 
 def test_no_more_guesses_are_right_than_there_are(decoder, prepared):
     for piece, _, right in piece_nats(decoder, prepared, prepared.pieces):
-        guesses = count_guesses(prepared, [piece])
-        assert all(0 <= right[name] <= guesses[name] for name in FIELDS)
+        predictions = count_predictions(prepared, [piece])
+        assert all(0 <= right[name] <= predictions[name] for name in FIELDS)
 
 
 def test_guesses_are_counted_by_hand(prepared):
@@ -62,7 +62,7 @@ def test_guesses_are_counted_by_hand(prepared):
     drums = sum(len(track) for track in decode(prepared.events(piece)).tracks if track.is_drum)
     # Beside the notes: meter, tempo, three parts, end; the part of drums has a program and a role as well.
     assert piece.rows == piece.notes + 6
-    assert count_guesses(prepared, [piece]) == {
+    assert count_predictions(prepared, [piece]) == {
         "gap": piece.rows,
         "part": piece.rows,
         "pitch": piece.rows - 1,

@@ -14,7 +14,7 @@ from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.midi import midi_bytes
 from imagemusic.training.export import Sources, export_checkpoint
-from imagemusic.training.restore import interpolate_weights, load_decoder
+from imagemusic.training.loading import interpolate_weights, load_decoder
 from tests import tiny
 
 

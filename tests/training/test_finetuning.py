@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from imagemusic.checkpoint import open_checkpoint
-from imagemusic.commands.train import DATA_OPTIONS
+from imagemusic.commands.train import DATA_FLAGS, DATA_OPTIONS
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.build.build import build
@@ -15,7 +15,7 @@ from imagemusic.data.pairing import NO_PICTURE
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
 from imagemusic.training.finetuning import FinetuneOptions, check_terms, finetune
-from imagemusic.training.unpacking import encoder_graph
+from imagemusic.training.loading import load_encoder_graph
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_pixels
 from imagemusic.vision.null_edits import COVER_VIEWS
@@ -40,11 +40,11 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(dataset, tiny_checkpoint, tmp_path_factory):
     run = tmp_path_factory.mktemp("run") / "mine"
-    options = FinetuneOptions(run=run, start=str(tiny_checkpoint), steps=2, batch_size=2)
+    options = FinetuneOptions(run=run, init_from=str(tiny_checkpoint), steps=2, batch_size=2)
     return finetune(dataset, options)
 
 
-def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained, tiny_checkpoint):
+def test_covers_are_embedded_in_three_views(dataset, trained, tiny_checkpoint):
     with np.load(dataset / PICTURES) as table:
         assert table["embedding"].shape == (6, len(COVER_VIEWS), 3)
         assert len(set(table["id"].tolist())) == 6
@@ -56,7 +56,7 @@ def test_covers_are_seen_in_three_views_as_the_reader_sees_them(dataset, trained
         assert (np.abs(table["valence"]) <= 1).all()
 
 
-def test_a_cover_is_looked_at_once(dataset, trained, tiny_checkpoint, monkeypatch):
+def test_a_cover_is_embedded_once(dataset, trained, tiny_checkpoint, monkeypatch):
     own, base = open_built_set(dataset), open_checkpoint(tiny_checkpoint)
     monkeypatch.setattr("imagemusic.training.cover_embeddings.load_image", None)
     assert embed_covers(own, base) == dataset / PICTURES
@@ -87,12 +87,12 @@ def test_the_new_checkpoint_composes_and_differs_in_its_decoder_alone(trained, t
     assert abs(model.compose(cover, ComposeOptions(seconds=6)).score.seconds - 6) < 1
 
 
-def test_what_music_is_drawn_from_holds_the_pieces_beside_those_of_the_start(trained, tiny_checkpoint, dataset):
+def test_the_prior_holds_the_pieces_beside_those_of_the_checkpoint(trained, tiny_checkpoint, dataset):
     counts = [len(open_checkpoint(folder).weights["prior.dials"]) for folder in (tiny_checkpoint, trained)]
     assert counts[1] - counts[0] == len(open_built_set(dataset).prepared.select("train"))
 
 
-def test_card_and_record_say_on_what_it_was_trained(trained, tiny_checkpoint):
+def test_card_and_record_name_the_data(trained, tiny_checkpoint):
     training = json.loads((trained / "training.json").read_text())
     assert training["step"] == 2
     assert training["started_from"] == open_checkpoint(tiny_checkpoint).id
@@ -103,20 +103,20 @@ def test_card_and_record_say_on_what_it_was_trained(trained, tiny_checkpoint):
     assert "Spotify" not in card
 
 
-def test_training_goes_on_where_it_stopped(trained, dataset, tiny_checkpoint):
+def test_training_resumes_where_it_stopped(trained, dataset, tiny_checkpoint):
     run = trained.parent
-    options = FinetuneOptions(run=run, start=str(tiny_checkpoint), steps=3, batch_size=2)
+    options = FinetuneOptions(run=run, init_from=str(tiny_checkpoint), steps=3, batch_size=2)
     again = open_checkpoint(finetune(dataset, options))
     assert json.loads((again.folder / "training.json").read_text())["step"] == 3
 
 
-def test_a_model_can_begin_from_chance_with_dials_of_its_own(dataset, tiny_checkpoint, tmp_path):
+def test_a_model_can_begin_from_scratch_with_dials_of_its_own(dataset, tiny_checkpoint, tmp_path):
     options = FinetuneOptions(
-        run=tmp_path / "run", start=str(tiny_checkpoint), steps=1, batch_size=1, from_scratch=True
+        run=tmp_path / "run", init_from=str(tiny_checkpoint), steps=1, batch_size=1, from_scratch=True
     )
     made = open_checkpoint(finetune(dataset, options))
     assert made.config["dials"] != open_checkpoint(tiny_checkpoint).config["dials"]
-    assert json.loads((made.folder / "training.json").read_text())["started_from"] == "chance"
+    assert json.loads((made.folder / "training.json").read_text())["started_from"] == "random weights"
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def spotified(tmp_path):
 
 
 def test_rows_of_spotify_are_refused_until_its_terms_are_accepted(spotified, tiny_checkpoint, tmp_path):
-    options = FinetuneOptions(run=tmp_path / "run", start=str(tiny_checkpoint), steps=1, batch_size=1)
+    options = FinetuneOptions(run=tmp_path / "run", init_from=str(tiny_checkpoint), steps=1, batch_size=1)
     with pytest.raises(DataError, match="1 of its pieces come from Spotify, whose terms forbid training"):
         finetune(spotified, options)
     assert not (tmp_path / "run").exists()
@@ -151,12 +151,11 @@ def test_a_set_without_a_cover_is_refused(tmp_path, tiny_checkpoint):
     made.line("x.mid", status="unmatched", artist="X")
     build(made.folder, workers=1)
     with pytest.raises(DataError, match="no piece has a cover of its own; match some first"):
-        finetune(made.folder, FinetuneOptions(run=tmp_path / "run", start=str(tiny_checkpoint)))
+        finetune(made.folder, FinetuneOptions(run=tmp_path / "run", init_from=str(tiny_checkpoint)))
 
 
 def test_an_encoder_s_weights_come_back_into_its_graph(trained):
-    checkpoint = open_checkpoint(trained)
-    graph = encoder_graph(checkpoint)
+    graph = load_encoder_graph(trained)
     onnx.checker.check_model(graph)
     assert not [node for node in graph.graph.node if node.name.endswith(".cast")]
 
@@ -167,8 +166,13 @@ def test_options_that_cannot_train_are_refused(tmp_path, changes):
         FinetuneOptions(run=tmp_path, **changes)
 
 
-def test_the_defaults_that_the_help_tells_are_those_of_the_options():
+def test_every_option_of_the_command_is_one_of_training():
+    names = {field.name for field in dataclasses.fields(FinetuneOptions)}
+    assert set(DATA_FLAGS) - {"run_dir", "checkpoint"} <= names
+
+
+def test_the_defaults_in_the_help_are_those_of_the_options():
     defaults = {field.name: field.default for field in dataclasses.fields(FinetuneOptions)}
     for _, field, kind, meaning in DATA_OPTIONS:
-        told = meaning.rpartition("(default ")[2].removesuffix(")") if "(default " in meaning else "0"
-        assert kind(told) == defaults[field]
+        default = meaning.rpartition("(default ")[2].removesuffix(")") if "(default " in meaning else "0"
+        assert kind(default) == defaults[field]

@@ -217,6 +217,17 @@ class Cadence:
             chord[chord.index(note)] = (note[0], moved[note])
         return chord
 
+    def forced_value(self, column: int) -> int | None:
+        """Return the value of a field of the final chord."""
+        downbeat = self.downbeat
+        if self.grammar.in_header or downbeat is None or not self._final or self.grammar.tick < downbeat:
+            return None
+        if column == GAP:
+            return 0
+        if column == DURATION:
+            return min(self.grammar.plan.end - self.grammar.tick, MAX_DURATION) - 1
+        return self._final[0][0 if column == PART else 1] if column in (PART, PITCH) else None
+
     def _nearest(
         self,
         part: int,
@@ -229,7 +240,7 @@ class Cadence:
         plan, program = self.grammar.plan, self.grammar.running.programs[part]
         playable = set(playable_range(program)) & plan.pitches or plan.pitches
         found = [p for p in playable if p % 12 in classes and p > above and p not in taken]
-        return min(found, key=lambda p: (abs(p - pitch), p), default=-1)
+        return min(found, key=lambda p: (abs(p - pitch) + 2 * (p > pitch), p), default=-1)
 
 
 def final_downbeat(origin: int, bar: int, end: int) -> int | None:

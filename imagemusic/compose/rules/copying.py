@@ -44,7 +44,7 @@ class BarCopying:
     plan: Sequence[BarPlan] | None = None
     _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
     _queues: dict[int, list[Due]] = field(default_factory=dict)  # bar -> notes that are due
-    _tick: int = -1  # of the last note
+    _closed: dict[int, int] = field(default_factory=dict)  # bar -> ticks in which only notes that are due may start
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar = self.grammar
@@ -87,8 +87,9 @@ class BarCopying:
         """Return the notes that are due in a bar, in the order of events."""
         if bar not in self._queues:
             grid, rng = BarGrid.of(self.grammar), np.random.default_rng([*self.seed, bar])
+            copies = self._bar_plan(bar).copies
             made = []
-            for part, copy in self._bar_plan(bar).copies.items():
+            for part, copy in copies.items():
                 shift = grid.start(bar) - grid.start(copy.source)
                 limit = grid.start(copy.source) + copy.until * grid.bar
                 for note in self._notes.get(copy.source, ()):
@@ -99,19 +100,24 @@ class BarCopying:
                             continue
                         made.append(Due(note.tick + shift, part, note.pitch, note.ticks - 1, keeps))
             self._queues[bar] = sorted(made)
+            shares = [copies[part].until if part in copies else 0.0 for part in self._parts]
+            # A bar whose source is empty stays open: better something new than silence.
+            self._closed[bar] = int(min(shares, default=0.0) * grid.bar) if made else 0
         return self._queues[bar]
+
+    @property
+    def _parts(self) -> range:
+        return range(len(self.grammar.running.programs))
 
     def _is_copied(self, part: int, tick: int, grid: BarGrid) -> bool:
         bar = grid.bar_of(tick)
-        copy = self._bar_plan(bar).of(part)
-        return copy.mode != FREE and tick - grid.start(bar) < copy.until * grid.bar
+        copy = self._bar_plan(bar).copies.get(part)
+        return copy is not None and tick - grid.start(bar) < copy.until * grid.bar
 
-    def _is_closed(self, tick: int, grid: BarGrid) -> bool:
-        """Whether every part is copied at a tick, so that only onsets that are due may come."""
-        bar = grid.bar_of(tick)
-        if not self._notes.get(bar) and not self._queue(bar):
-            return False  # the source was empty: better something new than silence
-        return all(self._is_copied(part, tick, grid) for part in range(len(self.grammar.running.programs)))
+    def _closed_ticks(self, bar: int) -> int:
+        """Return how many ticks from the start of a bar only onsets that are due may come."""
+        self._queue(bar)
+        return self._closed[bar]
 
     def _next(self, tick: int, grid: BarGrid) -> Due | None:
         """Return the next note that is due and can be struck, from a tick on."""
@@ -139,35 +145,56 @@ class BarCopying:
 
     def _apply_gap(self, event: NextEvent) -> None:
         """Allow no gap past the next onset that is due, and in closed bars no other onset."""
-        grammar, grid = self.grammar, BarGrid.of(self.grammar)
-        now = grammar.running.tick
+        event.narrow(self._gaps()[0])
+
+    def _gaps(self) -> tuple[np.ndarray, int | None]:
+        """Return the gaps (V,) that are allowed, and the only one where there is but one."""
+        grid, now = BarGrid.of(self.grammar), self.grammar.running.tick
         due = self._next(now, grid)
-        allowed = np.zeros(SIZES[GAP], bool)
         reach = MAX_GAP if due is None else min(due.tick - now, MAX_GAP)
-        closed: dict[tuple[int, bool], bool] = {}
-        for gap in range(reach + 1):
-            tick = now + gap
-            key = grid.bar_of(tick), (tick - grid.start(grid.bar_of(tick))) * 4 >= 2 * grid.bar
-            if key not in closed:
-                closed[key] = self._is_closed(tick, grid)
-            allowed[gap] = not closed[key]
-        if due is not None:
-            allowed[reach] = True
-        event.narrow(allowed)
+        allowed = np.zeros(SIZES[GAP], bool)
+        allowed[: reach + 1] = True
+        for bar in range(grid.bar_of(now), grid.bar_of(now + reach) + 1):
+            first = grid.start(bar) - now
+            allowed[max(first, 0) : max(first + self._closed_ticks(bar), 0)] = False
+        if due is None:
+            return allowed, None
+        allowed[reach] = True
+        return allowed, reach if not allowed[:reach].any() else None
 
     def _apply_part(self, event: NextEvent) -> None:
         """Allow the part that is due, and free parts that come before it."""
+        event.narrow(self._players()[0])
+
+    def _players(self) -> tuple[np.ndarray, int | None]:
+        """Return the parts (V,) that are allowed, and the only one where there is but one."""
         grammar, grid = self.grammar, BarGrid.of(self.grammar)
         tick = grammar.tick
         due = self._next(tick, grid)
         allowed = np.zeros(SIZES[PART], bool)
-        allowed[[END, REST]] = True
-        for part in range(len(grammar.running.programs)):
+        for part in self._parts:
             allowed[part] = not self._is_copied(part, tick, grid)
-        if due is not None and due.tick == tick:
-            allowed[due.part + 1 :] = False
-            allowed[due.part] = True
-        event.narrow(allowed)
+        if due is None or due.tick != tick:
+            allowed[[END, REST]] = True
+            return allowed, None
+        allowed[due.part :] = False
+        only = not allowed.any()
+        allowed[[due.part, END, REST]] = True
+        return allowed, due.part if only else None
+
+    def forced_value(self, column: int) -> int | None:
+        """Return the value of a field of a note that is due, where nothing else may come."""
+        if self.plan is None or self.grammar.in_header:
+            return None
+        if column == GAP:
+            return self._gaps()[1]
+        if column == PART:
+            return self._players()[1]
+        if column in (PITCH, DURATION) and (due := self._due_now()) is not None:
+            if column == DURATION:
+                return due.duration
+            return due.pitch if due.keeps_pitch else None
+        return None
 
 
 def _only(size: int, value: int) -> np.ndarray:

@@ -13,7 +13,9 @@ from imagemusic.generation.processors import Logits, NextEvent
 MAX_KIT = 10  # sounds of a piece
 FIRST_KIT = 7  # sounds of the first bar
 CORE_KIT = (36, 38, 42, 46, 49, 51, 35, 40, 44, 41, 43, 45, 47, 39, 37)  # what a first bar may choose from
-GRID = frozenset((0, 6, 8, 12, 16, 18))  # ticks in a beat: sixteenths and triplet eighths
+GRID = (0, 6, 8, 12, 16, 18)  # ticks in a beat: sixteenths and triplet eighths
+# By the place in its beat of the event before: gaps (V,) that lead to the grid.
+_GAPS = np.isin((np.arange(TICKS_PER_BEAT)[:, None] + np.arange(MAX_GAP + 1)) % TICKS_PER_BEAT, GRID)
 KICKS = (35, 36)
 KICK_BONUS = 2.0  # nats that a bass gains where the kick strikes
 
@@ -34,9 +36,7 @@ class DrumKit:
         if not programs or programs[-1] != DRUMS or grammar.in_header and column == PART:
             return
         if column == GAP:
-            now = grammar.running.tick - grammar.running.origin
-            places = (now + np.arange(MAX_GAP + 1)) % TICKS_PER_BEAT
-            event.narrow(np.isin(places, tuple(GRID)))
+            event.narrow(_GAPS[(grammar.running.tick - grammar.running.origin) % TICKS_PER_BEAT])
         elif column == PART:
             if self._place(grammar.tick) in self._kicks:
                 for part, program in enumerate(programs):

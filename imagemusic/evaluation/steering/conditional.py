@@ -76,7 +76,7 @@ class Scorer:
     @classmethod
     def of(cls, model: ImageMusic, music: Music, notes: int) -> "Scorer":
         """Make one for the first notes of every piece."""
-        from imagemusic.training.restore import load_decoder
+        from imagemusic.training.loading import load_decoder
 
         return cls(load_decoder(model.checkpoint), music, tuple(cut(music.prepared, notes)))
 

@@ -20,7 +20,7 @@ from imagemusic.research.inspection.probes import Probe, Steps, probe_classes, p
 from imagemusic.research.inspection.tracing import GATES, Trace, trace
 from imagemusic.research.inspection.units import Unit, excited_most, most_telling, passage
 from imagemusic.training.evaluation import to_tensors
-from imagemusic.training.restore import load_decoder
+from imagemusic.training.loading import load_decoder
 
 Figures = dict[str, Any]
 Say = Callable[[float, str], None]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imagemusic.errors import DataError
+from imagemusic.graphs.session import load_session
 from imagemusic.training.encoder.labels import LabelledPicture
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import NULL_EDITS
@@ -75,11 +76,7 @@ def _digest(graph: Path) -> str:
 
 
 def _features(pictures: Sequence[LabelledPicture], views: Sequence[str], graph: Path, size: int) -> Features:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = load_session(graph)
     rows = []
     for picture in pictures:
         image = load_image(picture.path)

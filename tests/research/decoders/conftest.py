@@ -13,8 +13,7 @@ from tests import tiny
 def bench(tmp_path_factory):
     """A bench of five tunes, of which one is held out, with tokens of their own."""
     from imagemusic.research.decoders import bench as module
-    from imagemusic.training.batches import BatchOptions
-    from imagemusic.training.settings import TrainConfig, TrainOptions
+    from imagemusic.training.settings import BatchOptions, TrainConfig, TrainOptions
 
     folder = tmp_path_factory.mktemp("bench")
     prepared = tiny.write_prepared(folder)
