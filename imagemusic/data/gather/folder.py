@@ -6,37 +6,23 @@
 A user put the files together, so nothing is scored and nothing is requested from the network.
 """
 
-import csv
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from imagemusic.data.gather.artwork import AUDIO_SUFFIXES, read_artwork
+from imagemusic.data.gather.cover_store import check_cover
+from imagemusic.data.gather.pairs_table import normal_path, read_pairs
 from imagemusic.data.gather.releases import Album, AlbumTrack, Query, Release
-from imagemusic.errors import DataError, DependencyError
+from imagemusic.errors import DataError, NotThere
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 COVER_NAMES = ("cover", "folder", "front")
-AUDIO_SUFFIXES = frozenset((".mp3", ".flac", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".aiff", ".wav"))
 MIDI_SUFFIXES = frozenset((".mid", ".midi"))
-FRONT = 3  # the kind of an embedded picture that is the front cover
 LICENCE = "not stated"
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A row of the table of pairs."""
-
-    image: Path
-    midi: Path
-    artist: str
-    title: str
-    album: str
-    licence: str
 
 
 class Folder:
@@ -61,7 +47,7 @@ class Folder:
         """Return the cover of a MIDI file: of its row in the table where there is one, else the nearest file."""
         midi = self._root / query.key
         if self._pairs is not None:
-            found = self._pairs.get(_normal_path(midi), ())
+            found = self._pairs.get(normal_path(midi), ())
             return [
                 self._release(p.image, p.artist or query.artist, p.title or query.title, p.album, p.licence)
                 for p in found
@@ -71,7 +57,7 @@ class Folder:
         ]
 
     def _names_any_file(self) -> bool:
-        root = _normal_path(self._root)
+        root = normal_path(self._root)
         return any(Path(midi).is_relative_to(root) for midi in self._pairs or ())
 
     def missing_midi(self) -> list[Path]:
@@ -95,10 +81,7 @@ class Folder:
         """Return the bytes of the cover, whatever its width."""
         path = self._root / release.id
         if path.suffix.lower() in AUDIO_SUFFIXES:
-            data = read_artwork(path)
-            if data is None:
-                raise DataError(f"{path}: no artwork in it any more")
-            return data
+            return _usable(read_artwork(path), path)
         try:
             return path.read_bytes()
         except OSError as error:
@@ -152,86 +135,23 @@ class _FolderListing:
         return next(_with_artwork(self._files), None)
 
 
-def read_pairs(path: Path) -> dict[str, list[Pair]]:
-    """Read a table of pairs; return them by the normalized path of the MIDI file.
-
-    Raises:
-        DataError: it is missing, cannot be read, or lacks the columns `midi` and `image`.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            columns = [name.strip().lower() for name in table.fieldnames or ()]
-            table.fieldnames = columns
-            if missing := [name for name in ("midi", "image") if name not in columns]:
-                raise DataError(f"{path}: no column {missing[0]!r}; a table of pairs has midi and image")
-            licence = next((name for name in columns if name.startswith(("licence", "license"))), "")
-            pairs: dict[str, list[Pair]] = {}
-            for row in table:
-                cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
-                if not cells["midi"] or not cells["image"]:
-                    raise DataError(f"{path}:{table.line_num}: a pair needs both midi and image")
-                pair = Pair(
-                    path.parent / cells["image"],
-                    path.parent / cells["midi"],
-                    *(cells.get(name, "") for name in ("artist", "title", "album", licence)),
-                )
-                pairs.setdefault(_normal_path(pair.midi), []).append(pair)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table that can be read ({error})") from error
-    return pairs
-
-
-def read_artwork(path: Path) -> bytes | None:
-    """Return the picture embedded in an audio file, the front cover if there are several; None when there is none.
-
-    Raises:
-        DependencyError: mutagen is not installed.
-    """
-    try:
-        import mutagen
-    except ImportError as error:
-        message = f"{path}: artwork in audio files needs mutagen; run: pip install 'imagemusic[audiotags]'"
-        raise DependencyError(message) from error
-    try:
-        audio: Any = mutagen.File(path)
-    except (mutagen.MutagenError, OSError):  # a damaged file has no artwork
-        return None
-    pictures = list(_pictures(audio)) if audio is not None else []
-    return min(pictures, key=lambda picture: picture[0] != FRONT)[1] if pictures else None
-
-
-def _pictures(audio: Any) -> Iterator[tuple[int, bytes]]:
-    """Yield (kind, bytes) of each picture in FLAC, Ogg, MP4 and ID3 files."""
-    yield from ((picture.type, picture.data) for picture in getattr(audio, "pictures", ()))
-    tags = audio.tags or {}
-    for name in tags:
-        if name == "covr":
-            yield from ((FRONT, bytes(cover)) for cover in tags[name])
-        elif name.startswith("APIC"):
-            yield tags[name].type, tags[name].data
-        elif name.lower() == "metadata_block_picture":
-            for text in tags[name]:
-                yield _block(text)
-
-
-def _block(text: str) -> tuple[int, bytes]:
-    import base64
-
-    from mutagen.flac import Picture
-
-    picture = Picture(base64.b64decode(text))
-    return picture.type, picture.data
-
-
 def _with_artwork(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.suffix.lower() in AUDIO_SUFFIXES and read_artwork(path) is not None:
+        if path.suffix.lower() in AUDIO_SUFFIXES and read_artwork(path):
             yield path
 
 
-def _normal_path(path: Path) -> str:
-    """Return an absolute path with composed accents, so that spellings of one path are equal."""
-    return unicodedata.normalize("NFC", os.path.abspath(path))
+def _usable(pictures: list[bytes], path: Path) -> bytes:
+    """Return the first picture that can be decoded.
+
+    Raises:
+        DataError: there is none.
+    """
+    refused: DataError | None = None
+    for data in pictures:
+        try:
+            check_cover(data, str(path))
+            return data
+        except DataError as error:
+            refused = refused or error
+    raise refused or NotThere(f"{path}: no artwork in it")

@@ -1,13 +1,16 @@
-import base64
 import sys
 
 import pytest
 from PIL import Image
 
-from imagemusic.data.gather.folder import Folder, read_artwork, read_pairs
+from imagemusic.data.gather.folder import Folder
+from imagemusic.data.gather.pairs_table import read_pairs
 from imagemusic.data.gather.releases import Query
 from imagemusic.errors import DataError, DependencyError
 from tests.songs import picture_of
+from tests.tagged_audio import mp3
+
+FRONT = picture_of("front", 64)
 
 
 def query(key, artist="Ann", title="One"):
@@ -17,17 +20,6 @@ def query(key, artist="Ann", title="One"):
 def put(path, data=b""):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return path
-
-
-def mp3(path, *pictures, frames=b"\xff\xfb\x90\x00" + b"\0" * 413):
-    """Write an MP3 file with pictures (kind, bytes) in its tag."""
-    id3 = pytest.importorskip("mutagen.id3")
-    put(path, frames * 4)
-    tags = id3.ID3()
-    for number, (kind, data) in enumerate(pictures):
-        tags.add(id3.APIC(encoding=3, mime="image/jpeg", type=kind, desc=str(number), data=data))
-    tags.save(path)
     return path
 
 
@@ -64,62 +56,16 @@ def test_tracks_with_one_cover_are_of_one_release(tmp_path):
 
 
 def test_artwork_in_an_audio_file_is_found_the_front_cover_before_others(tmp_path):
-    mp3(tmp_path / "Ann" / "One.mp3", (4, b"back"), (3, b"front"))
+    put(tmp_path / "Ann" / "One.mp3", mp3((4, b"back"), (3, FRONT)))
     (found,) = Folder(tmp_path).find(query("Ann/One.mid"))
     assert found.id == "Ann/One.mp3"
-    assert Folder(tmp_path).fetch(found, 500) == b"front"
+    assert Folder(tmp_path).fetch(found, 500) == FRONT
 
 
 def test_any_audio_file_in_the_folder_will_do_when_there_is_no_picture(tmp_path):
-    mp3(tmp_path / "Ann" / "A.mp3")
-    mp3(tmp_path / "Ann" / "B.mp3", (3, b"front"))
+    put(tmp_path / "Ann" / "A.mp3", mp3())
+    put(tmp_path / "Ann" / "B.mp3", mp3((3, FRONT)))
     assert Folder(tmp_path).find(query("Ann/One.mid"))[0].id == "Ann/B.mp3"
-
-
-def flac(path):
-    """Write a FLAC file of no sound with a picture in it."""
-    from mutagen.flac import FLAC
-
-    put(path, b"fLaC\x80\x00\x00\x22" + b"\x10\x00" * 2 + b"\0" * 6 + b"\x0a\xc4\x40\xf0" + b"\0" * 20)
-    audio = FLAC(path)
-    audio.add_picture(block())
-    audio.save()
-
-
-def block():
-    from mutagen.flac import Picture
-
-    picture = Picture()
-    picture.type, picture.data, picture.mime = 3, b"front", "image/jpeg"
-    return picture
-
-
-def test_artwork_in_flac_is_found(tmp_path):
-    pytest.importorskip("mutagen")
-    flac(tmp_path / "a.flac")
-    assert read_artwork(tmp_path / "a.flac") == b"front"
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [
-        {"covr": [b"front"]},
-        {"metadata_block_picture": "block"},
-    ],
-    ids=["MP4", "Ogg"],
-)
-def test_artwork_in_other_tags_is_found(tmp_path, monkeypatch, tags):
-    mutagen = pytest.importorskip("mutagen")
-    if "metadata_block_picture" in tags:
-        tags = {"metadata_block_picture": [base64.b64encode(block().write()).decode()]}
-    monkeypatch.setattr(mutagen, "File", lambda path: type("Audio", (), {"tags": tags})())
-    assert read_artwork(tmp_path / "a") == b"front"
-
-
-@pytest.mark.parametrize("data", [b"", b"no audio at all"])
-def test_a_damaged_audio_file_has_no_artwork(tmp_path, data):
-    pytest.importorskip("mutagen")
-    assert read_artwork(put(tmp_path / "a.mp3", data)) is None
 
 
 def test_without_mutagen_audio_says_how_to_get_it_and_pictures_still_work(tmp_path, monkeypatch):
