@@ -11,6 +11,7 @@ ImageMusicError
 ├── DependencyError     an optional part is not installed
 └── DataError           a corpus, manifest, download or data set is not usable
     ├── NotThere            the catalogue does not have what was requested
+    ├── NotAPicture         what was fetched as a cover cannot be used as a picture
     └── GatheringStopped    gathering cannot go on now: credentials, quota, disk
 """
 
@@ -57,6 +58,10 @@ class DataError(ImageMusicError):
 
 class NotThere(DataError):
     """The catalogue does not have what was requested."""
+
+
+class NotAPicture(DataError):
+    """What was fetched as a cover cannot be used as a picture."""
 
 
 class GatheringStopped(DataError):

@@ -10,6 +10,7 @@ import pytest
 from imagemusic.commands import cli
 from tests.datasets import SONGS, SPOTIFY, lines_of, put, rows_of
 from tests.songs import Song, midi_of, picture_of
+from tests.tagged_audio import flac, mp3, ogg
 
 # What a person decides
 
@@ -94,6 +95,28 @@ def test_a_folder_gathers_what_lies_in_it_and_asks_nobody(match, midi, tmp_path,
     row = rows_of(tmp_path / "set")[SONGS[0].key]
     assert (row["terms"], row["licence"], row["cover_source"]) == ("own", "not stated", f"{SONGS[0].artist}/cover.jpg")
     assert catalogues.asked == []
+
+
+@pytest.mark.parametrize("bad", [b"", b"<!DOCTYPE html><html></html>", picture_of("tiny", 8)])
+def test_the_next_nearest_cover_is_taken_when_one_is_no_picture(match, midi, tmp_path, bad):
+    for song in SONGS:
+        put(midi / song.artist / "cover.jpg", bad)
+        put(midi / song.artist / "folder.jpg", picture_of(song.album_id, 64))
+    status, out, _ = match("--source", "folder")
+    assert status == 0
+    assert out.splitlines()[-1].endswith("6 matched, of 6 MIDI files")
+    assert {row["cover_source"].split("/")[-1] for row in rows_of(tmp_path / "set").values()} == {"folder.jpg"}
+
+
+def test_tags_without_a_usable_picture_hide_no_cover(match, midi, tmp_path):
+    pytest.importorskip("mutagen")
+    files = (mp3((3, b"")), flac(title="x"), ogg(title="x"), b"no audio", mp3(), mp3())
+    for song, data in zip(SONGS, files, strict=True):
+        path = midi / song.key
+        put(path.with_suffix(".ogg" if data[:4] == b"OggS" else ".flac" if data[:4] == b"fLaC" else ".mp3"), data)
+        if song is not SONGS[5]:
+            put(path.parent / "cover.jpg", picture_of(song.album_id, 64))
+    assert match("--source", "folder")[1].splitlines()[-1].endswith("5 matched, 1 unmatched, of 6 MIDI files")
 
 
 def test_a_table_that_names_missing_files_is_used_and_they_are_told(match, midi, tmp_path):

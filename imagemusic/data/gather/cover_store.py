@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 from imagemusic.data.gather.journal import write_whole
-from imagemusic.errors import DataError, GatheringStopped, ImageError
+from imagemusic.errors import GatheringStopped, ImageError, NotAPicture
 from imagemusic.vision.image import load_image
 
 SMALLEST_PIXELS = 32  # a side; smaller pictures are placeholders
@@ -16,15 +16,15 @@ def check_cover(data: bytes, where: str) -> tuple[bytes, str]:
     """Decode a cover to its last pixel; return its bytes and suffix, converted to PNG from less common formats.
 
     Raises:
-        DataError: it is no picture, damaged, or too small.
+        NotAPicture: it is no picture, damaged, or too small.
     """
     try:
         image = load_image(data, at_least=2 * SMALLEST_PIXELS)  # a reduced JPEG is decoded to its end, in less time
     except ImageError as error:
         reason = str(error).removeprefix("picture: ")
-        raise DataError(f"{where}: {reason}{_page(data)}") from error
+        raise NotAPicture(f"{where}: {reason}{_page(data)}") from error
     if min(image.size) < SMALLEST_PIXELS:
-        raise DataError(f"{where}: {image.width} x {image.height} pixels, too small for a cover")
+        raise NotAPicture(f"{where}: {image.width} x {image.height} pixels, too small for a cover")
     for start, suffix in STARTS:
         if data.startswith(start):
             return data, suffix
@@ -39,7 +39,7 @@ def store_cover(folder: Path, data: bytes, where: str) -> str:
     """Check and store a cover; return its path in `folder`.
 
     Raises:
-        DataError: it is no picture, damaged, or too small.
+        NotAPicture: it is no picture, damaged, or too small.
         GatheringStopped: it cannot be written.
     """
     data, suffix = check_cover(data, where)

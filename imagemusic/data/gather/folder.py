@@ -7,22 +7,22 @@ A user put the files together, so nothing is scored and nothing is requested fro
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from itertools import islice
 from pathlib import Path
 
 from imagemusic.data.gather.artwork import AUDIO_SUFFIXES, read_artwork
 from imagemusic.data.gather.cover_store import check_cover
 from imagemusic.data.gather.pairs_table import normal_path, read_pairs
 from imagemusic.data.gather.releases import Album, AlbumTrack, Query, Release
-from imagemusic.errors import DataError, NotThere
+from imagemusic.errors import DataError, DependencyError, NotThere
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
 COVER_NAMES = ("cover", "folder", "front")
 MIDI_SUFFIXES = frozenset((".mid", ".midi"))
 LICENCE = "not stated"
+MOST_AUDIO_FILES = 50  # of a folder whose tags are read to find artwork for other files
 
 
 class Folder:
@@ -44,7 +44,7 @@ class Folder:
             raise DataError(f"{pairs}: names no file in {midi_dir}; its paths count from where the table lies")
 
     def find(self, query: Query) -> list[Release]:
-        """Return the cover of a MIDI file: of its row in the table where there is one, else the nearest file."""
+        """Return what may hold the cover of a MIDI file, nearest first: rows of the table, else files."""
         midi = self._root / query.key
         if self._pairs is not None:
             found = self._pairs.get(normal_path(midi), ())
@@ -52,9 +52,8 @@ class Folder:
                 self._release(p.image, p.artist or query.artist, p.title or query.title, p.album, p.licence)
                 for p in found
             ]
-        return [
-            self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
-        ]
+        found = dict.fromkeys(self._beside(midi))
+        return [self._release(path, query.artist, query.title, path.parent.name) for path in found]
 
     def _names_any_file(self) -> bool:
         root = normal_path(self._root)
@@ -70,12 +69,19 @@ class Folder:
         if not folder.is_dir():
             raise DataError(f"{wanted}: no such folder")
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in MIDI_SUFFIXES)
-        cover = next(self._beside(folder / "album.mid"), None)
-        if cover is None:
-            raise DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
-        tracks = [AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1)]
-        release = self._release(cover, folder.resolve().parent.name, "", folder.resolve().name)
-        return Album(release=replace(release, kind="album"), tracks=tuple(tracks))
+        tracks = tuple(AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1))
+        refused = DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
+        for path in self._beside(folder / "album.mid"):
+            release = self._release(path, folder.resolve().parent.name, "", folder.resolve().name)
+            try:
+                check_cover(self.fetch(release, 0), str(path))
+            except NotThere:
+                continue
+            except DataError as error:
+                refused = error
+                continue
+            return Album(release=replace(release, kind="album"), tracks=tracks)
+        raise refused
 
     def fetch(self, release: Release, width: int) -> bytes:
         """Return the bytes of the cover, whatever its width."""
@@ -104,7 +110,7 @@ class Folder:
         here = self._listing(midi.parent)
         named = here.by_stem.get(midi.stem.casefold(), [])
         yield from (path for path in named if path.suffix.lower() in IMAGE_SUFFIXES)
-        yield from _with_artwork(named)
+        yield from (path for path in named if path.suffix.lower() in AUDIO_SUFFIXES)
         yield from here.covers
         if here.audio is not None:
             yield here.audio
@@ -131,14 +137,12 @@ class _FolderListing:
 
     @cached_property
     def audio(self) -> Path | None:
-        """The first audio file with artwork in it."""
-        return next(_with_artwork(self._files), None)
-
-
-def _with_artwork(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.suffix.lower() in AUDIO_SUFFIXES and read_artwork(path):
-            yield path
+        """Return an audio file with artwork in it: the first among MOST_AUDIO_FILES."""
+        files = [path for path in self._files if path.suffix.lower() in AUDIO_SUFFIXES][:MOST_AUDIO_FILES]
+        try:
+            return next((path for path in files if read_artwork(path)), None)
+        except DependencyError:
+            return files[0]  # `fetch` says what is missing
 
 
 def _usable(pictures: list[bytes], path: Path) -> bytes:

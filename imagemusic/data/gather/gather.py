@@ -23,7 +23,15 @@ from imagemusic.data.gather.file_names import Name, parse_name
 from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, Match, rank
 from imagemusic.data.gather.releases import COVER_LICENCE, IDS_ONLY, Query, Release, Source
-from imagemusic.errors import ConfigError, DataError, GatheringStopped, NotThere, ScoreError
+from imagemusic.errors import (
+    ConfigError,
+    DataError,
+    DependencyError,
+    GatheringStopped,
+    NotAPicture,
+    NotThere,
+    ScoreError,
+)
 from imagemusic.music.midi import read_midi
 
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -163,12 +171,7 @@ class Lookup:
 
     def _match(self, key: str, name: Name, seconds: float) -> dict[str, Any]:
         if self.source.exact:
-            query = Query(key=key, artist=name.artist or "", title=name.title, seconds=seconds)
-            if not (releases := self.source.find(query)):
-                return {"status": "unmatched", "why": "no cover found for it"}
-            release = releases[0]
-            names = {"artist": release.artist or None, "title": release.title}
-            return names | {"candidates": [_candidate(release, 1.0)]} | self._with_cover(release, 0, "where it lies")
+            return self._first_cover(Query(key=key, artist=name.artist or "", title=name.title, seconds=seconds))
         ranked = self._search(key, name, seconds)
         if ranked is None:
             return {"status": "unmatched", "why": "its name has no artist; name files Artist/Title.mid"}
@@ -179,14 +182,39 @@ class Lookup:
             return {"status": "unmatched", "why": why, "candidates": candidates}
         if best < THRESHOLD:
             return {"status": "doubtful", "why": why, "candidates": candidates}
-        missing = ""
+        refused: DataError | None = None
         for number, match in enumerate(ranked[:MOST_CANDIDATES]):
             if match.score >= THRESHOLD:
                 try:
                     return {"candidates": candidates} | self._with_cover(match.release, number, why)
-                except NotThere as error:
-                    missing = missing or str(error)
-        return {"status": "unmatched", "why": f"no cover: {missing}", "candidates": candidates}
+                except (NotThere, NotAPicture) as error:
+                    refused = refused or error
+        if isinstance(refused, NotAPicture):
+            raise refused
+        return {"status": "unmatched", "why": f"no cover: {refused}", "candidates": candidates}
+
+    def _first_cover(self, query: Query) -> dict[str, Any]:
+        """Return the first cover of a source whose releases are exact that is a picture.
+
+        Raises:
+            DataError, DependencyError: why the first that is there cannot be used, if none can.
+        """
+        refused: DataError | DependencyError | None = None
+        for release in self.source.find(query):
+            try:
+                cover = self._with_cover(release, 0, "where it lies")
+            except GatheringStopped:
+                raise
+            except NotThere:
+                continue
+            except (DataError, DependencyError) as error:
+                refused = refused or error
+                continue
+            names = {"artist": release.artist or None, "title": release.title}
+            return names | {"candidates": [_candidate(release, 1.0)]} | cover
+        if refused:
+            raise refused
+        return {"status": "unmatched", "why": "no cover found for it"}
 
     def _search(self, key: str, name: Name, seconds: float) -> list[Match] | None:
         """Search with each reading of the path until one is accepted; None when no reading has an artist."""

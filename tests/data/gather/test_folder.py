@@ -1,7 +1,6 @@
 import sys
 
 import pytest
-from PIL import Image
 
 from imagemusic.data.gather.folder import Folder
 from imagemusic.data.gather.pairs_table import read_pairs
@@ -75,7 +74,8 @@ def test_without_mutagen_audio_says_how_to_get_it_and_pictures_still_work(tmp_pa
     put(tmp_path / "Bob" / "One.mp3x")
     assert Folder(tmp_path).find(query("Bob/One.mid"))
     with pytest.raises(DependencyError, match=r"One\.mp3: .* pip install 'imagemusic\[audiotags\]'"):
-        Folder(tmp_path).find(query("Ann/One.mid"))
+        folder = Folder(tmp_path)
+        folder.fetch(folder.find(query("Ann/One.mid"))[0], 500)
 
 
 def table(path, *lines):
@@ -152,11 +152,17 @@ def test_a_folder_without_a_cover_is_no_album(tmp_path):
         Folder(tmp_path).album("nowhere")
 
 
-def test_a_picture_of_another_format_is_kept_as_png(tmp_path):
-    from imagemusic.data.gather.cover_store import store_cover
+def test_of_several_pictures_in_a_tag_the_first_that_can_be_decoded_is_taken(tmp_path):
+    put(tmp_path / "One.mp3", mp3((3, b"no picture"), (4, FRONT)))
+    folder = Folder(tmp_path)
+    assert folder.fetch(folder.find(query("One.mid"))[0], 500) == FRONT
 
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "cover.bmp")
-    kept = store_cover(tmp_path, (tmp_path / "cover.bmp").read_bytes(), "here")
-    assert kept.endswith(".png")
-    with Image.open(tmp_path / kept) as image:
-        assert image.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
+
+def test_an_album_takes_the_nearest_cover_that_is_a_picture(tmp_path):
+    put(tmp_path / "First" / "cover.jpg", b"<html>")
+    put(tmp_path / "First" / "front.jpg", FRONT)
+    put(tmp_path / "First" / "One.mid")
+    assert Folder(tmp_path).album(str(tmp_path / "First")).release.id == "First/front.jpg"
+    (tmp_path / "First" / "front.jpg").unlink()
+    with pytest.raises(DataError, match=r"cover\.jpg: not a picture that can be read; .*; it is a web page"):
+        Folder(tmp_path).album(str(tmp_path / "First"))
