@@ -119,6 +119,16 @@ def test_tags_without_a_usable_picture_hide_no_cover(match, midi, tmp_path):
     assert match("--source", "folder")[1].splitlines()[-1].endswith("5 matched, 1 unmatched, of 6 MIDI files")
 
 
+def test_pictures_that_may_be_anything_are_named_and_leave_a_file_unmatched(match, midi, tmp_path):
+    song = SONGS[0]
+    for name in ("x.jpg", "y.jpg"):
+        put(midi / song.artist / name, picture_of(name, 64))
+    assert match("--source", "folder")[0] == 0
+    row = rows_of(tmp_path / "set")[song.key]
+    assert (row["status"], row["cover"]) == ("unmatched", None)
+    assert "(x.jpg, y.jpg) name one cover.jpg" in row["why"]
+
+
 def test_a_table_that_names_missing_files_is_used_and_they_are_told(match, midi, tmp_path):
     put(tmp_path / "x.jpg", picture_of("x", 64))
     put(tmp_path / "pairs.csv", f"midi,image\nmidi/{SONGS[0].key},x.jpg\nmidi/gone.mid,x.jpg\n".encode())

@@ -1,6 +1,6 @@
 """A folder as a catalogue: covers beside the MIDI files, artwork in audio files, or a table of pairs.
 
-    song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg, folder.jpg or front.*   beside it, or a folder up
+    song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg or another name of a cover (cover_files.py)
     pairs.csv: midi,image[,artist,title,album,licence...], paths from where the table lies
 
 A user put the files together, so nothing is scored and nothing is requested from the network.
@@ -9,20 +9,19 @@ A user put the files together, so nothing is scored and nothing is requested fro
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from imagemusic.data.gather.artwork import AUDIO_SUFFIXES, read_artwork
+from imagemusic.data.gather.cover_files import COVER_NAMES, FolderListing
 from imagemusic.data.gather.cover_store import check_cover
+from imagemusic.data.gather.file_names import MIDI_SUFFIXES
 from imagemusic.data.gather.pairs_table import normal_path, read_pairs
 from imagemusic.data.gather.releases import Album, AlbumTrack, Query, Release
-from imagemusic.errors import DataError, DependencyError, NotThere
-from imagemusic.vision.image import IMAGE_SUFFIXES
+from imagemusic.errors import DataError, NotThere
 
-COVER_NAMES = ("cover", "folder", "front")
-MIDI_SUFFIXES = frozenset((".mid", ".midi"))
 LICENCE = "not stated"
-MOST_AUDIO_FILES = 50  # of a folder whose tags are read to find artwork for other files
+MOST_NAMED = 5  # pictures in a message
 
 
 class Folder:
@@ -38,13 +37,17 @@ class Folder:
 
     def __init__(self, midi_dir: Path, pairs: Path | None = None) -> None:
         self._root = Path(os.path.abspath(midi_dir))
-        self._listing = lru_cache(maxsize=16)(_FolderListing)
+        self._listing = lru_cache(maxsize=16)(FolderListing)
         self._pairs = read_pairs(pairs) if pairs else None
         if self._pairs is not None and not self._names_any_file():
             raise DataError(f"{pairs}: names no file in {midi_dir}; its paths count from where the table lies")
 
     def find(self, query: Query) -> list[Release]:
-        """Return what may hold the cover of a MIDI file, nearest first: rows of the table, else files."""
+        """Return what may hold the cover of a MIDI file, nearest first: rows of the table, else files.
+
+        Raises:
+            NotThere: pictures lie beside it, but none has the name of a cover.
+        """
         midi = self._root / query.key
         if self._pairs is not None:
             found = self._pairs.get(normal_path(midi), ())
@@ -52,8 +55,11 @@ class Folder:
                 self._release(p.image, p.artist or query.artist, p.title or query.title, p.album, p.licence)
                 for p in found
             ]
-        found = dict.fromkeys(self._beside(midi))
-        return [self._release(path, query.artist, query.title, path.parent.name) for path in found]
+        paths = dict.fromkeys(self._beside(midi))
+        if not paths and (pictures := self._listing(midi.parent).pictures):
+            names = ", ".join(path.name for path in pictures[:MOST_NAMED])
+            raise NotThere(f"no cover found for it; of the pictures beside it ({names}) name one cover.jpg")
+        return [self._release(path, query.artist, query.title, path.parent.name) for path in paths]
 
     def _names_any_file(self) -> bool:
         root = normal_path(self._root)
@@ -108,41 +114,12 @@ class Folder:
     def _beside(self, midi: Path) -> Iterator[Path]:
         """Yield files that may hold the cover of a MIDI file, nearest first."""
         here = self._listing(midi.parent)
-        named = here.by_stem.get(midi.stem.casefold(), [])
-        yield from (path for path in named if path.suffix.lower() in IMAGE_SUFFIXES)
-        yield from (path for path in named if path.suffix.lower() in AUDIO_SUFFIXES)
+        yield from here.named(midi)
         yield from here.covers
-        if here.audio is not None:
-            yield here.audio
+        yield from here.artwork
         if midi.parent != self._root and midi.parent.is_relative_to(self._root):
             yield from self._listing(midi.parent.parent).covers
-
-
-class _FolderListing:
-    """The pictures and audio files of one folder, listed once for all MIDI files in it."""
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            files = sorted(path for path in folder.iterdir() if path.is_file())
-        except OSError:
-            files = []
-        self.by_stem: dict[str, list[Path]] = {}
-        for path in files:
-            if path.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES:
-                self.by_stem.setdefault(path.stem.casefold(), []).append(path)
-        self.covers = [
-            path for name in COVER_NAMES for path in self.by_stem.get(name, ()) if path.suffix.lower() in IMAGE_SUFFIXES
-        ]
-        self._files = files
-
-    @cached_property
-    def audio(self) -> Path | None:
-        """Return an audio file with artwork in it: the first among MOST_AUDIO_FILES."""
-        files = [path for path in self._files if path.suffix.lower() in AUDIO_SUFFIXES][:MOST_AUDIO_FILES]
-        try:
-            return next((path for path in files if read_artwork(path)), None)
-        except DependencyError:
-            return files[0]  # `fetch` says what is missing
+        yield from here.lone
 
 
 def _usable(pictures: list[bytes], path: Path) -> bytes:

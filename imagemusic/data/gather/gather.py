@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from imagemusic.data.gather.cover_store import store_cover
-from imagemusic.data.gather.file_names import Name, parse_name
+from imagemusic.data.gather.file_names import MIDI_SUFFIXES, Name, parse_name
 from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, Match, rank
 from imagemusic.data.gather.releases import COVER_LICENCE, IDS_ONLY, Query, Release, Source
@@ -34,7 +34,6 @@ from imagemusic.errors import (
 )
 from imagemusic.music.midi import read_midi
 
-MIDI_SUFFIXES = (".mid", ".midi")
 MOST_CANDIDATES = 5  # kept of each file
 MOST_READINGS = 3  # of a path, each a search
 MOST_FAILURES = 10  # in a row, from which on the server counts as down
@@ -200,7 +199,11 @@ class Lookup:
             DataError, DependencyError: why the first that is there cannot be used, if none can.
         """
         refused: DataError | DependencyError | None = None
-        for release in self.source.find(query):
+        try:
+            releases = self.source.find(query)
+        except NotThere as error:
+            return {"status": "unmatched", "why": str(error)}
+        for release in releases:
             try:
                 cover = self._with_cover(release, 0, "where it lies")
             except GatheringStopped:

@@ -5,7 +5,8 @@ import pytest
 from imagemusic.data.gather.folder import Folder
 from imagemusic.data.gather.pairs_table import read_pairs
 from imagemusic.data.gather.releases import Query
-from imagemusic.errors import DataError, DependencyError
+from imagemusic.errors import DataError, DependencyError, NotThere
+from tests.datasets import put
 from tests.songs import picture_of
 from tests.tagged_audio import mp3
 
@@ -16,12 +17,6 @@ def query(key, artist="Ann", title="One"):
     return Query(key=key, artist=artist, title=title)
 
 
-def put(path, data=b""):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize(
     "cover", ["cover.jpg", "Folder.JPG", "front.png", "One.webp", "../cover.jpg"], ids=lambda cover: cover
 )
@@ -29,7 +24,7 @@ def test_a_picture_beside_the_midi_or_a_folder_up_is_its_cover(tmp_path, cover):
     put(tmp_path / "Ann" / "First" / "One.mid")
     put(tmp_path / "Ann" / "First" / "scan.jpg")
     put(tmp_path / "Ann" / "First" / cover, b"picture")
-    (found,) = Folder(tmp_path).find(query("Ann/First/One.mid"))
+    found = Folder(tmp_path).find(query("Ann/First/One.mid"))[0]
     assert (tmp_path / found.id).resolve() == (tmp_path / "Ann" / "First" / cover).resolve()
     assert Folder(tmp_path).fetch(found, 500) == b"picture"
     assert (found.artist, found.title, found.terms, found.licence) == ("Ann", "One", "own", "not stated")
@@ -166,3 +161,16 @@ def test_an_album_takes_the_nearest_cover_that_is_a_picture(tmp_path):
     (tmp_path / "First" / "front.jpg").unlink()
     with pytest.raises(DataError, match=r"cover\.jpg: not a picture that can be read; .*; it is a web page"):
         Folder(tmp_path).album(str(tmp_path / "First"))
+
+
+def test_pictures_without_a_name_of_a_cover_are_named(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        put(tmp_path / name, FRONT)
+    with pytest.raises(NotThere, match=r"no cover found for it; of the pictures beside it \(a.jpg, b.jpg\) name one"):
+        Folder(tmp_path).find(query("One.mid"))
+
+
+def test_a_lone_picture_comes_after_the_cover_of_the_folder_above(tmp_path):
+    put(tmp_path / "cover.jpg")
+    put(tmp_path / "First" / "IMG_0001.jpg")
+    assert [found.id for found in Folder(tmp_path).find(query("First/One.mid"))] == ["cover.jpg", "First/IMG_0001.jpg"]
