@@ -1,6 +1,5 @@
 """Make a row of the manifest from a line of the journal and the facts of its files."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from imagemusic.data.corpora.user_midi import CORPUS
 from imagemusic.data.gather.journal import Row
 from imagemusic.data.gather.journal_reader import as_text
+from imagemusic.data.gather.user_table import read_table
 from imagemusic.errors import DataError
 
 LABELS = "labels.csv"  # optional, by the user: columns `label` and `key` or `artist`
@@ -73,15 +73,10 @@ def read_labels(folder: Path) -> dict[str, str]:
     path = folder / LABELS
     if not path.exists():
         return {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            columns = set(table.fieldnames or ())
-            if "label" not in columns or not columns & {"key", "artist"}:
-                raise DataError(f"{path}: needs the columns 'label' and 'key' or 'artist', has {sorted(columns)}")
-            return {(row.get("key") or row.get("artist") or "").casefold(): row["label"] or "" for row in table}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    columns, rows = read_table(path)
+    if "label" not in columns or not {"key", "artist"} & set(columns):
+        raise DataError(f"{path}: needs the columns 'label' and 'key' or 'artist', has {sorted(columns)}")
+    return {(row.get("key") or row.get("artist") or "").casefold(): row["label"] for _, row in rows}
 
 
 def label_of(labels: Mapping[str, str], key: str, artist: str) -> str | None:

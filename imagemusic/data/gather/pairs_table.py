@@ -1,11 +1,11 @@
 """A table of pairs: pairs.csv with the columns midi, image[,artist,title,album,licence...], paths from its folder."""
 
-import csv
 import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagemusic.data.gather.user_table import read_table
 from imagemusic.errors import DataError
 
 
@@ -27,29 +27,18 @@ def read_pairs(path: Path) -> dict[str, list[Pair]]:
     Raises:
         DataError: it is missing, cannot be read, or lacks the columns `midi` and `image`.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            columns = [name.strip().lower() for name in table.fieldnames or ()]
-            table.fieldnames = columns
-            if missing := [name for name in ("midi", "image") if name not in columns]:
-                raise DataError(f"{path}: no column {missing[0]!r}; a table of pairs has midi and image")
-            licence = next((name for name in columns if name.startswith(("licence", "license"))), "")
-            pairs: dict[str, list[Pair]] = {}
-            for row in table:
-                cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
-                if not cells["midi"] or not cells["image"]:
-                    raise DataError(f"{path}:{table.line_num}: a pair needs both midi and image")
-                pair = Pair(
-                    path.parent / cells["image"],
-                    path.parent / cells["midi"],
-                    *(cells.get(name, "") for name in ("artist", "title", "album", licence)),
-                )
-                pairs.setdefault(normal_path(pair.midi), []).append(pair)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table that can be read ({error})") from error
+    columns, rows = read_table(path)
+    if missing := [name for name in ("midi", "image") if name not in columns]:
+        raise DataError(f"{path}: no column {missing[0]!r}; a table of pairs has midi and image")
+    licence = next((name for name in columns if name.startswith(("licence", "license"))), "")
+    pairs: dict[str, list[Pair]] = {}
+    for where, row in rows:
+        cells = {name: text.strip() for name, text in row.items()}
+        if not cells["midi"] or not cells["image"]:
+            raise DataError(f"{where}: a pair needs both midi and image")
+        about = [cells.get(name, "") for name in ("artist", "title", "album", licence)]
+        pair = Pair(path.parent / cells["image"], path.parent / cells["midi"], *about)
+        pairs.setdefault(normal_path(pair.midi), []).append(pair)
     return pairs
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from imagemusic.data.gather.gather import MOST_CANDIDATES, Lookup
 from imagemusic.data.gather.journal import Journal, Row, read_rows, write_whole
 from imagemusic.data.gather.releases import Release
+from imagemusic.data.gather.user_table import read_table
 from imagemusic.errors import DataError, GatheringStopped
 
 REVIEW = "review.csv"
@@ -51,20 +52,10 @@ def read_choices(path: Path) -> dict[str, Choice]:
     Raises:
         DataError: it is no such table, or a choice is not the number of a candidate.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if not {"key", "choice"} <= set(table.fieldnames or ()):
-                raise DataError(f"{path}: no columns 'key' and 'choice'; edit the review.csv of a data set")
-            return {
-                row["key"]: _choice(row["choice"], f"{path}:{table.line_num}")
-                for row in table
-                if (row["choice"] or "").strip()
-            }
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table that can be read ({error})") from error
+    columns, rows = read_table(path)
+    if not {"key", "choice"} <= set(columns):
+        raise DataError(f"{path}: no columns 'key' and 'choice'; edit the review.csv of a data set")
+    return {row["key"]: _choice(row["choice"], where) for where, row in rows if row["choice"].strip()}
 
 
 def resolve(

@@ -3,7 +3,6 @@ import sys
 import pytest
 
 from imagemusic.data.gather.folder import Folder
-from imagemusic.data.gather.pairs_table import read_pairs
 from imagemusic.data.gather.releases import Query
 from imagemusic.errors import DataError, DependencyError, NotThere
 from tests.datasets import put
@@ -100,20 +99,6 @@ def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
 def test_accents_may_be_spelled_in_either_way(tmp_path):
     pairs = table(tmp_path / "pairs.csv", "midi,image", "cafe\u0301.mid,x.jpg")
     assert Folder(tmp_path, pairs).find(query("caf\u00e9.mid"))
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["midi,cover", "a,b"], "no column 'image'; a table of pairs has midi and image"),
-        ([], "no column 'midi'"),
-        (["midi,image", "a.mid,"], r"pairs\.csv:2: a pair needs both midi and image"),
-        (["midi,image", "a.mid"], r"pairs\.csv:2: a pair needs both midi and image"),
-    ],
-)
-def test_a_table_that_is_none_is_refused(tmp_path, lines, message):
-    with pytest.raises(DataError, match=message):
-        read_pairs(table(tmp_path / "pairs.csv", *lines))
 
 
 def test_a_table_of_other_files_is_refused(tmp_path):
