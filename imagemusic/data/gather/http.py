@@ -7,7 +7,7 @@ request ──> RateLimiter ──> Session.send ──> host, length, status �
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -249,6 +249,26 @@ def parsing(where: str) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__} {error}"
         raise DataError(f"{where}: an answer that is not understood ({reason})") from error
+
+
+def parse_items(items: Iterable[Any], parse: Callable[[Any], Answer], where: str) -> list[Answer]:
+    """Parse the items of an answer; null and incomplete ones are left out.
+
+    Raises:
+        DataError: there are items other than null, and none can be parsed.
+    """
+    parsed: list[Answer] = []
+    failure: DataError | None = None
+    for item in items:
+        try:
+            if item is not None:
+                with parsing(where):
+                    parsed.append(parse(item))
+        except DataError as error:
+            failure = failure or error
+    if failure and not parsed:
+        raise failure
+    return parsed
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

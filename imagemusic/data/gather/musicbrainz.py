@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from imagemusic.data.download import RetryPolicy
-from imagemusic.data.gather.http import RETRY_POLICY, Notify, WebClient, parsing
+from imagemusic.data.gather.http import RETRY_POLICY, Notify, WebClient, parse_items, parsing
 from imagemusic.data.gather.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, Query, Release
 from imagemusic.errors import DataError, NotThere
 
@@ -63,10 +63,10 @@ class MusicBrainz:
         fuzzy = f"recording:({_fuzzy(query.title)}) AND artist:({_fuzzy(query.artist)})"
         for words in (exact, fuzzy):
             answer = self._ask("recording", query=words, limit=MOST_RESULTS)
-            with parsing("musicbrainz recording"):
-                found = [release for recording in _list(answer, "recordings") for release in _releases(recording)]
-            if found:
-                return _unique(found)
+            recordings = _list(answer, "recordings")
+            found = parse_items(recordings, lambda recording: list(_releases(recording)), "musicbrainz recording")
+            if releases := [release for releases in found for release in releases]:
+                return _unique(releases)
         return []
 
     def album(self, wanted: str) -> Album:
@@ -138,7 +138,7 @@ def _list(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _releases(recording: Mapping[str, Any]) -> Iterator[Release]:
     for release in recording.get("releases") or ():
-        if release.get("status") != "Bootleg" and release.get("release-group"):
+        if release and release.get("status") != "Bootleg" and release.get("release-group"):
             yield _release(release["release-group"], release, recording)
 
 

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from spotipy import Spotify as Client
 from spotipy.cache_handler import MemoryCacheHandler
@@ -17,7 +17,7 @@ from spotipy.exceptions import SpotifyException, SpotifyOauthError
 from spotipy.oauth2 import SpotifyClientCredentials
 
 from imagemusic.data.download import RetryPolicy
-from imagemusic.data.gather.http import RETRY_POLICY, Notify, WebClient, parsing
+from imagemusic.data.gather.http import RETRY_POLICY, Notify, WebClient, parse_items, parsing
 from imagemusic.data.gather.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, Query, Release
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 
@@ -32,6 +32,8 @@ ALBUM_ID = re.compile(
     r"(?:^spotify:album:|^https?://open\.spotify\.com/(?:intl-\w+/)?album/|^)([0-9A-Za-z]{22})(?:[?#].*)?$"
 )
 SOMETHING_ELSE = re.compile(r"^spotify:|^https?://")
+
+Parsed = TypeVar("Parsed")
 
 
 class Spotify:
@@ -74,9 +76,7 @@ class Spotify:
             f'track:"{_plain(query.title)}" artist:"{_plain(query.artist)}"',
             f"{query.artist} {query.title}",
         ):
-            with parsing(f"spotify search {words!r}"):
-                found = [_release(track["album"], track) for track in self._search(words, "track")]
-            if found:
+            if found := self._search(words, "track", lambda track: _release(track["album"], track)):
                 return found
         return []
 
@@ -88,11 +88,10 @@ class Spotify:
         elif SOMETHING_ELSE.search(wanted):
             raise DataError(f"{wanted}: not the address of a Spotify album, as in https://open.spotify.com/album/ID")
         else:
-            with parsing(f"spotify search {wanted!r}"):
-                found = list(self._search(wanted, "album"))
+            found = self._search(wanted, "album", lambda album: str(album["id"]))
             if not found:
                 raise NotThere(f"{wanted!r}: Spotify finds no such album")
-            identity = str(found[0].get("id"))
+            identity = found[0]
         album = self._ask(lambda: self._client.album(identity), f"album {identity}")
         with parsing(f"spotify album {identity}"):
             return Album(release=_release(album), tracks=tuple(self._tracks(identity, album)))
@@ -108,19 +107,19 @@ class Spotify:
             raise NotThere(f"spotify album {release.id}: has no artwork")
         return self._images.body(artwork.url)
 
-    def _search(self, words: str, kind: str) -> Iterator[Mapping[str, Any]]:
-        words = words[:LONGEST_QUERY]
-        answer = self._ask(lambda: self._client.search(words, limit=MOST_RESULTS, type=kind), f"search {words!r}")
-        for item in answer[f"{kind}s"]["items"]:
-            if item:  # null for what is no longer available
-                yield item
+    def _search(self, words: str, kind: str, parse: Callable[[Any], Parsed]) -> list[Parsed]:
+        """Search, and parse the items of the answer; what is no longer available is null or incomplete there."""
+        words, where = words[:LONGEST_QUERY], f"search {words!r}"
+        answer = self._ask(lambda: self._client.search(words, limit=MOST_RESULTS, type=kind), where)
+        with parsing(f"spotify {where}"):
+            items = list(answer[f"{kind}s"]["items"])
+        return parse_items(items, parse, f"spotify {where}")
 
     def _tracks(self, identity: str, album: Mapping[str, Any]) -> Iterator[AlbumTrack]:
         page = album["tracks"]
         count = 0
         while True:
-            for track in page["items"]:
-                yield _track(track)
+            yield from map(_track, filter(None, page["items"]))
             count += len(page["items"])
             if not page.get("next") or not page["items"]:
                 return
@@ -161,10 +160,13 @@ def _plain(text: str) -> str:
 
 
 def _release(album: Mapping[str, Any], track: Mapping[str, Any] | None = None) -> Release:
+    if not album["id"]:
+        raise KeyError("id")
     kind = str(album.get("album_type", ""))
     artworks = [
         Artwork(url=image["url"], width=image.get("width") or 0, height=image.get("height") or 0)
         for image in album.get("images") or ()
+        if image and image.get("url")
     ]
     credited = track or album
     return Release(
@@ -175,7 +177,7 @@ def _release(album: Mapping[str, Any], track: Mapping[str, Any] | None = None) -
         title=track["name"] if track else "",
         album=album["name"],
         kind=kind if kind in ("album", "single", "compilation") else "other",
-        seconds=track["duration_ms"] / 1000 if track else None,
+        seconds=_seconds(track) if track else None,
         isrc=(track.get("external_ids") or {}).get("isrc") if track else None,
         release_date=album.get("release_date"),
         artworks=tuple(sorted(artworks, key=lambda artwork: -artwork.width)),
@@ -189,6 +191,12 @@ def _track(track: Mapping[str, Any]) -> AlbumTrack:
         number=track["track_number"],
         disc=track.get("disc_number", 1),
         title=track["name"],
-        seconds=track["duration_ms"] / 1000,
+        seconds=_seconds(track),
         id=track["id"],
     )
+
+
+def _seconds(track: Mapping[str, Any]) -> float | None:
+    """Return the duration of a track; None where it is null or missing."""
+    milliseconds = track.get("duration_ms")
+    return None if milliseconds is None else milliseconds / 1000

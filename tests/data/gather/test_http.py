@@ -10,7 +10,7 @@ pytest.importorskip("requests")
 pytest.importorskip("tenacity")
 
 from imagemusic.data.download import RetryPolicy
-from imagemusic.data.gather.http import RateLimiter, WebClient, retry_after
+from imagemusic.data.gather.http import RateLimiter, WebClient, parse_items, retry_after
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 from tests.servers import serving
 from tests.songs import Song, picture_of
@@ -181,3 +181,10 @@ def test_how_long_to_wait_is_read(said, seconds):
 def test_how_long_to_wait_may_be_a_date():
     when = datetime.now(UTC) + timedelta(seconds=90)
     assert 85 < retry_after({"Retry-After": format_datetime(when, usegmt=True)}) <= 90
+
+
+def test_items_that_cannot_be_parsed_are_left_out_unless_none_can():
+    assert parse_items([None, {"n": 1}, {}], lambda item: item["n"], "x") == [1]
+    assert parse_items([None], lambda item: item["n"], "x") == []
+    with pytest.raises(DataError, match="x: an answer that is not understood"):
+        parse_items([{}, None], lambda item: item["n"], "x")

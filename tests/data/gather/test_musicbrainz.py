@@ -1,5 +1,6 @@
 """The real requests against a server that answers as MusicBrainz and the Cover Art Archive do."""
 
+import json
 import time
 
 import pytest
@@ -144,3 +145,12 @@ def test_an_album_of_another_shape_is_one_line(musicbrainz, server):
     server.troubles["/ws/2/release/"] = ['json {"id": "x"}']
     with pytest.raises(DataError, match="musicbrainz .*not understood"):
         musicbrainz.album(ONE.group)
+
+
+@pytest.mark.parametrize("bad", [None, {"id": "x"}, {"id": "x", "releases": [None, {"release-group": {"id": "g"}}]}])
+def test_a_bad_result_is_passed_over_and_the_good_one_taken(musicbrainz, server, bad):
+    release = {"title": "First", "release-group": {"id": "g", "title": "First"}}
+    good = {"id": "r", "title": "One", "artist-credit": [{"name": "Ann"}], "releases": [None, release]}
+    server.troubles["/ws"] = [f"json {json.dumps({'recordings': [bad, good]})}"]
+    (found,) = musicbrainz.find(query(ONE))
+    assert (found.track_id, found.album, found.artist, found.seconds) == ("r", "First", "Ann", None)

@@ -191,3 +191,20 @@ def test_an_album_of_another_shape_is_one_line(spotify, server, answer):
     server.troubles["/v1/albums"] = [f"json {answer}"]
     with pytest.raises(DataError, match=r"spotify album .*not understood"):
         spotify.album(ONE.album_id)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        {"id": "x", "name": "One", "artists": [{"name": "Ann"}], "duration_ms": 1000, "album": None},
+        {"id": "x", "name": "", "artists": [{"name": ""}], "duration_ms": 0, "album": {"id": None, "artists": []}},
+    ],
+    ids=["null", "no album", "emptied"],
+)
+def test_a_bad_result_is_passed_over_and_the_good_one_taken(spotify, server, bad):
+    album = {"id": "a", "name": "First", "artists": [{"name": "Ann"}], "images": [None, {"url": None}]}
+    good = {"id": "t", "name": "One", "artists": [{"name": "Ann"}], "duration_ms": None, "album": album}
+    server.troubles["/v1/search"] = [f"json {json.dumps({'tracks': {'items': [bad, good]}})}"]
+    (found,) = spotify.find(query(ONE))
+    assert (found.track_id, found.album, found.seconds, found.artworks) == ("t", "First", None, ())
