@@ -9,7 +9,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.full-installed
 
-PICTURE := data/examples/meadow.jpg
+PICTURE := imagemusic/resources/examples/meadow.jpg
 OUT := out/demo
 
 .PHONY: help demo app test lint clean
@@ -22,7 +22,7 @@ help:
 	@echo 'make clean  remove .venv, caches and what make demo wrote'
 
 demo: $(CORE)
-	@$(RUN) -m imagemusic compose $(PICTURE) --out $(OUT)
+	@$(RUN) -m imagemusic compose $(PICTURE) --out $(OUT) --overwrite
 
 app: $(CORE)
 	@$(RUN) -m imagemusic app

@@ -3,8 +3,8 @@
 from imagemusic import ComposeOptions, ImageMusic
 
 piece = ImageMusic.from_pretrained().compose("cover.jpg", ComposeOptions(seconds=60))
-piece.score.save("cover.mid")
-piece.render().save("cover.wav")
+piece.save("cover.mid")
+piece.save("cover.wav")
 """
 
 import os
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imagemusic.compose.composition import Composition, load_record
     from imagemusic.compose.options import ComposeOptions
     from imagemusic.compose.pipeline import ImageMusic
+    from imagemusic.music.midi import load_midi, save_midi
     from imagemusic.music.score import Note, Score, Track
 
 __all__ = [
@@ -53,18 +54,22 @@ __all__ = [
     "SynthesisError",
     "Track",
     "__version__",
+    "load_midi",
     "load_record",
+    "save_midi",
 ]
 
 # Found when first asked for: numpy and onnxruntime would slow down `imagemusic --help`.
 _WHERE = {
     "ComposeOptions": "compose.options",
     "Composition": "compose.composition",
+    "load_midi": "music.midi",
     "load_record": "compose.composition",
     "ImageMusic": "compose.pipeline",
     "Note": "music.score",
     "Score": "music.score",
     "Track": "music.score",
+    "save_midi": "music.midi",
 }
 
 

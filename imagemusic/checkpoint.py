@@ -13,8 +13,6 @@ when they are written; torch and ONNX Runtime read the same numbers.
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.events.vocabulary import VOCABULARY
+from imagemusic.files import replace_folder
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.step_shape import STEP, STEP_INT8, StepShape
 from imagemusic.generation.stepper import Stepper
@@ -179,9 +178,7 @@ def write_checkpoint(
     """
     from safetensors.numpy import save_file
 
-    waiting = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    waiting.mkdir(parents=True)
-    try:
+    with replace_folder(folder) as waiting:
         stored = {
             name: np.ascontiguousarray(value, np.float16 if np.issubdtype(value.dtype, np.floating) else None)
             for name, value in sorted(weights.items())
@@ -192,11 +189,6 @@ def write_checkpoint(
         (waiting / "config.json").write_text(json.dumps({"format_version": FORMAT_VERSION} | dict(config)) + "\n")
         (waiting / "training.json").write_text(json.dumps(dict(training), indent=1) + "\n")
         (waiting / "README.md").write_text(card, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        waiting.rename(folder)
-    finally:
-        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def write_graphs(folder: Path, decoder: Mapping[str, Any], encoder: "onnx.ModelProto") -> None:

@@ -1,24 +1,22 @@
-"""Who does the work of preparing: this process, processes of this machine, or a Ray cluster.
+"""Run independent jobs: in this process, in processes of this machine, or on a Ray cluster.
 
     jobs ──> at most a few in flight ──> results, as they are done
 
-A job is a small value and its result another: what is large is written by whoever makes it, so that the memory of the
-process that waits does not grow with the number of jobs.  On a cluster every machine must see the same folders.
+A job is a small value and its result another: a job writes large results to files itself, so that the memory of the
+calling process does not grow with the number of jobs.  On a cluster every machine must see the same folders.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
 from imagemusic.errors import ConfigError, DataError, DependencyError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+Progress = Callable[[float, str], None]  # share done in 0..1, and what is being done
 
 IN_FLIGHT = 3  # jobs a worker, so that none waits for the next
 
@@ -29,14 +27,23 @@ class Executor(Protocol):
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]: ...
 
 
+def run_here(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """Work in this process, one job after the other, whatever the number of workers."""
+    yield from map(function, jobs)
+
+
 def run_processes(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
-    """Work on this machine; a single worker is this process itself.
+    """Work in processes of this machine; a single worker is this process itself.
 
     Raises:
         DataError: a worker died.
     """
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     if workers == 1:
-        yield from map(function, jobs)
+        yield from run_here(function, jobs, workers)
         return
     jobs = iter(jobs)
     # Not forked: the parent may hold threads, whose locks a forked child would wait for.
@@ -50,7 +57,7 @@ def run_processes(function: Callable[[Job], Result], jobs: Iterable[Job], worker
                     yield future.result()
         except BrokenProcessPool as error:
             raise DataError(
-                "a worker process died, for want of memory perhaps; run again with fewer workers"
+                "a worker process died, perhaps for lack of memory; run again with fewer workers"
             ) from error
         finally:
             for future in waiting:
@@ -64,11 +71,13 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
         DependencyError: Ray is not installed.
         DataError: the cluster cannot be reached or lost a worker.
     """
+    import logging
+
     try:
         import ray
         from ray.exceptions import RayError
     except ModuleNotFoundError as error:
-        raise DependencyError("the engine 'ray' is not installed; run: pip install 'imagemusic[cluster]'") from error
+        raise DependencyError("the executor 'ray' is not installed; run: pip install 'imagemusic[cluster]'") from error
     address = os.environ.get("RAY_ADDRESS")
     local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
@@ -88,17 +97,17 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
         ray.shutdown()
 
 
-EXECUTORS: dict[str, Executor] = {"processes": run_processes, "ray": run_ray}
+EXECUTORS: dict[str, Executor] = {"here": run_here, "processes": run_processes, "ray": run_ray}
 
 
 def executor_named(name: str, workers: int) -> Executor:
-    """Choose an engine.
+    """Return the executor of a name.
 
     Raises:
-        ConfigError: there is no such engine, or no worker.
+        ConfigError: there is no such executor, or no worker.
     """
     if name not in EXECUTORS:
-        raise ConfigError(f"unknown engine {name!r}; choose from {', '.join(EXECUTORS)}")
+        raise ConfigError(f"unknown executor {name!r}; choose from {', '.join(EXECUTORS)}")
     if workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     return EXECUTORS[name]

@@ -10,7 +10,6 @@ as each brings the corpus nearer to its share of notes.  A hash alone would miss
 import argparse
 import hashlib
 import json
-import os
 import re
 import sys
 from collections import defaultdict
@@ -22,6 +21,7 @@ from imagemusic.data.build.fingerprint import Match, fingerprint, join, near_dup
 from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, read_corpus
 from imagemusic.data.corpora.held_out import HELDOUT, SPLITS, read_heldout
 from imagemusic.errors import DataError, ImageMusicError
+from imagemusic.files import write_atomically
 
 SHARES = {"test": 0.08, "validation": 0.04}  # of notes; the rest trains
 SALT = "imagemusic held-out 1"
@@ -86,7 +86,7 @@ def assign(notes: dict[str, dict[str, int]], fixed: dict[str, str]) -> dict[str,
 
 
 def is_bach_chorale(row: Row) -> bool:
-    """Tell whether a piece may stand in the JSB Chorales benchmark: BWV 250 to 438, or a chorale of Bach by title."""
+    """Return whether a piece may be in the JSB Chorales benchmark: BWV 250 to 438, or a chorale of Bach by title."""
     if not row.id.startswith("mutopia/Bach"):
         return False
     numbers = [int(number) for number in re.findall(r"bwv[-_ ]?(\d+)", row.id, re.IGNORECASE)]
@@ -171,9 +171,7 @@ def main() -> int:
     except ImageMusicError as error:
         print(f"freeze_heldout: error: {error}", file=sys.stderr)
         return 1
-    temporary = arguments.out.with_suffix(".json.part")
-    temporary.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, arguments.out)
+    write_atomically(arguments.out, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
     for corpus, splits in listed["counts"].items():
         print(
             corpus,

@@ -10,7 +10,6 @@ ranked among themselves, and no prediction of any model takes part.  Every piece
 import argparse
 import csv
 import hashlib
-import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from imagemusic.data.corpora.held_out import split_of
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.evaluation.intervals import signed_ranks
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import AFFECT_DIALS, DIALS, IMAGE_DIALS, DialNormalizer, as_row, measure
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.training.encoder.labels import LabelledPicture, read_pictures
@@ -153,13 +153,11 @@ def main() -> int:
     except ImageMusicError as error:
         print(f"freeze_pairs: error: {error}", file=sys.stderr)
         return 1
-    waiting = arguments.out.with_name(arguments.out.name + ".partial")
-    with waiting.open("w", newline="", encoding="utf-8") as file:
+    with replace_atomically(arguments.out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for picture, piece in pairs:
             table.writerow([picture.id, piece.id, piece.group, ensemble_of(piece.score)])
-    os.replace(waiting, arguments.out)
     print(f"{arguments.out}: {len(pairs)} pairs")
     return 0
 

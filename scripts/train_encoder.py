@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
@@ -42,7 +43,7 @@ CONFIG = EncoderConfig(
     mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), padding="tensorflow", scales=(1.0, 5 / 7), mirror=True,
     connotations=2,
 )  # fmt: skip
-LOOKS = 4
+AUGMENTATIONS = 4
 HELDOUT = Path("data/heldout_pictures.json")
 CONNOTATIONS = Path("data/connotations.csv")
 MEASURED = (("oasis", "valence"), ("oasis", "arousal"), ("bass", "valence"), ("bass", "arousal"), ("otoge", "tempo"))
@@ -103,11 +104,11 @@ class Fit:
             train = np.flatnonzero(learned & ~np.isnan(dials[:, column]))
             truth = dials[train, column]
             gram = Gram(rows[train], table["source"][train], first)
-            strength, told = out_of_fold(gram, truth, table["group"][train], self.options)
+            strength, predicted = out_of_fold(gram, truth, table["group"][train], self.options)
             weights, offset = gram.fit(truth, np.arange(len(train)), strength)
             direction = weights.astype(np.float32) @ rows[train]
             self.unseen[:, column] = rows @ direction + offset
-            self.unseen[train, column] = told
+            self.unseen[train, column] = predicted
             self.heads.append((direction, offset))
             self.strengths.append(strength)
 
@@ -125,25 +126,26 @@ def embed(encoder: ImageEncoder, features: NDArray[np.floating]) -> torch.Tensor
 @torch.no_grad()
 def write_pictures(
     encoder: ImageEncoder,
-    looks: NDArray[np.float32],
+    augmented: NDArray[np.float32],
     unseen: Floats,
     dials: Floats,
     pictures: list[LabelledPicture],
     table: Columns,
     path: Path,
 ) -> None:
-    """Embed every picture for the decoder's training: by all looks first, then without one of the first three.
+    """Embed every picture for the decoder's training: by all augmentations first, then without one of the first three.
 
-    Its dials, and the numbers of the embedding that tell them, are those of an encoder that did not learn the picture.
+    Its dials, and the numbers of the embedding that encode them, are of an encoder that did not learn the picture.
     """
-    kept = [looks.mean(axis=1)] + [np.delete(looks, left_out, axis=1).mean(axis=1) for left_out in range(LOOKS - 1)]
+    kept = [augmented.mean(axis=1)] + [
+        np.delete(augmented, left_out, axis=1).mean(axis=1) for left_out in range(AUGMENTATIONS - 1)
+    ]
     embeddings = [embed(encoder, features) for features in kept]
     learned, deviations = encoder.affect(embeddings[0])
     count = len(IMAGE_DIALS)
     moved = (torch.from_numpy(unseen).float() - learned) / encoder.to_dial_mean.weight[:, :count].diagonal()
     for embedding in embeddings:
         embedding[:, :count] += moved
-    temporary = path.with_name(f"partial-{path.name}")
     columns: dict[str, Any] = dict(
         id=np.array([picture.id for picture in pictures]),
         **table,
@@ -153,8 +155,8 @@ def write_pictures(
         dial_mean=unseen.astype(np.float32),
         dial_sd=deviations.numpy(),
     )
-    np.savez(temporary, **columns)
-    temporary.replace(path)
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **columns)
 
 
 def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: Columns) -> dict[str, dict[str, Any]]:
@@ -164,29 +166,29 @@ def measure(fit: Fit, baseline: Fit, dials: Floats, deviations: Floats, table: C
         column = IMAGE_DIALS.index(name)
         known = (table["source"] == source) & ~np.isnan(dials[:, column])
         for title, rows in {"every_group_unseen": known, "held_out": known & (table["split"] == "test")}.items():
-            truth, told, groups = dials[rows, column], fit.unseen[rows, column], table["group"][rows]
-            shares = coverage(truth, told, np.full(len(truth), deviations[column]))
+            truth, predicted, groups = dials[rows, column], fit.unseen[rows, column], table["group"][rows]
+            shares = coverage(truth, predicted, np.full(len(truth), deviations[column]))
             result.setdefault(title, {})[f"{source}_{name}"] = {
                 "pictures": int(rows.sum()),
                 "groups": len(np.unique(groups)),
-                **compare(told, baseline.unseen[rows, column], truth, groups),
+                **compare(predicted, baseline.unseen[rows, column], truth, groups),
                 "coverage": {str(percent): round(share, 3) for percent, share in shares.items()},
             }
     return result
 
 
-def measure_connotations(looks: NDArray[np.float32], dials: Floats, table: Columns) -> dict[str, dict[str, Any]]:
+def measure_connotations(augmented: NDArray[np.float32], dials: Floats, table: Columns) -> dict[str, dict[str, Any]]:
     """Correlate what the things seen connote, the last two of (P, L, F), with people's ratings: nothing is fitted."""
-    alone = looks.mean(axis=1)[:, -CONFIG.connotations :]
+    alone = augmented.mean(axis=1)[:, -CONFIG.connotations :]
     result: dict[str, dict[str, Any]] = {}
     for source, name in MEASURED[:-1]:
         column = IMAGE_DIALS.index(name)
         for title, chosen in {"learned": table["split"] != "test", "held_out": table["split"] == "test"}.items():
             rows = np.flatnonzero(chosen & (table["source"] == source))
-            told, truth = alone[rows, column].astype(np.float64), dials[rows, column]
+            predicted, truth = alone[rows, column].astype(np.float64), dials[rows, column]
 
-            def correlation(some: NDArray[np.int64], told: Floats = told, truth: Floats = truth) -> float:
-                return spearman(told[some], truth[some])
+            def correlation(some: NDArray[np.int64], predicted: Floats = predicted, truth: Floats = truth) -> float:
+                return spearman(predicted[some], truth[some])
 
             values = (correlation(np.arange(len(rows))), *bootstrap_interval(correlation, table["group"][rows]))
             result.setdefault(title, {})[f"{source}_{name}"] = [round(value, 3) for value in values]
@@ -198,16 +200,16 @@ def measure_steadiness(
 ) -> dict[str, dict[str, Any]]:
     """Divide the spread of held-out pictures (N, L, F) by how far each edit (N, edits, L, F) moves them."""
 
-    def told(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    def predicted(features: NDArray[np.floating]) -> NDArray[np.float32]:
         with torch.no_grad():
             embedding = embed(encoder, features)
             return torch.cat([encoder.affect(embedding).mean, embedding], dim=1).numpy()
 
     result: dict[str, dict[str, Any]] = {}
-    for title, looks in {"all_looks": slice(None), "one_look": slice(0, 1)}.items():
-        before = told(original[:, looks].mean(axis=1))
+    for title, augmented in {"all_looks": slice(None), "one_look": slice(0, 1)}.items():
+        before = predicted(original[:, augmented].mean(axis=1))
         for number, edit in enumerate(NULL_EDITS):
-            after = told(edited[:, number, looks].mean(axis=1))
+            after = predicted(edited[:, number, augmented].mean(axis=1))
             for group, rows in {"rated": source != "otoge", "jackets": source == "otoge"}.items():
                 ratios = {
                     name: round(steadiness(before[rows, column], after[rows, column]), 2)
@@ -247,24 +249,24 @@ def main() -> None:
     encoder.class_connotations.copy_(read_connotations(CONNOTATIONS))
     graph = arguments.out / "looks.onnx"
     export_looks(encoder, graph)
-    how = {"size": CONFIG.size, "shape": (LOOKS, encoder.feature_size), "workers": arguments.workers}
+    how = {"size": CONFIG.size, "shape": (AUGMENTATIONS, encoder.feature_size), "workers": arguments.workers}
     features = cache_features(pictures, ("original",), graph, arguments.out / "features.npy", **how)
-    looks = features[:, 0].astype(np.float32)  # (P, L, F)
+    augmented = features[:, 0].astype(np.float32)  # (P, L, F)
     edited = cache_features(
         [pictures[row] for row in edited_rows], tuple(NULL_EDITS), graph, arguments.out / "edited.npy", **how
     )
 
     learned = ~test
-    fit = Fit(looks.mean(axis=1), dials, table, CONFIG.connotations)
+    fit = Fit(augmented.mean(axis=1), dials, table, CONFIG.connotations)
     deviations = fit.deviations(dials, learned)
     content, ratios = content_directions(
-        fit.scaled(looks[learned]),
+        fit.scaled(augmented[learned]),
         table["source"][learned],
         CONFIG.embedding_size - len(IMAGE_DIALS),
         fit.options.components,
     )
-    set_heads(encoder, fit.scaled, fit.heads, content, looks[learned].mean(axis=1), deviations.tolist())
-    write_pictures(encoder, looks, fit.unseen, dials, pictures, table, arguments.pictures)
+    set_heads(encoder, fit.scaled, fit.heads, content, augmented[learned].mean(axis=1), deviations.tolist())
+    write_pictures(encoder, augmented, fit.unseen, dials, pictures, table, arguments.pictures)
     save_encoder(encoder, arguments.out / "encoder.safetensors")
     description = {"encoder": asdict(CONFIG), "dials": IMAGE_DIALS, "tempo_quantiles_bpm": tempo_quantiles}
     (arguments.out / "encoder.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
@@ -285,11 +287,11 @@ def main() -> None:
             "ridge": "the same regressions on the features of one look, without connotations",
         },
         "deviation": dict(zip(IMAGE_DIALS, np.round(deviations, 3).tolist(), strict=True)),
-        **measure(fit, Fit(looks[:, 0, : -CONFIG.connotations], dials, table), dials, deviations, table),
-        "connotations_alone_spearman": measure_connotations(looks, dials, table),
+        **measure(fit, Fit(augmented[:, 0, : -CONFIG.connotations], dials, table), dials, deviations, table),
+        "connotations_alone_spearman": measure_connotations(augmented, dials, table),
         "content_ratio": np.round(np.quantile(ratios, (0, 0.5, 1)), 2).tolist(),
         "steadiness": measure_steadiness(
-            encoder, looks[edited_rows], edited.astype(np.float32), table["source"][edited_rows]
+            encoder, augmented[edited_rows], edited.astype(np.float32), table["source"][edited_rows]
         ),
     }
     write_result(arguments.results, figures, data=("OASIS", "BASS", "otoge jackets"), seed=fit.options.seed)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from imagemusic.music.midi import save_midi
 from tests import tiny
 
 
@@ -36,7 +37,7 @@ class Gathering:
         """Put a score, or any bytes, into the folder of MIDI files."""
         path = self.midi_dir / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(score) if isinstance(score, bytes) else score.save(path)
+        path.write_bytes(score) if isinstance(score, bytes) else save_midi(score, path)
 
     def cover(self, data, suffix="png"):
         """Store a cover under its hash and return its path in the data set."""

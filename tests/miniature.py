@@ -1,7 +1,7 @@
 """Miniatures of corpora: scores of a few notes, and files laid out as in the real ones."""
 
 from imagemusic.data.corpora.catalogue import read_corpus
-from imagemusic.music.midi import write_midi
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track
 
 C = 60
@@ -9,7 +9,7 @@ C = 60
 
 def put(folder, path, score):
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    write_midi(score, folder / path)
+    save_midi(score, folder / path)
 
 
 def quarters(count=8, *, program=0, name="", step=120, velocity=80, drums=False, pitch=C, **options):

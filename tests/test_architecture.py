@@ -14,10 +14,10 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "resources", "graphs"),
+    ("config", "executors", "files", "resources", "graphs"),
     ("vision", "music"),
     ("events", "audio"),
-    ("model", "generation"),
+    ("model", "generation", "export"),
     ("checkpoint",),
     ("compose",),
     ("data", "reports"),
@@ -39,7 +39,7 @@ DOORS = {
     "soundfile": {"audio/waveform.py"},
     "gradio": {"web"},
     "lightning": {"training"},
-    "matplotlib": {"training"},
+    "matplotlib": {"training", "research/studies"},
     "spotipy": {"data/gather/spotify.py"},
     "mutagen": {"data/gather/artwork.py"},
     "requests": {"data/gather/http.py"},
@@ -47,8 +47,8 @@ DOORS = {
     "ray": {"executors.py"},
     "pyarrow": {"data"},
     "onnx": {"graphs/weights.py", "generation/step_graph.py", "training"},  # composing needs onnxruntime alone
-    "onnxruntime": {"graphs/session.py", "generation/backends.py"},
-    "PIL": {"vision", "audio", "web", "training/encoder"},
+    "onnxruntime": {"graphs/session.py", "generation/backends.py", "research/studies/graph_loading.py"},
+    "PIL": {"vision", "audio", "web", "training/encoder", "research/studies"},
 }
 # What composes and shows works without torch.  The decoder as a net stands beside its condition, which is numpy.
 WITH_TORCH = {"model", "training", "evaluation", "research"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.executors import executor_named, run_processes
+from imagemusic.executors import executor_named, run_here, run_processes
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +31,13 @@ def test_one_worker_is_this_process():
     assert set(run_processes(process, range(3), 1)) == {os.getpid()}
 
 
+def test_an_executor_without_processes_works_here_in_order_and_only_as_results_are_taken():
+    done = []
+    results = run_here(lambda number: done.append(number) or square(number), range(3), 4)
+    assert (next(results), done) == (0, [0])
+    assert list(results) == [1, 4]
+
+
 def test_processes_do_every_job_once():
     assert sorted(run_processes(square, range(20), 2)) == [number * number for number in range(20)]
 
@@ -41,7 +48,7 @@ def test_what_a_job_raises_is_raised_here():
 
 
 def test_a_worker_that_dies_is_one_line():
-    with pytest.raises(DataError, match="a worker process died, for want of memory perhaps; run again with fewer"):
+    with pytest.raises(DataError, match="a worker process died, perhaps for lack of memory; run again with fewer"):
         list(run_processes(die, range(2), 2))
 
 
@@ -69,8 +76,8 @@ assert not ray.is_initialized()
     assert mine not in theirs
 
 
-def test_an_engine_that_nobody_knows_is_refused():
-    with pytest.raises(ConfigError, match="unknown engine 'spark'; choose from processes, ray"):
+def test_an_unknown_executor_is_refused():
+    with pytest.raises(ConfigError, match="unknown executor 'spark'; choose from here, processes, ray"):
         executor_named("spark", 2)
 
 

@@ -11,6 +11,7 @@ from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.vocabulary import VOCABULARY
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 EMBEDDING_SIZE = 4
@@ -104,7 +105,7 @@ def write_corpus(folder: Path, count=5) -> Path:
     (folder / CORPUS).mkdir(parents=True)
     names = [f"Nobody__O{number}__tune" for number in range(count - 1)] + [kept_apart]
     for number, name in enumerate(names):
-        tune(number).save(folder / CORPUS / f"{name}.mid")
+        save_midi(tune(number), folder / CORPUS / f"{name}.mid")
     return folder
 
 

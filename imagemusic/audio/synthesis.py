@@ -151,6 +151,11 @@ def engine_name(engine: str = "auto") -> str:
     return next((name for name, kind in SYNTHESIZERS.items() if kind.is_installed()), "tinysoundfont")
 
 
+def has_sound() -> bool:
+    """Return whether a synthesizer is installed."""
+    return SYNTHESIZERS[engine_name()].is_installed()
+
+
 def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto", sample_rate: int = 44_100) -> Waveform:
     """Play a score: stereo, at -16 LUFS, no peak above -1 dBFS, ending at most two seconds after the last note.
 

@@ -4,14 +4,15 @@ Waveform ── samples: float32 (C, N) in -1..1, a row a channel
          └─ sample_rate: samples a second
 """
 
-import os
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.errors import ConfigError, OutputError, SynthesisError
+from imagemusic.errors import ConfigError, SynthesisError
+from imagemusic.files import MARK, write_atomically
 
 FRAMES_PER_WRITE = 1 << 16  # bounds memory; libsndfile's Vorbis encoder overflows its stack on one long write
 
@@ -49,43 +50,45 @@ class Waveform:
         """Length in seconds."""
         return int(self.samples.shape[1]) / self.sample_rate
 
+    def encode(self, kind: str) -> bytes:
+        """Return the bytes of a sound file of a kind in `AUDIO_FORMATS`, marked as made by imagemusic.
+
+        Raises:
+            SynthesisError: this kind cannot hold the sound.
+        """
+        import soundfile
+
+        format = AUDIO_FORMATS[kind]
+        data = BytesIO()
+        frames = self.samples.T  # (C, N) -> (N, C)
+        try:
+            with soundfile.SoundFile(
+                data,
+                "w",
+                samplerate=self.sample_rate,
+                channels=frames.shape[1],
+                format=format.container,
+                subtype=format.encoding,
+                compression_level=format.compression,
+            ) as file:
+                file.comment = MARK
+                for start in range(0, len(frames), FRAMES_PER_WRITE):
+                    file.write(frames[start : start + FRAMES_PER_WRITE])
+        except (soundfile.SoundFileError, ValueError) as error:
+            what = f"{frames.shape[1]} channels at {self.sample_rate} Hz"
+            raise SynthesisError(f"{kind}: cannot hold {what} ({str(error).splitlines()[0]})") from error
+        return data.getvalue()
+
     def save(self, path: str | Path) -> None:
         """Write a sound file, of the kind that the name ends with.
 
         Raises:
             ConfigError: an ending that is not in `AUDIO_FORMATS`.
+            SynthesisError: this kind cannot hold the sound.
             OutputError: the file cannot be written.
         """
         path = Path(path)
-        kind = AUDIO_FORMATS.get(path.suffix.lower().lstrip("."))
-        if kind is None:
+        kind = path.suffix.lower().lstrip(".")
+        if kind not in AUDIO_FORMATS:
             raise ConfigError(f"{path}: unknown sound format {path.suffix!r}; choose from {', '.join(AUDIO_FORMATS)}")
-        import soundfile
-
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        frames = self.samples.T  # (C, N) -> (N, C)
-        try:
-            with soundfile.SoundFile(
-                partial,
-                "w",
-                samplerate=self.sample_rate,
-                channels=frames.shape[1],
-                format=kind.container,
-                subtype=kind.encoding,
-                compression_level=kind.compression,
-            ) as file:
-                for start in range(0, len(frames), FRAMES_PER_WRITE):
-                    file.write(frames[start : start + FRAMES_PER_WRITE])
-            os.replace(partial, path)
-        except (OSError, soundfile.SoundFileError, ValueError) as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"{path}: cannot write the sound: {_reason(error, path)}") from error
-
-
-def _reason(error: Exception, path: Path) -> str:
-    """Say why a write failed; libsndfile itself says only 'System error'."""
-    if not path.parent.is_dir():
-        return f"{path.parent} is not a folder"
-    if not os.access(path.parent, os.W_OK):
-        return f"{path.parent} is not writable"
-    return str(error).splitlines()[0]
+        write_atomically(path, self.encode(kind))

@@ -1,4 +1,4 @@
-"""Commands of the command line that have files of their own; `cli` registers each."""
+"""The command line: a file for each command, which `cli` registers."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Protocol

@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from imagemusic.commands import Commands
-from imagemusic.commands.options import add_checkpoint, add_sound_options
+from imagemusic.commands.options import add_backend, add_checkpoint, add_old_name, add_overwrite, add_sound_options
 from imagemusic.commands.terminal import notice, print_error, progress_bar
 from imagemusic.errors import ConfigError
 
@@ -18,7 +18,7 @@ EXAMPLES = """
   imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
 
 # An option for a field of `ComposeOptions`: flag, field, type, what stands for its value, meaning.  Defaults and
-# choices are said here for people to read, as this file is light to import; a test compares them.
+# choices are repeated here because this file imports nothing heavy; a test compares them.
 COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--seconds", "seconds", float, "N", "length of a piece (default 60)"),
     ("--bars", "bars", int, "N", "length of a piece in bars, instead of seconds"),
@@ -43,11 +43,11 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
-    ("--instruments", "instruments", str, "LIST", "who plays, all of them and nobody else: piano,cello,drums"),
+    ("--instruments", "instruments", str, "LIST", "all of these play, and no others: piano,cello,drums"),
     ("--range", "pitch_range", str, "LOW-HIGH", "lowest and highest note, such as C3-C6; C4 is middle C, 60"),
     ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),
     ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
-    ("--size", "size", int, "N", "side in pixels at which the picture is seen (default: as the model was trained)"),
+    ("--size", "size", int, "N", "side in pixels at which the encoder reads the picture (default: as in training)"),
 )
 DIAL_NAMES = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
 
@@ -59,48 +59,56 @@ def register(commands: Commands) -> None:
     compose.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     compose.add_argument("--variations", type=int, default=1, metavar="N", help="pieces for each picture (default 1)")
     add_compose_options(compose)
-    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg")
+    add_sound_options(compose, default="mid,wav", choices="mid, wav, mp3, flac, ogg, png")
+    add_overwrite(compose)
     add_checkpoint(compose)
-    compose.add_argument(
-        "--decoder-engine", default="int8", metavar="NAME",
-        help="what runs the decoder: int8, onnx (fp32) or torch (default %(default)s)",
-    )  # fmt: skip
+    add_backend(compose)
     compose.set_defaults(run=run_compose)
 
 
 def add_compose_options(command: argparse.ArgumentParser) -> None:
     """Add `--dial` and the rows of COMPOSE_OPTIONS; one that is not given keeps the default of `ComposeOptions`."""
-    for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS:
-        command.add_argument(flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
+    added = {
+        flag: command.add_argument(
+            flag, dest=field, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=meaning
+        )
+        for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS
+    }
+    add_old_name(command, "--recurrence", added["--repetition-bonus"])
     command.add_argument(
         "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
-        help=f"set a dial, -1..1, over what the picture says; may be repeated: {', '.join(DIAL_NAMES)}",
+        help=f"set a dial, -1..1, instead of the picture's; may be repeated: {', '.join(DIAL_NAMES)}",
     )  # fmt: skip
 
 
 def run_compose(arguments: argparse.Namespace) -> int:
-    from imagemusic import batch
+    from imagemusic.batch import BatchOptions, Outcome, compose_files
     from imagemusic.compose.options import ComposeOptions, parse_dials
     from imagemusic.compose.pipeline import ImageMusic
+    from imagemusic.export.formats import ExportOptions
+    from imagemusic.files import make_folder
+    from imagemusic.vision.listing import find_pictures
 
     names = {field.name for field in dataclasses.fields(ComposeOptions)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if {"bars", "seconds"} <= given.keys():
-        raise ConfigError("bars and seconds both say how long: leave out --bars or --seconds")
+        raise ConfigError("bars and seconds both set the length: leave out --bars or --seconds")
     options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
-    outputs = batch.OutputOptions(
-        variations=arguments.variations,
-        formats=arguments.format or default_formats(arguments.engine),
-        engine=arguments.engine,
+    export = ExportOptions(
+        formats=arguments.format or default_formats(arguments.synth),
+        synth=arguments.synth,
         soundfont=arguments.soundfont,
+        overwrite=arguments.overwrite,
     )
-    pictures, failures = batch.find_pictures(arguments.pictures)
+    batch = BatchOptions(variations=arguments.variations, compose=options, export=export)
+    pictures, missing = find_pictures(arguments.pictures)
+    failures = [Outcome(path, error=error) for path, error in missing]
     composed = 0
     if pictures:
-        folder = batch.make_folder(arguments.out)
-        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=arguments.decoder_engine)
+        folder = make_folder(arguments.out)
+        model = ImageMusic.from_pretrained(arguments.checkpoint, backend=arguments.backend)
         with progress_bar() as (progress, say):
-            for outcome in batch.compose_files(model, pictures, folder, options, outputs, progress=progress):
+            for outcome in compose_files(model, pictures, folder, batch, progress):
                 if outcome.error:
                     failures.append(outcome)
                 else:
@@ -114,11 +122,11 @@ def run_compose(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def default_formats(engine: str) -> tuple[str, ...]:
-    """MIDI and WAV; where nothing can play, and nobody asked for an engine, MIDI alone and a line that says so."""
-    from imagemusic.batch import has_sound
+def default_formats(synth: str) -> tuple[str, ...]:
+    """Return MIDI and WAV; where no synthesizer is installed or asked for, MIDI alone, with a notice."""
+    from imagemusic.audio.synthesis import has_sound
 
-    if engine != "auto" or has_sound():
+    if synth != "auto" or has_sound():
         return ("mid", "wav")
     notice("no synthesizer is installed, so MIDI alone; for sound run: pip install --no-deps tinysoundfont")
     return ("mid",)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.commands import Commands
+from imagemusic.commands.options import add_overwrite
 from imagemusic.commands.terminal import notice, progress_bar
 from imagemusic.data.gather.catalogues import RELEASE_SOURCES, SourceOptions, make_source
 from imagemusic.errors import DependencyError
@@ -21,6 +22,9 @@ ALBUM_EXAMPLES = """
   imagemusic data album 'Kind of Blue' --out kind-of-blue
   imagemusic data album https://musicbrainz.org/release-group/ID --out kind-of-blue
   imagemusic data album https://open.spotify.com/album/ID --source spotify --accept-spotify-terms --out album"""
+
+
+FAILED = ("corrupt", "failed")  # statuses of files that cannot be read, or for which a catalogue gave no answer
 
 
 class Single(argparse.Action):
@@ -51,6 +55,7 @@ def register(commands: Commands) -> None:
     album.add_argument("album", metavar="QUERY|URL|ID", help="words, an address, or an id of the source")
     album.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
     add_source(album)
+    add_overwrite(album)
     album.set_defaults(run=run_album)
 
 
@@ -80,13 +85,13 @@ def run_match(arguments: argparse.Namespace) -> int:
     with progress_bar() as (progress, say):
         done = 0.0
 
-        def tell(line: str) -> None:
+        def show(line: str) -> None:
             if sys.stderr.isatty():  # beside the bar
                 progress(done, line)
             else:
                 notice(line)
 
-        source = make_source(arguments.source, source_options(arguments), tell)
+        source = make_source(arguments.source, source_options(arguments), show)
         header = Header(
             source=source.name,
             terms=source.terms,
@@ -110,12 +115,12 @@ def run_match(arguments: argparse.Namespace) -> int:
                         say(f"{row['key']}: {row['status']}, {row['why']}")
             finally:
                 doubtful = write_review(folder)
-                counts = Counter(statuses.values()).most_common()
-                told = ", ".join(f"{count} {status}" for status, count in counts)
-                say(f"{folder}: {told or 'nothing'}, of {len(keys)} MIDI files")
+                counts = Counter(statuses.values())
+                summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+                say(f"{folder}: {summary or 'nothing'}, of {len(keys)} MIDI files")
                 if doubtful:
                     say(f"{folder / REVIEW}: {doubtful} to choose for; then give --review {folder / REVIEW}")
-    return 0
+    return 1 if keys and all(statuses.get(key) in FAILED for key in keys) else 0
 
 
 def run_album(arguments: argparse.Namespace) -> int:
@@ -123,7 +128,8 @@ def run_album(arguments: argparse.Namespace) -> int:
 
     source = make_source(arguments.source, source_options(arguments), notice)
     album = source.album(arguments.album)
-    for path in write_album(album, source.fetch(album.release, arguments.size), arguments.out):
+    cover = source.fetch(album.release, arguments.size)
+    for path in write_album(album, cover, arguments.out, overwrite=arguments.overwrite):
         print(path)
     return 0
 

@@ -4,13 +4,14 @@ import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
+from imagemusic.commands.options import add_old_name, add_overwrite
 from imagemusic.commands.terminal import progress_bar, spell_out
 from imagemusic.errors import ConfigError
 
 BUILD_EXAMPLES = """
   imagemusic data build dataset
   imagemusic data build dataset --workers 8
-  imagemusic data build dataset --engine ray --workers 64
+  imagemusic data build dataset --executor ray --workers 64
 Stopped or killed, the same command goes on where it was; when the set has grown, it does what is new."""
 SHOW_EXAMPLES = """
   imagemusic data show dataset
@@ -28,7 +29,13 @@ def register(commands: Commands) -> None:
     build = commands("build", "read, check and split a data set, and prepare it for training", BUILD_EXAMPLES)
     add_data_set(build)
     build.add_argument("--workers", type=int, default=2, metavar="N", help="at work at once (default 2)")
-    build.add_argument("--engine", default="processes", metavar="NAME", help="processes (default) or ray")
+    executor = build.add_argument(
+        "--executor",
+        default="processes",
+        metavar="NAME",
+        help="what runs the workers: processes (default), ray or here",
+    )
+    add_old_name(build, "--engine", executor)
     build.set_defaults(run=run_build)
 
     show = commands("show", "write an HTML page with covers, piano rolls and how each was matched", SHOW_EXAMPLES)
@@ -40,6 +47,7 @@ def register(commands: Commands) -> None:
     stats = commands("stats", "count what a data set holds", STATS_EXAMPLES)
     add_data_set(stats)
     stats.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw it, too")
+    add_overwrite(stats)
     stats.set_defaults(run=run_stats)
 
     export = commands("export", "write what may be passed on: ids and fingerprints, no covers", EXPORT_EXAMPLES)
@@ -61,14 +69,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 
     require_arrow()
     with progress_bar() as (progress, say):
-
-        def told(results, total):  # type: ignore[no-untyped-def]
-            for number, result in enumerate(results, 1):
-                progress(0.95 * number / total, f"block {number} of {total}")
-                yield result
-            progress(0.96, "finding what belongs together")
-
-        manifest = build(arguments.dataset, engine=arguments.engine, workers=arguments.workers, progress=told)
+        manifest = build(arguments.dataset, executor=arguments.executor, workers=arguments.workers, progress=progress)
         found = measure_set(manifest)
         for key, why in found.failures.items():
             say(f"{key}: not usable, {why}")
@@ -91,7 +92,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_stats(arguments: argparse.Namespace) -> int:
     from imagemusic.data.build.manifest import Manifest, require_arrow
     from imagemusic.data.build.statistics import draw_statistics, measure_set, statistics_table
-    from imagemusic.data.gather.journal import write_whole
+    from imagemusic.files import MARK, write_outputs
 
     require_arrow()
     if arguments.plot and arguments.plot.suffix.lower() != ".svg":
@@ -99,7 +100,8 @@ def run_stats(arguments: argparse.Namespace) -> int:
     found = measure_set(Manifest.open(arguments.dataset))
     print("\n".join(spell_out(statistics_table(found))))
     if arguments.plot:
-        write_whole(arguments.plot, draw_statistics(found).encode())
+        plot = f"<!-- {MARK} -->\n{draw_statistics(found)}"
+        write_outputs({arguments.plot: plot.encode()}, overwrite=arguments.overwrite)
         print(arguments.plot)
     return 0
 

@@ -44,7 +44,7 @@ def register_steering(commands: Commands) -> None:
     )  # fmt: skip
     steering.add_argument("--prepared", type=Path, metavar="DIR", help="the training set, to look for copies of it")
     steering.add_argument("--unconditional", type=Path, metavar="DIR", help="checkpoint trained without conditions")
-    steering.add_argument("--controls", type=Path, metavar="FILE", help="what scripts/check_controls.py measured")
+    steering.add_argument("--controls", type=Path, metavar="FILE", help="result of imagemusic study run controls")
     steering.add_argument("--gallery", type=Path, nargs="+", default=[], metavar="COVER", help="pictures to show")
     add_checkpoint(steering)
     steering.set_defaults(run=run_steering)

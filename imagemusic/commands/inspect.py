@@ -33,8 +33,8 @@ def run_inspect(arguments: argparse.Namespace) -> int:
         from imagemusic.research.inspection.run import InspectOptions, inspect
     except ModuleNotFoundError as error:
         raise DependencyError(f"inspecting needs {error.name}; run: pip install 'imagemusic[train]'") from error
-    from imagemusic.batch import make_folder
     from imagemusic.checkpoint import open_checkpoint, resolve
+    from imagemusic.files import make_folder
 
     options = InspectOptions(pieces=arguments.pieces, events=arguments.events, seed=arguments.seed)
     checkpoint = open_checkpoint(resolve(arguments.checkpoint))

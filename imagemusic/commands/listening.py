@@ -16,7 +16,8 @@ KIT_EXAMPLES = """
   imagemusic evaluate listening --pictures covers/ --out kit
   imagemusic evaluate listening --pictures covers/ --out kit --trials 40 --seconds 15 --seed 3
 
-Listeners get the folder; the key, kit-key.json beside it, stays with you.  kit/README.md says how to go about it."""
+Listeners get the folder; the key, kit-key.json beside it, stays with you.
+kit/README.md explains how to run the test."""
 
 SCORE_EXAMPLES = """
   imagemusic evaluate score-listening kit-key.json answers-*.json
@@ -47,23 +48,23 @@ def register_listening(commands: Commands) -> None:
 
 
 def run_listening(arguments: argparse.Namespace) -> int:
-    from imagemusic.batch import find_pictures
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.evaluation.listening.kit import KitOptions, make_kit
+    from imagemusic.vision.listing import find_pictures
 
     options = KitOptions(
         trials=arguments.trials, seconds=arguments.seconds, seed=arguments.seed, format=arguments.format
     )
     pictures, failures = find_pictures(arguments.pictures)
     if failures:
-        for failure in failures:
-            print_error(failure.error, where=str(failure.picture))
+        for path, error in failures:
+            print_error(error, where=str(path))
         return 1
     model = ImageMusic.from_pretrained(arguments.checkpoint)
     with progress_bar() as (progress, _):
-        key = make_kit(model, pictures, arguments.out, options, say=progress)
+        key = make_kit(model, pictures, arguments.out, options, progress=progress)
     print(f"{arguments.out / 'index.html'}: the page, for listeners")
-    print(f"{key}: which picture is right, for nobody but you")
+    print(f"{key}: which picture is right; keep it from the listeners")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`imagemusic look`: what pictures say of the music, in words, as JSON, and as pictures."""
+"""`imagemusic look`: the dials that pictures give, in words, as JSON, and as pictures."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagemusic.commands import Commands
-from imagemusic.commands.options import add_checkpoint
+from imagemusic.commands.options import add_checkpoint, add_overwrite
 from imagemusic.commands.terminal import notice, print_error
 
 if TYPE_CHECKING:
@@ -25,49 +25,58 @@ INDENT = 16  # columns before a value
 
 def register(commands: Commands) -> None:
     """Add `look`."""
-    look = commands("look", "tell what a picture says of the music: dials, colours, and which parts say so", EXAMPLES)
+    look = commands(
+        "look", "report the dials that a picture gives, what in it raises and lowers them, its colours", EXAMPLES
+    )
     look.add_argument("pictures", metavar="COVER", nargs="+", help="a picture, a folder of pictures, or a glob")
     look.add_argument(
         "--out", type=Path, metavar="DIR",
         help="folder for pictures of the colours and of which parts raise and lower each dial (default: none)",
     )  # fmt: skip
     look.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
-    look.add_argument("--size", type=int, metavar="N", help="side in pixels at which the picture is seen")
+    look.add_argument("--size", type=int, metavar="N", help="side in pixels at which the picture is read")
+    add_overwrite(look)
     add_checkpoint(look)
     look.set_defaults(run=run_look)
 
 
 def run_look(arguments: argparse.Namespace) -> int:
-    from imagemusic import batch
     from imagemusic.compose.options import ComposeOptions
     from imagemusic.compose.pipeline import ImageMusic
     from imagemusic.errors import ImageMusicError
+    from imagemusic.export.naming import name_outputs
+    from imagemusic.files import make_folder
+    from imagemusic.vision.listing import find_pictures
 
     size = ComposeOptions(size=arguments.size).size  # checked
-    pictures, failures = batch.find_pictures(arguments.pictures)
+    pictures, missing = find_pictures(arguments.pictures)
+    failures: list[tuple[Path, ImageMusicError]] = list(missing)
     model = ImageMusic.from_pretrained(arguments.checkpoint) if pictures else None
-    folder = batch.make_folder(arguments.out) if arguments.out and pictures else None
-    for picture, name in zip(pictures, batch.name_outputs(pictures), strict=True):
+    folder = make_folder(arguments.out) if arguments.out and pictures else None
+    for picture, name in zip(pictures, name_outputs(pictures), strict=True):
         assert model is not None
         try:
-            table = look_at(model, picture, folder and folder / name, size)
+            table = look_at(model, picture, folder and folder / name, size, overwrite=arguments.overwrite)
         except ImageMusicError as error:
-            failures.append(batch.Outcome(picture, error=error))
+            failures.append((picture, error))
             continue
         print(json.dumps(table, ensure_ascii=False) if arguments.json else "\n".join(spell_out(table)))
-    for failure in failures:
-        print_error(failure.error, where=str(failure.picture))
+    for path, failure in failures:
+        print_error(failure, where=str(path))
     if failures and len(pictures) > 1:
-        notice(f"{len(failures)} pictures could not be seen")
+        notice(f"{len(failures)} pictures could not be read")
     return 1 if failures else 0
 
 
-def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | None) -> dict[str, Any]:
-    """See a picture, draw what it says into files that begin with `base`, and tell everything as plain values."""
-    from imagemusic.batch import write_png
+def look_at(
+    model: "ImageMusic", picture: Path, base: Path | None, size: int | None, *, overwrite: bool = False
+) -> dict[str, Any]:
+    """Return the report on a picture as plain values; draw it into files whose names begin with `base`, if given."""
     from imagemusic.compose.explain import describe, ends_of, how_sure, occlusion_maps, report_image
+    from imagemusic.files import write_outputs
     from imagemusic.vision.image import load_image
     from imagemusic.vision.palette import draw_palette
+    from imagemusic.vision.png import png_bytes
     from imagemusic.vision.saliency import draw_saliency, name_part
 
     look = report_image(model, picture, size)
@@ -76,20 +85,18 @@ def look_at(model: "ImageMusic", picture: Path, base: Path | None, size: int | N
         table["seen"][name] |= {"words": describe(name, dial.value), "certainty": how_sure(dial.deviation)}
     if base is None:
         return table
-    image = load_image(picture)
+    image, drawn = load_image(picture), {}
     for name, cells in occlusion_maps(model, picture, size).items():
-        path = base.with_name(f"{base.name}-{name}.png")
         title = f"{name}, read as {look.seen[name].predicted:+.2f}: what hiding a part would take from that"
-        write_png(draw_saliency(image, cells, title, ends_of(name)), path)
-        table["files"].append(str(path))
+        drawn[base.with_name(f"{base.name}-{name}.png")] = png_bytes(draw_saliency(image, cells, title, ends_of(name)))
         table["seen"][name] |= {
             words: name_part(part) if part.max() > 0 else "nothing"
             for words, part in (("raised_by", cells), ("lowered_by", -cells))
         }
         table["seen"][name]["parts"] = [[round(value, 4) for value in row] for row in cells.tolist()]
-    path = base.with_name(f"{base.name}-palette.png")
-    write_png(draw_palette(look.palette), path)
-    table["files"].append(str(path))
+    drawn[base.with_name(f"{base.name}-palette.png")] = png_bytes(draw_palette(look.palette))
+    write_outputs(drawn, overwrite=overwrite)
+    table["files"] = [str(path) for path in drawn]
     return table
 
 
@@ -109,7 +116,7 @@ def _rounded(values: dict[str, float]) -> dict[str, Any]:
 
 
 def spell_out(table: dict[str, Any]) -> Iterator[str]:
-    """Write what `look_at` found as lines for people."""
+    """Yield the report of `look_at` as lines to print."""
 
     def line(name: str, text: str) -> str:
         return f"  {name:<{INDENT - 2}}{text}"

@@ -1,4 +1,4 @@
-"""What the command line shows while it works: results on the output stream, bars and errors on the error stream."""
+"""Output of the command line: results on the output stream, progress bars, notices and errors on the error stream."""
 
 import sys
 import warnings
@@ -7,27 +7,28 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from imagemusic.errors import ImageMusicWarning
+from imagemusic.executors import Progress
 
 
 @contextmanager
-def progress_bar() -> Iterator[tuple[Callable[[float, str], None], Callable[[str], None]]]:
+def progress_bar() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     """Show a bar on a terminal while the work goes on.
 
-    Yields two functions: one to say how far the work is, in 0..1, and one to print a line past the bar.
+    Yields two functions: one that sets the share done, 0..1, with a message, and one that prints a line past the bar.
     """
     from tqdm import tqdm
 
     layout = "{percentage:3.0f}% |{bar:30}| {elapsed} {desc}"
     with tqdm(total=1.0, disable=None, leave=False, miniters=0, bar_format=layout) as bar:
-        said = ""
+        shown = ""
 
         def progress(done: float, message: str) -> None:
-            nonlocal said
+            nonlocal shown
             bar.set_description_str(message, refresh=False)
             bar.update(done - bar.n)
-            if message != said:  # news shows even if the bar was drawn a moment ago
+            if message != shown:  # a new message shows at once, however recently the bar was drawn
                 bar.refresh()
-                said = message
+                shown = message
 
         def say(line: str) -> None:
             bar.write(line, file=sys.stdout)
@@ -53,7 +54,7 @@ def notice(message: str) -> None:
 
 @contextmanager
 def warnings_as_notices() -> Iterator[None]:
-    """Print what the package itself warns of as one line each."""
+    """Print warnings of the package itself as one line each."""
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int,
@@ -71,7 +72,7 @@ def warnings_as_notices() -> Iterator[None]:
 
 
 def print_error(error: object, where: str = "") -> None:
-    """Print what went wrong in one line, naming `where` unless the message already does."""
+    """Print an error in one line, with `where` in front unless the message begins with it."""
     message = " ".join(str(error).splitlines())
     if not message.startswith(where):
         message = f"{where}: {message}"

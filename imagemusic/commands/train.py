@@ -1,9 +1,10 @@
-"""`imagemusic train`: a model, as a settings file says or from a data set of one's own."""
+"""`imagemusic train`: a model, from a settings file or from a data set of the user's."""
 
 import argparse
 from pathlib import Path
 
 from imagemusic.commands import Commands
+from imagemusic.commands.options import add_old_name
 from imagemusic.commands.terminal import progress_bar
 from imagemusic.errors import ConfigError, DependencyError
 
@@ -13,7 +14,7 @@ EXAMPLES = """
   imagemusic train scripts/experiments/default.toml
   imagemusic train mine.toml --restart"""
 
-# An option for a field of `FinetuneOptions`; a default is said here for people to read, and a test compares it.
+# An option for a field of `FinetuneOptions`; its default is repeated in the help, and a test compares the two.
 DATA_OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("--steps", "steps", int, "updates of the weights (default 400)"),
     ("--batch-size", "batch_size", int, "windows of music in each (default 16)"),
@@ -31,7 +32,7 @@ DATA_FLAGS = (
 
 def register(commands: Commands) -> None:
     """Add `train`."""
-    train = commands("train", "train a model, from a data set of your own or as a settings file says", EXAMPLES)
+    train = commands("train", "train a model, from a data set of your own or from a settings file", EXAMPLES)
     train.add_argument("config", type=Path, metavar="CONFIG.toml", nargs="?", help="the settings")
     train.add_argument("--restart", action="store_true", help="begin anew instead of going on where the run stopped")
     data = train.add_argument_group("from a data set")
@@ -48,9 +49,8 @@ def register(commands: Commands) -> None:
     data.add_argument(
         "--checkpoint", metavar="DIR", default=unset, help="what to start from (default: the model that ships)"
     )
-    for flag, meaning in (("--from-scratch", "begin with random weights"), ("--from-chance", argparse.SUPPRESS)):
-        # The second is its name before 0.2.
-        data.add_argument(flag, dest="from_scratch", action="store_true", default=unset, help=meaning)
+    scratch = data.add_argument("--from-scratch", action="store_true", default=unset, help="begin with random weights")
+    add_old_name(data, "--from-chance", scratch)
     for flag, field, kind, meaning in DATA_OPTIONS:
         data.add_argument(flag, dest=field, type=kind, metavar="N", default=unset, help=meaning)
     data.add_argument(
@@ -68,7 +68,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         raise ConfigError("train: name a settings file, or a data set with --data; one of the two")
     if arguments.config is not None and given:
         flag = sorted(given)[0].removesuffix("_dir").replace("_", "-")
-        raise ConfigError(f"train: --{flag} goes with --data; a settings file says the rest itself")
+        raise ConfigError(f"train: --{flag} goes with --data; a settings file holds the rest itself")
     try:
         from imagemusic.training.finetuning import FinetuneOptions, finetune
         from imagemusic.training.trainer import train

@@ -5,9 +5,7 @@ composed again.
 """
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
+from imagemusic.compose.takes import Take
 from imagemusic.compose.targets import Dial, Targets
-from imagemusic.errors import DataError, OutputError
+from imagemusic.errors import DataError
 from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
 from imagemusic.vision.features import ImageFeatures
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from imagemusic.audio.waveform import Waveform
+    from imagemusic.export.source import ExportSource
 
 RECORD_VERSION = 1
 # Names in records of version 0.1 -> today's; they are read until version 0.3.
@@ -54,6 +54,7 @@ class Composition:
     features: ImageFeatures
     checkpoint_id: str
     backend: str
+    take: Take = field(default_factory=Take)
     versions: Mapping[str, str] = field(default_factory=dict)
     compose_seconds: float = 0.0
 
@@ -92,6 +93,7 @@ class Composition:
             "options": self.options.to_json(),
             "checkpoint_id": self.checkpoint_id,
             "backend": self.backend,
+            "take": self.take.to_json(),
             "versions": dict(self.versions),
             "compose_seconds": round(self.compose_seconds, 3),
             "picture": {
@@ -115,21 +117,28 @@ class Composition:
             },
         }
 
-    def save_record(self, path: str | Path) -> None:
-        """Write the record as JSON.
+    def save(self, path: str | Path, *, synth: str = "auto", soundfont: Path | None = None) -> None:
+        """Write the piece in the format that the suffix names: .mid, .wav, .mp3, .flac, .ogg, .png (piano roll), .json.
+
+        Args:
+            synth: the synthesizer, for sound: auto, fluidsynth or tinysoundfont.
+            soundfont: a .sf2 file to play with; None for the synthesizer's own.
 
         Raises:
+            ConfigError: no format has this suffix.
+            SynthesisError: the piece cannot be played.
+            DependencyError: no synthesizer is installed.
             OutputError: the file cannot be written.
         """
-        path = Path(path)
-        waiting = path.with_name(path.name + ".partial")
-        try:
-            waiting.write_text(json.dumps(self.record(), ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(waiting, path)
-        except OSError as error:
-            with suppress(OSError):
-                waiting.unlink()
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        from imagemusic.export.formats import save
+
+        save(self.export_source(synth=synth, soundfont=soundfont), path)
+
+    def export_source(self, *, synth: str = "auto", soundfont: Path | None = None) -> "ExportSource":
+        """Return the piece as the exporters (export/formats.py) take it."""
+        from imagemusic.export.source import ExportSource
+
+        return ExportSource(score=self.score, record=self.record(), synth=synth, soundfont=soundfont)
 
 
 def load_record(path: str | Path) -> Composition:
@@ -179,10 +188,16 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
             *(np.array(picture[name], np.float32) for name in ("embedding", "dial_mean", "dial_sd")),
         ),
         checkpoint_id=table["checkpoint_id"],
+        take=_take(table.get("take", {})),
         backend=str(table.get("backend") or table["engine"]),
         versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],
     )
+
+
+def _take(table: Mapping[str, Any]) -> Take:
+    reasons = {str(name): float(value) for name, value in table.get("reasons", {}).items()}
+    return Take(int(table.get("kept", 0)), tuple(float(score) for score in table.get("scores", ())), reasons)
 
 
 def _targets(table: Mapping[str, Any]) -> Targets:

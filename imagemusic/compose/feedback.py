@@ -31,7 +31,6 @@ from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.dials import DialNormalizer
 
 CONTROLLED = ("density", "register", "loudness", "articulation", "polyphony")  # through the condition
-UPDATE_EVERY = 4  # events between two updates of the biases; half a minute of music may have no more than fifty
 
 Condition = NDArray[np.float32]
 
@@ -40,6 +39,7 @@ Condition = NDArray[np.float32]
 class FeedbackOptions:
     """Constants of the controller; biases are in nats."""
 
+    update_every: int = 4  # events between two updates of the biases; half a minute of music may have only fifty
     max_target: float = 2.0  # of a dial: beyond the -1..1 of training, and the decoder still follows
     half_confidence_notes: float = 16.0  # notes at which errors count half in the condition: few notes show little
     bias_half_confidence_notes: float = 8.0  # the same for the biases
@@ -97,7 +97,7 @@ class Feedback:
         elif note is not None:
             self.cues.add(note.tick, note.part, note.program, note.pitch, note.ticks, note.velocity)
         self._events += 1
-        if self._events % UPDATE_EVERY == 0:
+        if self._events % self.options.update_every == 0:
             self._update_biases()
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from imagemusic.compose.rules.playable import WINDS
 from imagemusic.music.ranges import is_monophonic
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score, Track
 
@@ -27,7 +28,8 @@ def number_names(tracks: Sequence[Track]) -> list[Track]:
 
 def separate_notes(track: Track, ensemble: str) -> Track:
     """Cut the notes of a wind or a singer where the next one starts."""
-    if track.is_drum or not len(track) or not is_monophonic(track.program, ensemble=ensemble):
+    is_single = track.program in WINDS or is_monophonic(track.program, ensemble=ensemble)
+    if track.is_drum or not len(track) or not is_single:
         return track
     notes = track.notes[np.lexsort((-track.notes[:, PITCH], track.notes[:, ONSET]))]
     notes = notes[np.append(True, np.diff(notes[:, ONSET]) > 0)].copy()

@@ -112,8 +112,8 @@ def plan_bars(
                 copies = _repeat(start + place, place, letter, parts, rng, exact)
             elif place:
                 copies = _figures(bar, place, parts, accompaniment, rng)
-            if drums is not None:
-                copies[drums] = _groove(bar, place, rng)
+        if drums is not None and bar < free_from + 1:
+            copies[drums] = _groove(bar, place, rng)
         plans.append(BarPlan(letter, copies))
     return plans
 

@@ -87,8 +87,8 @@ class ComposeOptions:
     ensemble: str | None = None
     dials: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
-    guidance_scale: float = 2.5
-    feedback: float = 2.0
+    guidance_scale: float = 2.0
+    feedback: float = 1.0
     # Repetition.
     repetition_bonus: float = 0.0
     repetition_guard: bool = True
@@ -98,12 +98,12 @@ class ComposeOptions:
     ending: str | None = None
     ritardando: bool = True
     playable: bool = True
-    takes: int = 1
+    takes: int = 3
     rules: int = 2
     # Sampling.
     seed: int = 0
     variation: int = 1
-    temperature: float = 1.0
+    temperature: float = 0.9
     top_p: float = 0.9
     sampler: str = "nucleus"
     temperatures: Mapping[str, float] = field(default_factory=dict)

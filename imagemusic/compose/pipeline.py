@@ -2,10 +2,11 @@
 
 model = ImageMusic.from_pretrained()
 piece = model.compose("cover.jpg", ComposeOptions(seconds=60, seed=7))
-piece.score.save("cover.mid")
-piece.render().save("cover.wav")
+piece.save("cover.mid")
+piece.save("cover.wav")
 """
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from imagemusic.compose.composition import Composition
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.session import Session
+from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
+from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
 from imagemusic.generation.stepper import Stepper
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "str | Path | bytes | Image.Image"
 Pictures: TypeAlias = "list[Picture] | tuple[Picture, ...]"
-Progress = Callable[[float, str], None]  # share done in 0..1, what is being done
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,31 +152,39 @@ class ImageMusic:
         Raises:
             CodecError: a piece did not end within the limit of events.
         """
+        return self._compose([(features, options, range(options.takes)) for features, options in requests], progress)
+
+    def _compose(
+        self, requests: Sequence[tuple[ImageFeatures, ComposeOptions, Sequence[int]]], progress: Progress | None
+    ) -> list[Composition]:
+        """Compose pieces, each from the takes whose numbers are given."""
         started = time.perf_counter()
         with one_blas_thread():
-            # 1. Resolve the targets of every piece, plan it, and gather its rules.
-            sessions = [Session(self, features, options) for features, options in requests]
-            # 2. Generate events, all pieces side by side.
-            report = _reporter(sessions, progress)
-            generate(self.stepper, [session.request for session in sessions], progress=report)
-        # 3. Decode the events into scores.
-        scores = [session.score() for session in sessions]
+            # 1. Resolve the targets of every take, plan it, and gather its rules.
+            groups = [
+                [Session(self, features, options, take=take) for take in takes] for features, options, takes in requests
+            ]
+            sessions = list(itertools.chain(*groups))
+            # 2. Generate events, all takes side by side.
+            generate(self.stepper, [session.request for session in sessions], progress=_reporter(sessions, progress))
+        # 3. Decode the events into scores, and keep the best take of every piece.
+        kept = [best_take(group) for group in groups]
         if progress:
             progress(1.0, "composed")
         # 4. Keep what is needed to compose each piece again.
-        seconds = (time.perf_counter() - started) / max(len(sessions), 1)
+        seconds = (time.perf_counter() - started) / max(len(groups), 1)
         return [
             Composition(
                 score=score, targets=session.targets, options=session.options, features=session.features,
-                checkpoint_id=self.checkpoint.id, backend=self.stepper.backend.name, versions=library_versions(),
-                compose_seconds=seconds,
+                checkpoint_id=self.checkpoint.id, backend=self.stepper.backend.name, take=take,
+                versions=library_versions(), compose_seconds=seconds,
             )
-            for session, score in zip(sessions, scores, strict=True)
+            for session, score, take in kept
         ]  # fmt: skip
 
     def replay(self, recorded: Composition) -> ReplayReport:
         """Compose a recorded piece again and compare the MIDI bytes."""
-        again = self.compose_features(recorded.features, recorded.options)
+        (again,) = self._compose([(recorded.features, recorded.options, [recorded.take.kept])], None)
         if midi_bytes(again.score) == midi_bytes(recorded.score):
             return ReplayReport(True, (), again)
         pairs = [

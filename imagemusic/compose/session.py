@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagemusic.compose.feedback import Feedback
+from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
 from imagemusic.compose.form import BarPlan, plan_bars, sample_form
 from imagemusic.compose.options import ComposeOptions
@@ -27,6 +27,7 @@ from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitch
 from imagemusic.compose.rules.cadence import Cadence
 from imagemusic.compose.rules.copying import BarCopying
 from imagemusic.compose.rules.drums import DrumKit
+from imagemusic.compose.rules.lineup import MAX_PARTS, MIN_PARTS, LineUp
 from imagemusic.compose.rules.playable import Playable
 from imagemusic.compose.rules.texture import OpeningRegister, PhraseBreath, Presence
 from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
@@ -37,6 +38,7 @@ from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.generation.generate import GenerationRequest
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
+from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track
 from imagemusic.vision.features import ImageFeatures
 
@@ -70,10 +72,12 @@ class Session:
         prefix: Sequence[Event] = (),
         take: int = 0,
         switches: Switches | None = None,
+        feedback: FeedbackOptions | None = None,
     ) -> None:
-        """Start take number `take` of a piece for a picture that was encoded."""
+        """Start take number `take` of a piece for a picture that was encoded; `feedback` has other constants."""
         self.take = take
         self.model, self.features, self.options = model, features, options
+        self.feedback = feedback
         self.switches = switches or Switches()
         self.targets = resolve_targets(model.checkpoint, model.prior, features, options)
         self._start(tuple(prefix))
@@ -104,8 +108,10 @@ class Session:
         """Plan the piece: its tempo, length and players; again once the decoder has chosen a meter."""
         bpm = self.model.checkpoint.scale.from_percentile("tempo", self.targets.dials["tempo"].value)
         ensemble = self.targets.ensemble if self.switches.instrumentation else None
-        silence = TICKS_PER_BEAT * 2 if self.options.rules > 1 and not self._is_sparse else None
+        silence = TICKS_PER_BEAT if self.options.rules > 1 and not self._is_sparse else None
         plan = plan_piece(self.options, bpm, ensemble, meter, longest_silence=silence)
+        if self.options.rules > 1 and plan.instrumentation is not None and not self.options.instruments:
+            plan = replace(plan, instrumentation=_lined_up(plan.instrumentation, self.targets.ensemble))
         return plan if self.switches.silence else replace(plan, longest_silence=plan.end)
 
     def _feedback(self, condition: np.ndarray) -> Feedback | None:
@@ -123,7 +129,8 @@ class Session:
             targets.pop("polyphony", None)
         unconditioned = frozenset(name for name, dial in self.targets.dials.items() if not dial.conditioned)
         moved = partial(checkpoint.layout.moved, condition)
-        return Feedback(targets, checkpoint.scale, moved, options.feedback, feedback_only=unconditioned)
+        gain = options.feedback
+        return Feedback(targets, checkpoint.scale, moved, gain, feedback_only=unconditioned, options=self.feedback)
 
     def _processors(self, feedback: Feedback | None) -> list[LogitProcessor]:
         """Return the rules that change logits, in the order in which they are applied."""
@@ -151,6 +158,8 @@ class Session:
             rules.append(self.copying)
         if options.playable:
             rules.append(Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None))
+        if options.rules > 1 and not options.instruments and self.switches.instrumentation:
+            rules.append(LineUp(grammar, self.targets.ensemble))
         if options.rules > 1:
             register = self.targets.values.get("register", 0.0)
             rules += [
@@ -239,6 +248,13 @@ class Session:
         if options.rules > 1 and not self._is_sparse:
             score = fill_holes(score)
         return fade_out(score) if options.ending_used == "fade" else score
+
+
+def _lined_up(instrumentation: Instrumentation, ensemble: str) -> Instrumentation:
+    """Limit how many parts play."""
+    most = min(instrumentation.most, MAX_PARTS.get(ensemble, instrumentation.most))
+    least = max(instrumentation.least, MIN_PARTS.get(ensemble, 1))
+    return replace(instrumentation, least=least, most=most)
 
 
 def _capitalized(tracks: Sequence[Track]) -> list[Track]:

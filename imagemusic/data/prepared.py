@@ -10,8 +10,6 @@ may be larger than memory.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +27,7 @@ from imagemusic.events import codec
 from imagemusic.events.context import context
 from imagemusic.events.quantize import UNKNOWN_VELOCITY, canonicalise
 from imagemusic.events.vocabulary import CONTEXT, SEGMENT
+from imagemusic.files import replace_folder
 from imagemusic.music.dials import CUES, DIALS, Cues, DialNormalizer, as_row, measure, measure_spans
 from imagemusic.music.ensembles import ensemble_of
 from imagemusic.music.score import VELOCITY
@@ -168,9 +167,7 @@ def prepare(
     if out.exists() and not (out / "pieces.jsonl").exists():
         raise DataError(f"{out}: exists and is not a prepared set; name a new folder")
     jobs = [(corpus, key) for corpus in corpora for key in list_pieces(folder, corpus)]
-    partial_out = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    partial_out.mkdir(parents=True)
-    try:
+    with replace_folder(out) as partial_out:
         with (
             ProcessPoolExecutor(workers) as pool,
             open(partial_out / "rows.bin", "wb") as rows_file,
@@ -194,11 +191,6 @@ def prepare(
         scale = fit_normalizer(training, _open_segments(partial_out))
         header = {"format_version": FORMAT_VERSION, "codec": asdict(codec.CodecConfig()), "dials": scale.to_json()}
         (partial_out / "dials.json").write_text(json.dumps(header))
-        if out.exists():
-            shutil.rmtree(out)
-        partial_out.rename(out)
-    finally:
-        shutil.rmtree(partial_out, ignore_errors=True)
     return PreparedSet.open(out)
 
 

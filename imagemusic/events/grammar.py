@@ -138,7 +138,7 @@ class GrammarState:
         tick = self.running.tick
         if self.in_header or self.plan.end - tick > NEAR_END or self.may_end or not self._may_stack():
             return None
-        return self._context_after(0, tick), self._stackable()
+        return self._context_after(0, tick), self.stackable()
 
     @property
     def may_end(self) -> bool:
@@ -153,11 +153,11 @@ class GrammarState:
 
     def _may_stack(self) -> bool:
         """Tell whether another note may start with the last one."""
-        self._stackable()
+        self.stackable()
         return self._stacked[2]
 
-    def _stackable(self) -> Mask:
-        """Parts that may play with the last row; the mask is asked for twice an event, and not to be changed."""
+    def stackable(self) -> Mask:
+        """Parts (V,) that may play with the last row; the mask is computed once an event, and not to be changed."""
         if self._stacked[0] != len(self.events):
             _, part, pitch, _, _ = self.events[-1]
             mask = self._voices.stackable(self.running.tick, part, pitch)
@@ -201,7 +201,7 @@ class GrammarState:
             mask = voices.playable(tick) if self._is_scored() else np.zeros(SIZES[codec.PART], bool)
             mask[SLOT] = gap == 0 and self._may_declare()
         elif gap == 0:
-            mask = self._stackable().copy()
+            mask = self.stackable().copy()
             mask[END] = self.may_end
         else:
             mask = voices.playable(tick)
@@ -242,6 +242,10 @@ class GrammarState:
     def can_strike(self, part: int, pitch: int, tick: int) -> bool:
         """Whether a part may start a pitch at a tick: it does not hold it, and the plan allows it."""
         return self._voices.can_strike(part, pitch, tick)
+
+    def open_pitches(self, part: int, tick: int, above: int = -1) -> Mask:
+        """Pitches (V,) above another that a part may start at a tick."""
+        return self._voices.open(part, tick, above)
 
     @property
     def chosen(self) -> tuple[int, ...]:

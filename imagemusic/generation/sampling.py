@@ -25,12 +25,12 @@ Indices = NDArray[np.int64]
 class SamplingOptions:
     """How a value is drawn from logits, and how far guidance moves them."""
 
-    temperature: float = 1.0  # above 0; lower is safer, higher is stranger
+    temperature: float = 0.9  # above 0; lower is safer, higher is stranger
     top_p: float = 0.9  # keep values that hold this share of probability: the likeliest, or the most typical
     sampler: str = "nucleus"  # which values are kept
     temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
-    guidance_scale: float = 2.5  # 1 is off; higher follows the picture more closely
+    guidance_scale: float = 2.0  # 1 is off; higher follows the picture more closely
 
     def settings(self, field: str) -> tuple[float, float]:
         """Temperature and top_p of a field."""

@@ -19,7 +19,7 @@ from imagemusic.generation.step_shape import STEP, STEP_INT8, StepShape
 from imagemusic.graphs.external_data import WEIGHTS
 from imagemusic.graphs.weights import externalize_weights, placeholder
 
-OPSET, IR_VERSION = 17, 9
+OPSET, IR_VERSION = 21, 10  # QuantizeLinear knows blocks since 21
 CONTRIB = "com.microsoft"  # domain of the operators that only ONNX Runtime has
 # Weights of a row that share a scale, in the int8 graph.  With 64 the kernels of one row and of many give the same
 # bits, with 128 they do not (ONNX Runtime 1.31, AVX-512), and a lone row would need another beside it; see backends.py.
@@ -91,34 +91,38 @@ def _int8_multiply(graph: _Graph, shape: StepShape) -> Multiply:
 
     ONNX Runtime quantizes the rows too, each by itself, so that no row depends on another.
     """
-    full_scale = graph.constant("full_scale", np.float32(FULL_SCALE))
-    zero = graph.constant("zero", np.float32(ZERO))
     smallest = graph.constant("smallest", np.finfo(np.float32).tiny)  # the scale of a block of zeros must not be 0
-    flat = graph.constant("flat", np.array([-1]))
-    sizes = shape.weights()
+    full_scale, zero = graph.constant("full_scale", np.float32(FULL_SCALE)), graph.constant("zero", np.uint8(ZERO))
+    last, flat = graph.constant("last", np.array([-1])), graph.constant("flat", np.array([-1]))
+    sizes, add = shape.weights(), graph.add
 
     def quantize(name: str) -> list[str]:
-        """Round a matrix (N, K) to bytes (N, blocks, block size); the scales (N x blocks,) undo it."""
+        """Round a matrix (N, K) to bytes (N, blocks, block size); the scales (N x blocks,) undo it.
+
+        The largest absolute value of a block sets its scale; to take it from maximum and minimum needs less memory.
+        """
         (count, width), block = sizes[name], block_size(sizes[name][1])
-        add, source = graph.add, name
+        source = name
         if missing := -width % block:
             source = add("Pad", [name, graph.constant(f"{name}.pads", np.array([0, 0, 0, missing]))], f"{name}.padded")
-        blocks_shape = graph.constant(f"{name}.shape", np.array([count, -1, block]))
-        blocks = add("Reshape", [source, blocks_shape], f"{name}.blocks")
-        largest = add("ReduceMax", [add("Abs", [blocks], f"{name}.abs")], f"{name}.max", axes=[-1], keepdims=1)
-        scales = add("Div", [add("Max", [largest, smallest], f"{name}.max_or_tiny"), full_scale], f"{name}.scale")
-        rounded = add("Round", [add("Div", [blocks, scales], f"{name}.scaled")], f"{name}.rounded")  # half to even
-        shifted = add("Add", [rounded, zero], f"{name}.shifted")
-        quantized = add("Cast", [shifted], f"{name}.int8", to=TensorProto.UINT8)
+        blocks = add(
+            "Reshape", [source, graph.constant(f"{name}.shape", np.array([count, -1, block]))], f"{name}.blocks"
+        )
+        highest = add("ReduceMax", [blocks, last], f"{name}.highest", keepdims=1)
+        lowest = add("ReduceMin", [blocks, last], f"{name}.lowest", keepdims=1)
+        largest = add("Max", [highest, add("Neg", [lowest], f"{name}.depth"), smallest], f"{name}.largest")
+        scales = add("Div", [largest, full_scale], f"{name}.block_scales")
+        zeros = add("Expand", [zero, add("Shape", [scales], f"{name}.scales_shape")], f"{name}.zeros")
+        quantized = add("QuantizeLinear", [blocks, scales, zeros], f"{name}.int8", axis=2, block_size=block)
         return [quantized, add("Reshape", [scales, flat], f"{name}.scales")]
 
     def multiply(rows: str, matrix: str, added: str, output: str) -> str:
         count, width = sizes[matrix]
-        product = graph.add(
+        product = add(
             "MatMulNBits", [rows, *quantize(matrix)], f"{output}.product", domain=CONTRIB,
             K=width, N=count, bits=8, block_size=block_size(width), accuracy_level=4,
         )  # fmt: skip
-        return graph.add("Add", [product, added], output)
+        return add("Add", [product, added], output)
 
     return multiply
 
@@ -143,7 +147,7 @@ def _add_step(graph: _Graph, shape: StepShape, multiply: Multiply) -> None:
             total = multiply(below, f"lstm.weight_ih_l{layer}", bias, f"inward_{layer}")
         total = multiply(f"hidden_{layer}", f"lstm.weight_hh_l{layer}", total, f"total_{layer}")
         i, f, g, o = (f"{gate}_{layer}" for gate in "ifgo")
-        add("Split", [total], *(f"{gate}_raw" for gate in (i, f, g, o)), axis=1)
+        add("Split", [total], *(f"{gate}_raw" for gate in (i, f, g, o)), axis=1, num_outputs=4)
         for gate in (i, f, o):
             add("Sigmoid", [f"{gate}_raw"], gate)
         add("Tanh", [f"{g}_raw"], g)

@@ -9,13 +9,22 @@ each of their tensors must name the bytes of the weight that bears its name.
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from functools import cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 
 WEIGHTS = "model.safetensors"
 STORED = ".f16"  # end of the name of an external tensor: NAME.f16 is stored as PREFIX.NAME, a Cast node makes NAME
 
-# The messages of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3 that can hold a tensor, by field number.
-NESTED: dict[str, dict[int, str]] = {
+# The messages of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3 that lead to external data, by field number.
+MESSAGES: dict[str, dict[int, str]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
     "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
     "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
@@ -26,9 +35,11 @@ NESTED: dict[str, dict[int, str]] = {
         22: "SparseTensorProto", 23: "SparseTensorProto",
     },
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
+    "TensorProto": {13: "StringStringEntryProto"},
+    "StringStringEntryProto": {},
 }  # fmt: skip
-NAME, EXTERNAL_DATA, KEY, VALUE = 8, 13, 1, 2  # fields of TensorProto and of its StringStringEntryProto
-MAX_DEPTH = 100  # as in protobuf itself
+FIELD_NAMES = {"StringStringEntryProto": "external_data"}  # of the fields that are read by name
+TEXTS = {"TensorProto": {8: "name"}, "StringStringEntryProto": {1: "key", 2: "value"}}
 
 
 class Span(NamedTuple):
@@ -48,7 +59,17 @@ class ExternalTensor(NamedTuple):
     length: int
 
 
-def read_spans(weights: bytes) -> dict[str, Span]:
+def open_weights(path: Path) -> memoryview:
+    """Map a file into memory; nothing is read before it is used.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    with open(path, "rb") as file:
+        return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b"")
+
+
+def read_spans(weights: bytes | memoryview) -> dict[str, Span]:
     """Return where the float16 tensors of a safetensors file lie, by name.
 
     Raises:
@@ -56,7 +77,7 @@ def read_spans(weights: bytes) -> dict[str, Span]:
     """
     try:
         (length,) = struct.unpack_from("<Q", weights)
-        header, start = json.loads(weights[8 : 8 + length]), 8 + length
+        header, start = json.loads(bytes(weights[8 : 8 + length])), 8 + length
         return {
             name: Span(start + first, last - first, tuple(entry["shape"]))
             for name, entry in header.items()
@@ -82,10 +103,8 @@ def check_external_data(graph: bytes, spans: Mapping[str, Span], prefix: str) ->
         if span is None:
             raise ValueError(f"{tensor.name} has no float16 weight in {WEIGHTS}")
         if (tensor.offset, tensor.length) != (span.offset, span.length):
-            raise ValueError(
-                f"{tensor.name} is bytes {tensor.offset} + {tensor.length} of {WEIGHTS}, "
-                f"need {span.offset} + {span.length}"
-            )
+            places = f"bytes {tensor.offset} + {tensor.length} of {WEIGHTS}, need {span.offset} + {span.length}"
+            raise ValueError(f"{tensor.name} is {places}")
 
 
 def external_tensors(graph: bytes) -> list[ExternalTensor]:
@@ -94,66 +113,43 @@ def external_tensors(graph: bytes) -> list[ExternalTensor]:
     Raises:
         ValueError: it is not a serialized ModelProto.
     """
-    return list(_external_tensors(memoryview(graph), "ModelProto", 0))
+    try:
+        return list(_external_tensors(_model_class().FromString(graph)))
+    except DecodeError as error:
+        raise ValueError("not an ONNX graph, or cut short") from error
 
 
-def _external_tensors(message: memoryview, kind: str, depth: int) -> Iterator[ExternalTensor]:
-    if depth > MAX_DEPTH:
-        raise ValueError("messages are nested too deeply")
-    if kind == "TensorProto":
-        yield from _external_data(message)
-        return
-    nested = NESTED[kind]
-    for number, part in _fields(message):
-        if number in nested:
-            yield from _external_tensors(part, nested[number], depth + 1)
+def _external_tensors(message: Any) -> Iterator[ExternalTensor]:
+    """Go through the messages in a message of MESSAGES that is above TensorProto."""
+    for _, parts in message.ListFields():
+        for part in parts:
+            if part.DESCRIPTOR.name != "TensorProto":
+                yield from _external_tensors(part)
+            elif entries := part.external_data:
+                place = {entry.key: entry.value for entry in entries}
+                if len(place) < len(entries):
+                    raise ValueError(f"{part.name} names its place twice")
+                offset, length = int(place.get("offset", 0)), int(place.get("length", 0))
+                yield ExternalTensor(part.name, place.get("location", ""), offset, length)
 
 
-def _external_data(tensor: memoryview) -> Iterator[ExternalTensor]:
-    name, entries = "", []
-    for number, part in _fields(tensor):
-        if number == NAME:
-            name = str(part, "utf-8")
-        elif number == EXTERNAL_DATA:
-            entry = dict(_fields(part))
-            entries.append([str(entry.get(field, b""), "utf-8") for field in (KEY, VALUE)])
-    if entries:
-        table = dict(entries)
-        if len(table) < len(entries):
-            raise ValueError(f"{name} names its place twice")
-        yield ExternalTensor(name, table.get("location", ""), int(table.get("offset", 0)), int(table.get("length", 0)))
+@cache
+def _model_class() -> Any:
+    """Make the protobuf class of ModelProto, with only the fields above.
 
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Split a protobuf message into its fields: number, and content where that is bytes.
-
-    Raises:
-        ValueError: it is not a message, or is cut short.
+    All messages are declared as repeated.  Where a message is there twice in place of once, protobuf merges the two;
+    here both are read, and each must be right.
     """
-    at, size = 0, len(message)
-    while at < size:
-        key, at = _varint(message, at)
-        wire, end = key & 7, at
-        if wire == 0:
-            _, end = _varint(message, at)
-        elif wire == 2:
-            length, at = _varint(message, at)
-            end = at + length
-        else:
-            end = at + {1: 8, 5: 4}.get(wire, size)  # groups are not part of proto3
-        if end > size or key >> 32:
-            raise ValueError("not an ONNX graph, or cut short")
-        yield key >> 3, message[at:end]
-        at = end
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte, the lowest first; return it and where it ends."""
-    number = shift = 0
-    while at < len(message):
-        byte = message[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return number, at
-    raise ValueError("not an ONNX graph, or cut short")
+    file = FileDescriptorProto(name="external_data.proto", package="graphs", syntax="proto3")
+    for name, parts in MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for number, kind in parts.items():
+            message.field.add(
+                name=FIELD_NAMES.get(kind, f"field_{number}"), number=number, label=Field.LABEL_REPEATED,
+                type=Field.TYPE_MESSAGE, type_name=f".graphs.{kind}",
+            )  # fmt: skip
+        for number, text in TEXTS.get(name, {}).items():
+            message.field.add(name=text, number=number, label=Field.LABEL_OPTIONAL, type=Field.TYPE_STRING)
+    pool = DescriptorPool()
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName("graphs.ModelProto"))

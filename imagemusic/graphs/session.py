@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.errors import CheckpointError
-from imagemusic.graphs.external_data import WEIGHTS, check_external_data, read_spans
+from imagemusic.graphs.external_data import WEIGHTS, check_external_data, open_weights, read_spans
 
 
 class UnsupportedGraphError(CheckpointError):
@@ -30,15 +30,15 @@ def load_session(path: Path, prefix: str | None = None) -> Any:
     options.add_session_config_entry("session.load_model_format", "ONNX")  # not its own format, which is not checked
     try:
         graph = path.read_bytes()
-        weights = b"" if prefix is None else (path.parent / WEIGHTS).read_bytes()
+        weights = open_weights(path.parent / WEIGHTS) if prefix else None
     except OSError as error:
         raise CheckpointError(f"{error.filename}: cannot be read ({error.strerror})") from error
     try:
-        check_external_data(graph, read_spans(weights) if prefix else {}, prefix or "")
+        check_external_data(graph, {} if weights is None else read_spans(weights), prefix or "")
     except ValueError as error:
         raise CheckpointError(f"{path}: not a graph of the weights beside it ({error})") from error
-    if prefix:
-        options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
+    if weights is not None:
+        options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])  # not copied
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own kinds, none of them public

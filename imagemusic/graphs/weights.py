@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
-from imagemusic.graphs.external_data import STORED, WEIGHTS, read_spans
+from imagemusic.graphs.external_data import STORED, WEIGHTS, open_weights, read_spans
 
 CAST = ".cast"  # end of the name of the node that makes float32 of a stored weight
 
@@ -27,7 +27,7 @@ def externalize_weights(model: onnx.ModelProto, weights: Path, prefix: str) -> o
     Raises:
         ValueError: a weight has another shape, or a placeholder has no weight.
     """
-    spans = read_spans(weights.read_bytes())
+    spans = read_spans(open_weights(weights))
     made = onnx.ModelProto()
     made.CopyFrom(model)
     casts = []

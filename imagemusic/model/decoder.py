@@ -48,7 +48,7 @@ class DecoderConfig:
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "DecoderConfig":
-        """Read the `decoder` table of a checkpoint, also one that has `event_dropout` under its old name `forget_events`.
+        """Read the `decoder` table of a checkpoint, also with `forget_events`, the old name of `event_dropout`.
 
         Raises:
             TypeError: a value is missing or not known.
@@ -191,7 +191,7 @@ class NoteDecoder(nn.Module):
         return step + terms
 
     def condition_heads(self, heads: Tensor, terms: Tensor) -> Tensor:
-        """Condition heads (B, T, 5K) on terms: FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum; see `condition_terms`."""
+        """Apply `condition_terms` to heads (B, T, 5K): FiLM (Perez et al. 2018, arXiv:1709.07871), or a sum."""
         if not self.config.condition_scales:
             return heads + terms
         shift, scale = terms.chunk(2, dim=-1)

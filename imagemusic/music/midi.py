@@ -1,23 +1,22 @@
 """Scores to MIDI files and back.
 
-    read_midi   file or bytes ── symusic ──> Score        only what the file says: no default tempo, no default meter
+    load_midi   file or bytes ── symusic ──> Score        only what the file says: no default tempo, no default meter
     midi_bytes  Score ── spelled here ──> bytes           MTrk 0: tempos, meters, keys;  MTrk 1..: a track each
 
 The writer is ours because channels, names and programs are what a musician sees first in a sequencer, and because
 equal scores must give equal bytes.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.errors import OutputError, ScoreError
+from imagemusic.errors import ScoreError
+from imagemusic.files import write_atomically
 from imagemusic.music.score import DURATION, ONSET, PITCH, Key, Meter, NoteArray, Score, Tempo, Track
 
 DRUM_CHANNEL = 9
@@ -29,7 +28,7 @@ NOTE_OFF, NOTE_ON, PROGRAM_CHANGE = 0x80, 0x90, 0xC0
 TRACK_NAME, PORT, END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x21, 0x2F, 0x51, 0x58, 0x59
 
 
-def read_midi(source: Path | str | bytes, *, fold_pedal: bool = False) -> Score:
+def load_midi(source: Path | str | bytes, *, fold_pedal: bool = False) -> Score:
     """Read a MIDI file on its own ticks, a track for each (track, channel, program) that has notes.
 
     A note of no length lasts one tick; a note that is never released is left out, as no one can say how long it was.
@@ -121,22 +120,14 @@ def midi_bytes(score: Score) -> bytes:
     return _chunk(b"MThd", b"".join(n.to_bytes(2, "big") for n in numbers)) + b"".join(chunks)
 
 
-def write_midi(score: Score, path: Path) -> None:
+def save_midi(score: Score, path: str | Path) -> None:
     """Write a MIDI file, whole or not at all.
 
     Raises:
         ScoreError: MIDI cannot hold the score.
         OutputError: the file cannot be written.
     """
-    data = midi_bytes(score)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OutputError(f"{path}: cannot write it ({error.strerror})") from error
+    write_atomically(Path(path), midi_bytes(score))
 
 
 def _places(tracks: Sequence[Track]) -> list[tuple[int, int]]:

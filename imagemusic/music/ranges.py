@@ -17,7 +17,7 @@ HAND_SPAN = 16  # semitones, a tenth: the largest interval that Adler (chapter o
 _GUITAR_STRINGS = {  # from the lowest open string to the last fret of the highest
     24: (40, 83),  # six strings from E2, 19 frets
     25: (40, 86),  # 22 frets
-    **dict.fromkeys(range(26, 31), (35, 88)),  # a seventh string, B1, as in heavy music; 24 frets
+    **dict.fromkeys(range(26, 31), (38, 88)),  # the lowest string tuned down to D2; 24 frets
     31: (52, 100),  # harmonics: an octave above the open strings and more
 }
 _BASS_STRINGS = {

@@ -9,7 +9,6 @@ Notes live in arrays because corpora hold millions of them; iterating a track gi
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -171,13 +170,3 @@ class Score:
         elapsed = np.concatenate([[0.0], np.cumsum(np.diff(starts) * seconds_per_tick[:-1])])
         segment = np.searchsorted(starts, ticks, side="right") - 1
         return elapsed[segment] + (ticks - starts[segment]) * seconds_per_tick[segment]
-
-    def save(self, path: str | Path) -> None:
-        """Write a MIDI file.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        from imagemusic.music.midi import write_midi
-
-        write_midi(self, Path(path))

@@ -12,22 +12,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from imagemusic.files import write_atomically
+
 PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusic")
 
 
 def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
     """Write `figures` with their provenance, replacing what is there only when all of it is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".partial")
     made = dict(figures) | {"how": how_made(data, seed)}
-    waiting.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    os.replace(waiting, path)
+    write_atomically(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:
     """Say how the figures of this process came about."""
     return {
-        "command": shlex.join(["python", *(_relative(word) for word in sys.argv)]),
+        "command": _command(sys.argv),
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
@@ -35,6 +35,14 @@ def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any
         "data": list(data),
         "seed": seed,
     }
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return the command that runs with these words: imagemusic itself, or a script of Python."""
+    program = Path(words[0])
+    ours = program.name in ("imagemusic", "imagemusic.exe") or program.parts[-2:] == ("imagemusic", "__main__.py")
+    start = ["imagemusic"] if ours else ["python", _relative(words[0])]
+    return shlex.join([*start, *map(_relative, words[1:])])
 
 
 def _relative(word: str) -> str:

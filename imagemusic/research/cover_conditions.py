@@ -1,8 +1,8 @@
-"""Covers as conditions that a gradient can pass through, so that the last layers of the encoder can learn too.
+"""Differentiable conditions of covers, so that the last layers of the encoder can be trained too.
 
-features (B, F) of the frozen backbone ──> embedding, dials ──> ranks ──> condition (B, C)
+features (B, F) of the frozen backbone ──> embedding, dials ──> percentiles ──> condition (B, C)
 
-The numbers are those of `brief.image_condition` with the dials as guesses.
+The values are those of `compose.targets.image_condition` with predicted dials.
 """
 
 import torch
@@ -29,11 +29,11 @@ def encoder_of(checkpoint: Checkpoint) -> ImageEncoder:
 
 
 class CoverConditions(nn.Module):
-    """Lay out what a cover says as a decoder hears it."""
+    """The condition of a cover, computed in torch."""
 
-    tables: Tensor  # (3, Q)
-    within: Tensor  # (3,)
-    place: Tensor  # (3, D)
+    quantiles: Tensor  # (3, Q) of the dials of other pictures
+    segment_rms: Tensor  # (3,)
+    place: Tensor  # (3, D) 1 at the column of each image dial
 
     def __init__(self, checkpoint: Checkpoint, encoder: ImageEncoder) -> None:
         super().__init__()
@@ -47,34 +47,34 @@ class CoverConditions(nn.Module):
         for row, name in enumerate(IMAGE_DIALS):
             place[row, layout.dials.index(name)] = 1
         self.register_buffer("place", place)
-        self.register_buffer("tables", torch.tensor([pictures[name] for name in IMAGE_DIALS], dtype=torch.float32))
+        self.register_buffer("quantiles", torch.tensor([pictures[name] for name in IMAGE_DIALS], dtype=torch.float32))
         self.register_buffer(
-            "within", torch.tensor([checkpoint.scale.segment_rms.get(name, 0.0) for name in IMAGE_DIALS])
+            "segment_rms", torch.tensor([checkpoint.scale.segment_rms.get(name, 0.0) for name in IMAGE_DIALS])
         )
 
-    def forward(self, features: Tensor, tells: Tensor | None = None) -> Tensor:
-        """Turn features (B, F) into conditions (B, C).
+    def forward(self, features: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Compute conditions (B, C) from features (B, F).
 
-        tells (B, 2) says with 0 or 1 whether the embedding and the dials are told; all are by default.
+        kept (B, 2) is 0 where the embedding or the dials are dropped, else 1; by default all are kept.
         """
         layout = self.layout
-        tells = torch.ones(len(features), 2) if tells is None else tells
+        kept = torch.ones(len(features), 2) if kept is None else kept
         embedding = self.to_embedding(features)
         mean, sd = self._affect(embedding)
-        told_embedding, told_dials = tells[:, :1], tells[:, 1:] * self.place.sum(0)
-        values, unsure = self._ranks(mean) @ self.place, torch.hypot(sd, self.within) @ self.place
+        has_embedding, has_dials = kept[:, :1], kept[:, 1:] * self.place.sum(0)
+        values, deviations = self._percentiles(mean) @ self.place, torch.hypot(sd, self.segment_rms) @ self.place
         parts = [
-            layout.embedding_scale * embedding * told_embedding, told_embedding,
-            layout.dial_scale * values * told_dials, told_dials, layout.dial_scale * unsure * told_dials,
+            layout.embedding_scale * embedding * has_embedding, has_embedding,
+            layout.dial_scale * values * has_dials, has_dials, layout.dial_scale * deviations * has_dials,
             features.new_zeros(len(features), len(layout.ensembles) + 1),
         ]  # fmt: skip
         return torch.cat(parts, dim=1)
 
-    def _ranks(self, mean: Tensor) -> Tensor:
-        """Rank dials (B, 3) in -1..1 among those of other pictures, straight between their quantiles."""
-        last = self.tables.shape[1] - 1
+    def _percentiles(self, mean: Tensor) -> Tensor:
+        """Return dials (B, 3) as percentiles in -1..1 among other pictures, interpolated between quantiles."""
+        last = self.quantiles.shape[1] - 1
         values = mean.T.contiguous()
-        after = torch.searchsorted(self.tables, values.detach()).clamp(1, last)
-        low, high = self.tables.gather(1, after - 1), self.tables.gather(1, after)
+        after = torch.searchsorted(self.quantiles, values.detach()).clamp(1, last)
+        low, high = self.quantiles.gather(1, after - 1), self.quantiles.gather(1, after)
         share = ((values - low) / (high - low).clamp(min=1e-9)).clamp(0, 1)
         return (2 * (after - 1 + share) / last - 1).T

@@ -1,7 +1,7 @@
-"""Fine-tuning on real pairs: may a decoder, or the encoder with it, learn what an unseen cover says of its music?
+"""Fine-tuning on real pairs: can a decoder, and the encoder, learn to predict music from unseen covers?
 
-groups of albums ──> fold ──> trained on | watched, to stop in time | tested
-step ──> windows of pieces, what their covers tell, some of it hidden ──> gradient ──> the layers of a variant
+groups of albums ──> fold ──> training | validation, for early stopping | test
+step ──> windows of pieces, conditions of their covers with dropout ──> gradient ──> the layers of a variant
 """
 
 import unicodedata
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError
@@ -23,17 +23,18 @@ from imagemusic.research.cover_conditions import CoverConditions
 from imagemusic.training.batches import window_columns
 from imagemusic.training.encoder.heads import group_folds
 from imagemusic.training.evaluation import to_tensors
+from imagemusic.training.loop import Groups, LoopOptions, TrainingLoop
 
-READERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")  # what reads the condition
+CONDITION_LAYERS = ("condition", "to_hidden", "to_cell", "to_input", "condition_to_heads")
 
 Rows = NDArray[np.int64]
 
 
 class Variant(NamedTuple):
-    """Which layers learn."""
+    """The layers that are trained."""
 
-    whole_decoder: bool
-    encoder: bool  # its last linear layers; the backbone stays
+    whole_decoder: bool  # else its CONDITION_LAYERS
+    encoder: bool  # its last linear layers; the backbone is frozen
 
 
 VARIANTS = {
@@ -50,14 +51,14 @@ class TransferOptions:
     steps: int = 80
     batch_size: int = 16
     window: int = 128  # events
-    readers_rate: float = 1e-3  # learning rate of what reads the condition
+    readers_rate: float = 1e-3  # learning rate of CONDITION_LAYERS
     decoder_rate: float = 3e-4  # of the rest of the decoder
     encoder_rate: float = 3e-5  # of the encoder's last layers
-    check_every: int = 20  # steps, after each of which the watched albums are scored
+    check_every: int = 20  # steps between two validations
     notes: int = 256  # scored, from the start of a piece
     transpose: int = 5  # semitones up or down at most
     first_windows: float = 0.5  # share of windows that are the first of a piece, where the scored notes are
-    tell_nothing: float = 0.1  # so that the null condition keeps its meaning
+    tell_nothing: float = 0.1  # share of null conditions, so that the null condition keeps its meaning
     drop_embedding: float = 0.15
     drop_dials: float = 0.15
 
@@ -67,17 +68,17 @@ class TransferOptions:
 
 
 class Split(NamedTuple):
-    """Rows of the pairs, no group in two of the three."""
+    """Numbers of pairs (N,); no group is in two of the three."""
 
     train: Rows
-    watch: Rows
+    validation: Rows
     test: Rows
 
 
 def album_groups(pairs: Sequence[Pair]) -> list[str]:
-    """Name for each pair the artist, else the album, so that nobody and no album stands in two folds.
+    """Return the group of each pair: its artist, else its album, so that neither is in two folds.
 
-    Artists who share a picture count as one.
+    Artists who share a picture are one group.
     """
     plain = [_plain(pair.artist) or _plain(pair.album) or pair.name for pair in pairs]
     owner: dict[str, str] = {}  # of a picture: the first artist that has it
@@ -94,23 +95,23 @@ def album_groups(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Strip case and characters that are not seen."""
+    """Remove case and invisible characters."""
     return "".join(c for c in name.casefold() if unicodedata.category(c) != "Cf").strip()
 
 
 def split_of_fold(groups: Sequence[str], fold: int, folds: int, seed: int) -> Split:
-    """Hold out the groups of a fold; watch a sixth of the others."""
+    """Return the split of a fold: its groups are the test part, a sixth of the others the validation part."""
     names = np.array(groups)
     held_out = group_folds(names, folds, seed) == fold
     left = np.flatnonzero(~held_out)
-    watched = group_folds(names[left], 6, seed + 1 + fold) == 0
-    return Split(left[~watched], left[watched], np.flatnonzero(held_out))
+    is_validation = group_folds(names[left], 6, seed + 1 + fold) == 0
+    return Split(left[~is_validation], left[is_validation], np.flatnonzero(held_out))
 
 
 def shuffled_covers(groups: Sequence[str], among: Rows, rng: np.random.Generator) -> Rows:
-    """Give each group of the pairs `among` the covers of another group: which pair's cover each pair (N,) gets.
+    """Return for each of N pairs the pair (N,) whose cover it gets: of another group, for the pairs `among` (M,).
 
-    Pairs that share a cover go on to share one.
+    Pairs that share a cover still share one.
     """
     names = np.array(groups)
     kinds = rng.permutation(np.unique(names[among]))
@@ -132,55 +133,55 @@ def tune(
     seed: int,
     report: Callable[[str], None] = lambda message: None,
 ) -> int:
-    """Train decoder and conditions in place, and go back to the step where the watched albums cost least; return it.
+    """Train decoder and conditions in place, restore the weights of the best validation, and return its step.
 
     features (N, F) are those of the covers that the pairs are trained with.
+
+    Raises:
+        ConfigError: the loss is not finite.
     """
-    learned = trainable(decoder, conditions, variant, options)
-    optimizer = torch.optim.AdamW(learned, weight_decay=0.01, betas=(0.9, 0.98))
-    warmup = max(1, options.steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, warmup, options.steps))
-    parameters = [parameter for group in learned for parameter in group["params"]]
     pieces = [music.prepared.pieces[i] for i in split.train]
     covers = features[split.train]
-    watcher = scorer_for(decoder, music, split.watch, options.notes)
-    best, kept, best_step = float("inf"), [parameter.detach().clone() for parameter in parameters], 0
-    for step in range(options.steps + 1):
-        if step % options.check_every == 0 or step == options.steps:
-            with torch.no_grad():
-                nats = watcher.nats(conditions(features[split.watch]).numpy()).sum()
-            if nats < best:
-                best, kept, best_step = nats, [parameter.detach().clone() for parameter in parameters], step
-            report(f"step {step}: {nats / np.log(2) / watcher.notes().sum():.4f} bits a note of the watched")
-        if step == options.steps:
-            break
-        torch.manual_seed(seed * 1_000_003 + step)  # dropout
-        decoder.train()
+    scorer = scorer_for(decoder, music, split.validation, options.notes)
+    loop = TrainingLoop(
+        {"decoder": decoder}, trainable(decoder, conditions, variant, options),
+        LoopOptions(end=options.steps, warmup=max(1, options.steps // 10), learning_rate=options.decoder_rate),
+        seed=seed,
+    )  # fmt: skip
+
+    def loss(step: int) -> Tensor:
         rng = np.random.default_rng((seed, step))
         chosen = rng.choice(len(pieces), options.batch_size, replace=len(pieces) < options.batch_size)
         before, target, weights = _windows(music, [pieces[i] for i in chosen], options, rng)
-        told = conditions(covers[chosen], _told(options, rng))
-        heads, _ = decoder(before, told, decoder.initial_state(told))
-        nats_by_field, _ = decoder.loss(heads, target, weights)
-        loss = torch.stack(list(nats_by_field.values())).sum() / weights["gap"].sum()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
+        condition = conditions(covers[chosen], _kept_parts(options, rng))
+        heads, _ = decoder(before, condition, decoder.initial_state(condition))
+        nats, _ = decoder.loss(heads, target, weights)
+        return torch.stack(list(nats.values())).sum() / weights["gap"].sum()
+
+    best, kept, best_step = float("inf"), [], 0
+    while True:
+        if loop.step % options.check_every == 0 or loop.finished:
+            with torch.no_grad():
+                nats = scorer.nats(conditions(features[split.validation]).numpy()).sum()
+            if nats < best:
+                best, best_step = nats, loop.step
+                kept = [parameter.detach().clone() for parameter in loop.parameters]
+            bits = nats / np.log(2) / scorer.notes().sum()
+            report(f"step {loop.step}: {bits:.4f} bits a note of the validation pairs")
+        if loop.finished:
+            break
+        loop.update(loss)
     with torch.no_grad():
-        for parameter, value in zip(parameters, kept, strict=True):
+        for parameter, value in zip(loop.parameters, kept, strict=True):
             parameter.copy_(value)
     return best_step
 
 
-def trainable(
-    decoder: NoteDecoder, conditions: CoverConditions, variant: Variant, options: TransferOptions
-) -> list[dict]:
-    """Freeze all but the layers of a variant; return those with their learning rates."""
+def trainable(decoder: NoteDecoder, conditions: CoverConditions, variant: Variant, options: TransferOptions) -> Groups:
+    """Freeze all but the layers of a variant; return the parameter groups of those, with their learning rates."""
     decoder.requires_grad_(variant.whole_decoder)
     conditions.requires_grad_(variant.encoder)
-    readers = [part for name in READERS for part in decoder.get_submodule(name).parameters()]
+    readers = [part for name in CONDITION_LAYERS for part in decoder.get_submodule(name).parameters()]
     for parameter in readers:
         parameter.requires_grad_(True)
     known = {id(parameter) for parameter in readers}
@@ -191,24 +192,17 @@ def trainable(
 
 
 def scorer_for(decoder: NoteDecoder, music: Music, rows: Rows, notes: int) -> Scorer:
-    """Score the first notes of some of the pairs."""
+    """Return a scorer of the first `notes` notes of the pairs `rows` (N,)."""
     pieces = cut(music.prepared, notes)
     return Scorer(decoder, music, tuple(pieces[i] for i in rows))
-
-
-def _rate(step: int, warmup: int, steps: int) -> float:
-    """Share of the learning rate at a step: up in a line, down along a cosine."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return float(0.02 + 0.49 * (1 + np.cos(np.pi * min(1.0, (step - warmup) / max(1, steps - warmup)))))
 
 
 def _windows(
     music: Music, pieces: Sequence[PreparedPiece], options: TransferOptions, rng: np.random.Generator
 ) -> list[dict[str, Tensor]]:
-    """Draw a window of every piece: columns (B, T) before, target and weights.
+    """Sample a window of every piece: columns (B, T) before, target and weights.
 
-    What is left to play is hidden, as it is where bits per note are measured.
+    The remaining time is hidden, as where bits per note are measured.
     """
     parts = []
     for piece in pieces:
@@ -220,8 +214,8 @@ def _windows(
     return [to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}) for k in range(3)]
 
 
-def _told(options: TransferOptions, rng: np.random.Generator) -> Tensor:
-    """Draw whether the embedding and the dials are told, (B, 2)."""
-    told = rng.random((options.batch_size, 2)) >= (options.drop_embedding, options.drop_dials)
-    told &= rng.random((options.batch_size, 1)) >= options.tell_nothing
-    return torch.from_numpy(told.astype(np.float32))
+def _kept_parts(options: TransferOptions, rng: np.random.Generator) -> Tensor:
+    """Sample (B, 2) whether the embedding and the dials are kept: 1, or 0 where dropped."""
+    kept = rng.random((options.batch_size, 2)) >= (options.drop_embedding, options.drop_dials)
+    kept &= rng.random((options.batch_size, 1)) >= options.tell_nothing
+    return torch.from_numpy(kept.astype(np.float32))

@@ -1,6 +1,6 @@
-"""What a tuned model makes of albums that it never saw, and the table of all folds.
+"""Likelihood of music under tuned models on unseen albums, and the table of all folds.
 
-fold, variant ──> nats of every tested pair: own cover, other covers, none ──> folds joined ──> bits per note, gaps
+fold, variant ──> nats of every test pair: own cover, other covers, none ──> folds joined ──> bits per note, gaps
 """
 
 import math
@@ -18,8 +18,8 @@ from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.cover_conditions import CoverConditions
 from imagemusic.research.transfer import Rows, Split, scorer_for
 
-DRAWS = 3  # of wrong covers
-TRAINED_PAIRS = 20  # of those trained on, scored beside the tested ones: was anything learned at all?
+DRAWS = 3  # random assignments of wrong covers
+TRAINED_PAIRS = 20  # training pairs that are scored too, to see whether anything was learned
 
 Arrays = dict[str, NDArray[Any]]
 ConditionOf = Callable[[Rows], NDArray[np.float32]]
@@ -35,12 +35,13 @@ def measure_fold(
     notes: int,
     seed: int,
 ) -> Arrays:
-    """Score the tested pairs of a fold under their own covers, others of the fold and none, and some trained ones.
+    """Score the test pairs of a fold under their own covers, others of the fold and none, and some training pairs.
 
-    The wrong covers depend on the seed alone, so that all variants meet the same.
+    features (N, F) are those of the covers of all pairs.  The wrong covers depend on the seed alone, so that they are
+    the same for all variants.
     """
 
-    def told(rows: Rows) -> NDArray[np.float32]:
+    def condition_of(rows: Rows) -> NDArray[np.float32]:
         with torch.no_grad():
             return conditions(features[rows]).numpy()
 
@@ -48,37 +49,40 @@ def measure_fold(
     found = {"test": split.test, "train": trained}
     for part, rows, draws in (("tested", split.test, DRAWS), ("trained", trained, 1)):
         found |= {f"{part}_{name}": value for name, value in _scored(
-            decoder, music, rows, told, notes=notes, draws=draws, seed=seed).items()}  # fmt: skip
+            decoder, music, rows, condition_of, notes=notes, draws=draws, seed=seed).items()}  # fmt: skip
     return found
 
 
 def _scored(
-    decoder: NoteDecoder, music: Music, rows: Rows, told: ConditionOf, *, notes: int, draws: int, seed: int
+    decoder: NoteDecoder, music: Music, rows: Rows, condition_of: ConditionOf, *, notes: int, draws: int, seed: int
 ) -> Arrays:
-    """Nats and notes by band, (P, 1 + bands) each, of pairs under their own covers; what others cost more."""
+    """Return nats and notes by band, (P, 1 + bands) each, of pairs with their covers, and the increase with others."""
     scorer = scorer_for(decoder, music, rows, notes)
-    right, counts = scorer.nats(told(rows)), scorer.notes()
+    right, counts = scorer.nats(condition_of(rows)), scorer.notes()
     groups, kinds = ([names[i] for i in rows] for names in (music.groups, music.kinds))
     pictures = np.array([music.pairs[i].reading.hash for i in rows])
-    found = {"right": right, "notes": counts, "null": scorer.nats(np.zeros_like(told(rows)))}
+    found = {"right": right, "notes": counts, "null": scorer.nats(np.zeros_like(condition_of(rows)))}
     for number, (name, alike) in enumerate((("swapped", ["" for _ in rows]), ("swapped_within_kind", kinds))):
         gaps, counted = [], []
         for draw in range(draws):
             order = derangement(alike, groups, np.random.default_rng((seed, number, draw)))
             other = (pictures[order] != pictures)[:, None]
-            gaps.append((scorer.nats(told(rows[order])) - right) * other)
+            gaps.append((scorer.nats(condition_of(rows[order])) - right) * other)
             counted.append(counts * other)
         found |= {name: np.mean(gaps, axis=0), f"{name}_notes": np.mean(counted, axis=0)}
     return found
 
 
 def joined(folds: Sequence[Arrays]) -> Arrays:
-    """Put the rows of several folds below each other."""
+    """Concatenate the rows of several folds."""
     return {name: np.concatenate([np.atleast_1d(fold[name]) for fold in folds]) for name in folds[0]}
 
 
 def table_of(found: Mapping[str, Arrays], groups: Sequence[str], control: Callable[[str], str]) -> dict[str, Any]:
-    """Turn the joined folds of every variant into figures; those of a variant stand against its control and `none`."""
+    """Compute the figures of every variant from its joined folds, also against its control and against `none`.
+
+    found: arrays of `measure_fold` by variant; groups (N,) of all pairs; control: name of a variant -> of its control.
+    """
     table = {}
     for name, arrays in found.items():
         tested = [groups[i] for i in arrays["test"]]

@@ -4,8 +4,7 @@ DATASET/pictures.npz   id, split, embedding (P, 3, E) of three views, dial_mean 
                        a cover that is in the file is not embedded again
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from imagemusic.compose.prior import Prior
 from imagemusic.data.build.built_set import BuiltSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import DataError
+from imagemusic.executors import Progress
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.image import load_image, load_pixels
@@ -24,8 +25,6 @@ from imagemusic.vision.null_edits import COVER_VIEWS
 
 PICTURES = "pictures.npz"
 SAVE_EVERY = 500  # covers
-
-Progress = Callable[[float, str], None]
 
 
 def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
@@ -74,13 +73,11 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
     labels: dict[str, Any] = {
         name: np.array([rank[name] if name in AFFECT_DIALS else np.nan for rank in ranks]) for name in IMAGE_DIALS
     }
-    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(waiting, "wb") as file:
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file, id=np.array(ids), split=np.array([splits[cover] for cover in ids]), dial_mean=means,
             embedding=np.stack([done[cover][0] for cover in ids]), checkpoint=np.array(checkpoint.id), **labels,
         )  # fmt: skip
-    os.replace(waiting, path)
 
 
 def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:

@@ -9,7 +9,6 @@ meaning.
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve,
 from imagemusic.data.build.built_set import BuiltSet, open_built_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
+from imagemusic.executors import Progress
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
@@ -35,7 +35,6 @@ from imagemusic.training.trainer import fit, library_versions
 SPOTIFY = "spotify"
 ENOUGH_PIECES = 200  # with known image dials, for a prior from the data set alone
 WARMUP_SHARE = 0.1
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ The loss function must be one too; torch's generator is seeded for it.  The deco
 """
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from imagemusic.errors import ConfigError
+from imagemusic.files import replace_atomically
 
 FINAL_RATE = 0.02  # share of the learning rate at the end
 Groups = list[dict[str, Any]]  # parameter groups of torch.optim, each with `params` and perhaps `lr`
@@ -99,7 +99,7 @@ class TrainingLoop:
         self.nets, self.options, self.seed, self.path, self.settings = nets, options, seed, path, dict(settings or {})
         self.optimizer = make_optimizer(parameters, options.learning_rate, options.weight_decay)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
+        self.parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
         self.step, self.progress = 0, 0.0
 
     @property
@@ -145,8 +145,8 @@ class TrainingLoop:
         loss, progress = found if isinstance(found, tuple) else (found, 1.0)
         check_finite(loss.detach(), self.step)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._parameters, self.options.clip_norm)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.options.clip_norm)
         self.optimizer.step()
         self.step, self.progress = self.step + 1, self.progress + progress
         return loss.item()
@@ -160,6 +160,5 @@ class TrainingLoop:
             "settings": self.settings, "extra": dict(extra or {}),
         }  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = self.path.with_name(self.path.name + ".partial")
-        torch.save(state, waiting)
-        os.replace(waiting, self.path)
+        with replace_atomically(self.path) as temporary:
+            torch.save(state, temporary)

@@ -1,7 +1,6 @@
 """Validate, save and draw curves at set steps of a training."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from imagemusic.data.prepared import PreparedSet
 from imagemusic.events.vocabulary import FIELDS
+from imagemusic.files import replace_atomically
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.training.curves import draw_curves
 from imagemusic.training.evaluation import bits_per_note, count_predictions, piece_nats
@@ -39,10 +39,11 @@ class Recorder(Callback):
         if metrics:
             _append(self.run / "metrics.csv", {"step": float(step)} | metrics)
         if step % options.save_every == 0 or step == options.steps:
-            trainer.save_checkpoint(self.run / "next.ckpt")
             if not trainer.is_global_zero:
+                trainer.save_checkpoint(self.run / "last.ckpt")  # all processes take part; this one writes nothing
                 return
-            os.replace(self.run / "next.ckpt", self.run / "last.ckpt")
+            with replace_atomically(self.run / "last.ckpt") as temporary:
+                trainer.save_checkpoint(temporary)
             draw_curves(self.run / "metrics.csv", self.run / "curves.png")
 
     def _validate(self, decoder: NoteDecoder) -> dict[str, float]:

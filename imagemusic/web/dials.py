@@ -1,10 +1,10 @@
-"""The dials on the page: sliders that follow the picture until somebody moves one.
+"""The dials on the page: sliders that follow the picture until the visitor moves one.
 
     slider moved ──> "arousal=0.8" among those set by hand ──> ComposeOptions.dials
-    picture, or what is set by hand, changed ──> the other sliders show what the picture now says
+    picture, or what is set by hand, changed ──> the other sliders show the values that the picture now gives
 
-What is set by hand is one list of words, as on the command line, so that who calls the page's interface writes them
-too, and a dial is let go by removing its word.
+The dials that are set by hand are one list of words, as on the command line, so that clients of the page's API write
+the same words, and removing a word frees its dial.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from imagemusic.music.ensembles import ENSEMBLES
 
 FROM_PICTURE = "from the picture"
 
-# Puts the word of a slider that was moved in place of its last one.  The outer list is of the outputs: there is one.
+# Replaces the word of a slider that was moved.  The outer list is of the outputs: there is one.
 SET_BY_HAND = "(words, value) => [[...(words || []).filter((word) => !word.startsWith('NAME=')), 'NAME=' + value]]"
 
 
@@ -61,13 +61,13 @@ def add_dials() -> DialControls:
 
 
 def follow_picture(controls: DialControls, model: ImageMusic, picture: gr.Image, seed: gr.Number) -> None:
-    """Let the sliders show what the picture says whenever it, or what is set by hand, changes."""
+    """Update the sliders whenever the picture, the seed, or what is set by hand changes."""
 
     def read(path: str | None, seed: int | None, ensemble: str, by_hand: list[str]) -> list[Any]:
         try:
             options = ComposeOptions(seed=seed or 0, **dial_options(ensemble, by_hand))
             dials = {} if path is None else model.targets(model.encode(Path(path)), options).dials
-        except ImageMusicError:  # said when it is uploaded, or when a piece is composed
+        except ImageMusicError:  # shown when it is uploaded, or when a piece is composed
             dials = {}
         return show_dials(dials, by_hand)
 
@@ -92,6 +92,6 @@ def dial_options(ensemble: str, by_hand: list[str] | None) -> dict[str, Any]:
 
 
 def show_dials(dials: Mapping[str, Dial], by_hand: list[str] | None) -> list[Any]:
-    """Tell each slider its dial; those that are set by hand stay, as somebody may be moving them."""
+    """Return the value of each slider; those that are set by hand stay, as the visitor may be moving them."""
     kept = {word.partition("=")[0] for word in by_hand or []}
     return [gr.skip() if name in kept or name not in dials else round(float(dials[name].value), 2) for name in DIALS]

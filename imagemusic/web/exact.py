@@ -1,6 +1,6 @@
-"""What a visitor asks for exactly: fields that are empty until somebody writes into one.
+"""Exact constraints on the page: text fields, empty at first.
 
-Numbers are written into text boxes too: gradio's own number fields turn from empty to 0 when what holds them is opened.
+Numbers are text fields, too: gradio's number fields turn from empty to 0 when the accordion around them is opened.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ MAX_BARS = 64  # one visitor must not keep the others waiting
 
 
 def add_exact() -> dict[str, gr.Textbox]:
-    """Lay out the fields where the page is being built, closed at first; by the names in `ComposeOptions`."""
+    """Add the fields to the page, closed at first; return them by the names in `ComposeOptions`."""
     with gr.Accordion("Exact", open=False, elem_id="exact"):
         with gr.Row():
             key = _field("Key", "D dorian")
@@ -32,10 +32,10 @@ def add_exact() -> dict[str, gr.Textbox]:
 
 
 def exact_options(*, seconds: float, **fields: str | None) -> dict[str, Any]:
-    """Turn what the fields hold into fields of `ComposeOptions`: not the empty ones, nor seconds beside bars.
+    """Return fields of `ComposeOptions`: those that are not empty, and seconds where no bars are given.
 
     Raises:
-        ConfigError: a number is none, or asks for more bars than the page offers.
+        ConfigError: a number cannot be read, or there are more bars than the page offers.
     """
     given: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text and text.strip()}
     if "tempo_bpm" in given:

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image, ImageOps
 
-from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.compose.composition import Composition
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
@@ -52,14 +52,14 @@ class Piece:
 
     @property
     def caption(self) -> str:
-        """Say in a few words how the piece was made."""
+        """Length and seed of the piece, to show below it."""
         options = self.composition.options
         length = f"{options.seconds:g} s" if options.bars is None else f"{options.bars} bars"
         return f"{length} · seed {options.seed}"
 
 
 def build_page(model: ImageMusic | None = None) -> gr.Blocks:
-    """Lay out the page for a model, by default the one that ships."""
+    """Build the page for a model, by default the one that ships."""
     model = model or ImageMusic.from_pretrained()
     defaults = ComposeOptions()
 
@@ -122,7 +122,7 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
                     height=320,
                     elem_id="picture",
                 )
-                # The upload as it is: gr.Image would open it itself, and say less of what is wrong with it.
+                # The upload as it is: gr.Image would open it itself, with a less exact error.
                 picture.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
                 if examples := sorted(path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES):
                     rows = [[str(path)] for path in examples]
@@ -202,24 +202,24 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
 
 
 def show_piece(piece: Piece) -> Iterator[tuple[Any, ...]]:
-    """Yield what the result components show: all but the sound, then all."""
+    """Yield the values of the result components: all but the sound, then all."""
     composition = piece.composition
     # Gradio copies the files that it is given while this generator waits for its next turn.
     with tempfile.TemporaryDirectory() as folder:
         midi, sound, record = (Path(folder, piece.name + suffix) for suffix in (".mid", ".wav", ".json"))
-        composition.score.save(midi)
-        composition.save_record(record)
+        composition.save(midi)
+        composition.save(record)
         roll, readout = composition.piano_roll(), targets_html(composition.targets)
         yield None, roll, midi, None, record, readout
-        if SYNTHESIZERS[engine_name()].is_installed():
-            composition.render().save(sound)
+        if has_sound():
+            composition.save(sound)
             yield sound, roll, midi, sound, record, readout
         else:
             gr.Warning("No synthesizer is installed, so there is no sound; run: pip install --no-deps tinysoundfont")
 
 
 def check_picture(picture: str) -> Iterator[str | Path | None]:
-    """Refuse an upload that is no picture, and turn what browsers do not show into what they do."""
+    """Refuse an upload that is no picture; convert formats that browsers do not show to PNG."""
     path = Path(picture)
     try:
         image = load_image(path)
@@ -237,7 +237,7 @@ def check_picture(picture: str) -> Iterator[str | Path | None]:
 
 
 def in_short(error: ImageMusicError, path: Path) -> str:
-    """Say what went wrong with the name that the visitor knows, not the path of the upload."""
+    """Return an error message with the file name that the visitor knows instead of the path of the upload."""
     return str(error).replace(str(path), path.name)
 
 
@@ -274,10 +274,10 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, checkpoint: str | None 
 
 
 def check_address(host: str, port: int) -> None:
-    """Try whether the page could listen there; the server itself would say more than one line.
+    """Check that the page can listen on an address; the error of the server itself has more than one line.
 
     Raises:
-        ConfigError: it could not.
+        ConfigError: it cannot.
     """
     if not 1 <= port <= 65_535:
         raise ConfigError(f"port must be in 1..65535, got {port}")

@@ -1,4 +1,4 @@
-"""What a piece was made from, as HTML that a person reads at a glance."""
+"""The targets of a piece as HTML: a bar for each dial."""
 
 from html import escape
 
@@ -13,7 +13,7 @@ HEADINGS = {
 
 
 def targets_html(targets: Targets) -> str:
-    """Draw each dial, -1..1, as a bar from the middle to its value, under a heading for its source; name who plays."""
+    """Return each dial, -1..1, as a bar from the middle to its value, and the ensemble, under headings by source."""
     parts = []
     for sources, heading in HEADINGS.items():
         rows = [_row(name, dial.value) for name, dial in targets.dials.items() if dial.source in sources]

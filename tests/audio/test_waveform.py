@@ -57,13 +57,13 @@ def test_an_unknown_ending_is_refused(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(OutputError, match=r"cannot write the sound: .*nowhere is not a folder"):
+    with pytest.raises(OutputError, match=r"nowhere/a\.wav: cannot be written \(No such file or directory\)"):
         tone().save(tmp_path / "nowhere" / "a.wav")
 
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_part(tmp_path):
     (tmp_path / "a.mp3").write_bytes(b"old")
-    with pytest.raises(OutputError, match="a.mp3: cannot write the sound"):
+    with pytest.raises(SynthesisError, match=r"mp3: cannot hold 2 channels at 12345 Hz \("):
         Waveform(np.zeros((2, 10), np.float32), 12_345).save(tmp_path / "a.mp3")  # MP3 knows nine rates only
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.mp3", b"old")]
 

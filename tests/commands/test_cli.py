@@ -1,22 +1,22 @@
+import argparse
 import dataclasses
+import re
 import subprocess
 import sys
 
 import pytest
 from PIL import Image
 
-from imagemusic import batch
 from imagemusic.audio.synthesis import SYNTHESIZERS
-from imagemusic.commands import cli, compose
+from imagemusic.commands import cli, compose, info
 from imagemusic.commands.options import comma_list
+from imagemusic.commands.terminal import spell_out
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.errors import ConfigError
+from imagemusic.export.formats import EXPORTERS
 from imagemusic.generation.backends import BACKENDS, DEFAULT
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
-from imagemusic.music.score import Note, Score, Track
-
-needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
 
 
 def help_of(command, capsys):
@@ -27,13 +27,6 @@ def help_of(command, capsys):
 
 def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def midi(tmp_path):
-    path = tmp_path / "tune.mid"
-    Score([Track([Note(0, 60, 24), Note(24, 64, 24), Note(48, 67, 48)])]).save(path)
-    return path
 
 
 def test_help_loads_nothing_heavy():
@@ -50,9 +43,9 @@ def test_the_defaults_in_the_help_are_those_of_the_options():
             assert f"(default {defaults[field]:g})" in meaning, flag
 
 
-def test_help_names_every_format_and_engine(capsys):
+def test_help_names_every_format_and_synthesizer(capsys):
     text = help_of("compose", capsys)
-    assert f"of {', '.join(batch.FORMATS)} (default" in text
+    assert f"of {', '.join(name for name in EXPORTERS if name != 'json')} (default" in text
     assert all(name in text for name in ("auto", *SYNTHESIZERS))
 
 
@@ -62,10 +55,51 @@ def test_the_dials_and_ensembles_in_the_help_are_those_there_are():
     assert meaning.startswith(f"{', '.join(ENSEMBLES[:-1])} or {ENSEMBLES[-1]} (")
 
 
-def test_the_decoder_engines_in_the_help_are_those_there_are(capsys):
-    meaning = help_of("compose", capsys).partition("--decoder-engine NAME what runs the decoder: ")[2]
+def test_the_backends_in_the_help_are_those_there_are(capsys):
+    meaning = help_of("compose", capsys).partition("--backend NAME what runs the decoder: ")[2]
     assert meaning.startswith(f"int8, onnx (fp32) or torch (default {DEFAULT})")
     assert BACKENDS == ("int8", "onnx", "torch")
+
+
+def commands_of(parser, name=""):
+    """Every command below a parser, by what a user types."""
+    found = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                found |= {f"{name} {word}".strip(): command} | commands_of(command, f"{name} {word}".strip())
+    return found
+
+
+def test_the_help_of_every_command_has_examples_of_that_command():
+    for name, command in commands_of(cli.build_parser()).items():
+        first, *lines = command.epilog.splitlines()
+        assert first == "examples:", name
+        assert any(re.match(rf"  imagemusic {name}( |$)", line) for line in lines), name
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "field", "value"),
+    [
+        ("compose a.jpg --out o", "--engine fluidsynth", "--synth", "synth", "fluidsynth"),
+        ("render a.mid", "--engine fluidsynth", "--synth", "synth", "fluidsynth"),
+        ("compose a.jpg --out o", "--decoder-engine onnx", "--backend", "backend", "onnx"),
+        ("compose a.jpg --out o", "--recurrence 2", "--repetition-bonus", "repetition_bonus", 2.0),
+        ("data build set", "--engine ray", "--executor", "executor", "ray"),
+        ("train --data set", "--from-chance", "--from-scratch", "from_scratch", True),
+    ],
+)
+def test_an_old_name_of_an_option_is_read_with_a_notice_and_not_shown(line, old, new, field, value, capsys):
+    parser = cli.build_parser()
+    arguments = parser.parse_args([*line.split(), *old.split()])
+    assert getattr(arguments, field) == value
+    assert capsys.readouterr().err == (
+        f"imagemusic: {old.split()[0]} is called {new} now; the old name is read until version 0.3\n"
+    )
+    words = [word for word in line.split() if word in ("compose", "render", "data", "build", "train")]
+    assert old.split()[0] not in commands_of(parser)[" ".join(words)].format_help()
+    assert getattr(parser.parse_args([*line.split(), new, *old.split()[1:]]), field) == value
+    assert capsys.readouterr().err == ""
 
 
 def test_an_option_that_is_not_given_is_left_to_the_library():
@@ -78,7 +112,7 @@ def test_a_known_error_is_one_line_and_status_one(monkeypatch, capsys):
     def fail(arguments):
         raise ConfigError("cat.jpg: too\ngood")
 
-    monkeypatch.setattr(cli, "run_info", fail)
+    monkeypatch.setattr(info, "run_info", fail)
     assert cli.main(["info"]) == 1
     assert capsys.readouterr().err == "imagemusic: error: cat.jpg: too good\n"
 
@@ -92,7 +126,7 @@ def test_a_warning_of_the_package_is_one_line_and_no_error(monkeypatch, capsys):
         warnings.warn("step.onnx: stale", ImageMusicWarning, stacklevel=1)
         return 0
 
-    monkeypatch.setattr(cli, "run_info", warn)
+    monkeypatch.setattr(info, "run_info", warn)
     assert cli.main(["info"]) == 0
     assert capsys.readouterr().err == "imagemusic: step.onnx: stale\n"
 
@@ -101,7 +135,7 @@ def test_an_interruption_is_quiet_and_has_the_shell_s_status(monkeypatch, capsys
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "run_info", interrupt)
+    monkeypatch.setattr(info, "run_info", interrupt)
     assert cli.main(["info"]) == 130
     assert capsys.readouterr().err == "imagemusic: interrupted\n"
 
@@ -130,7 +164,7 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--seconds", "-1"], "seconds must be"),
         (["--temperature", "0"], "temperature must be"),
         (["--format", "mid,aiff"], "unknown format 'aiff'; choose from mid, wav"),
-        (["--engine", "harp"], "unknown synthesizer 'harp'"),
+        (["--synth", "harp"], "unknown synthesizer 'harp'"),
         (["--soundfont", "none.sf2"], "none.sf2: cannot read the SoundFont"),
         (["--checkpoint", "no/such/model"], "no/such/model"),
         (["--variations", "0"], "variations must be"),
@@ -140,11 +174,11 @@ def test_wrong_arguments_are_one_line_and_status_two(arguments, message, capsys)
         (["--dial", "arousal"], "dial 'arousal' is not a name and a number, such as arousal=0.8"),
         (["--dial", "arousal=high"], "dial 'arousal=high' is not a name and a number"),
         (["--dial", "=1"], "unknown dial ''"),
-        (["--bars", "8", "--seconds", "60"], "bars and seconds both say how long: leave out --bars or --seconds"),
+        (["--bars", "8", "--seconds", "60"], "bars and seconds both set the length: leave out --bars or --seconds"),
         (["--range", "C4-C4", "--key", "D"], "range C4-C4 has no note of D major"),
         (["--instruments", "piano,kazoo"], "unknown instrument 'kazoo'"),
         (["--tempo", "60", "--dial", "tempo=1"], "dial tempo: tempo_bpm 60.0 decides it; leave out one of the two"),
-        (["--decoder-engine", "steam"], "unknown engine 'steam'; choose from int8, onnx, torch"),
+        (["--backend", "steam"], "'steam'; choose from int8, onnx, torch"),
         (["--ensemble", "kazoos"], "unknown ensemble 'kazoos'; choose from piano"),
     ],
 )
@@ -163,20 +197,7 @@ def test_a_list_of_formats_is_split_at_its_commas():
 
 
 def test_a_nested_table_is_spelled_line_by_line():
-    assert list(cli.spell_out({"a": 1, "b": {"c": ["x", "y"]}})) == ["a: 1", "b:", "  c: x, y"]
-
-
-@needs_sound
-def test_render_writes_the_sound_and_a_piano_roll(midi, tmp_path, capsys):
-    assert cli.main(["render", str(midi), "--out", str(tmp_path / "new"), "--format", "wav,flac"]) == 0
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["tune.flac", "tune.png", "tune.wav"]
-    assert capsys.readouterr().out.split() == [str(tmp_path / "new" / f"tune.{end}") for end in ("png", "wav", "flac")]
-
-
-def test_render_says_what_is_wrong_with_a_file(tmp_path, capsys):
-    (tmp_path / "no.mid").write_bytes(b"not midi")
-    assert cli.main(["render", str(tmp_path / "no.mid")]) == 1
-    assert "not a MIDI file" in capsys.readouterr().err
+    assert list(spell_out({"a": 1, "b": {"c": ["x", "y"]}})) == ["a: 1", "b:", "  c: x, y"]
 
 
 def test_training_without_torch_says_what_to_install():

@@ -243,3 +243,22 @@ def test_a_folder_with_another_album_is_refused(fetch, catalogues):
     status, _, err = fetch(SONGS[1].album, *SPOTIFY)
     assert status == 1
     assert "holds another album; name a new folder" in err
+
+
+def test_where_every_file_failed_the_status_is_one(match, tmp_path):
+    folder = tmp_path / "broken"
+    put(folder / "A" / "One.mid", b"no midi")
+    put(folder / "A" / "Two.mid", b"")
+    status, out, _ = match("--source", "folder", folder=folder)
+    assert (status, "2 corrupt, of 2 MIDI files" in out) == (1, True)
+    assert match("--source", "folder", folder=folder)[0] == 1  # also when nothing is left to do
+    put(folder / "A" / "Three.mid", midi_of(200))
+    assert match("--source", "folder", folder=folder)[0] == 0
+
+
+def test_a_cover_of_the_user_s_is_not_replaced_by_one_of_an_album(fetch, catalogues, tmp_path):
+    put(tmp_path / "album" / "cover.jpg", b"my own")
+    status, _, err = fetch(SONGS[0].album, *SPOTIFY)
+    assert status == 1 and "cover.jpg: is there already and was not made by imagemusic" in err
+    assert [path.name for path in (tmp_path / "album").iterdir()] == ["cover.jpg"]
+    assert fetch(SONGS[0].album, *SPOTIFY, "--overwrite")[0] == 0

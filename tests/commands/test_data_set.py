@@ -15,27 +15,27 @@ def folder(tmp_path_factory):
 
 def test_building_names_what_is_not_usable_and_counts(folder, capsys):
     assert main(["data", "build", str(folder), "--workers", "1"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("bad.mid: not usable, ")
-    assert told[1:3] == ["status: 4 matched, 1 corrupt", "paired: 4 exact"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("bad.mid: not usable, ")
+    assert lines[1:3] == ["status: 4 matched, 1 corrupt", "paired: 4 exact"]
 
 
 def test_a_page_statistics_and_an_export_are_written_where_they_say(folder, capsys):
     assert main(["data", "show", str(folder), "--limit", "1"]) == 0
     assert main(["data", "stats", str(folder), "--plot", str(folder / "stats.svg")]) == 0
     assert main(["data", "export", str(folder), "--out", str(folder / "out")]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == str(folder / "show.html")
-    assert "MIDI files: 5" in told
-    assert (folder / "stats.svg").read_text().startswith("<svg")
-    assert told[-2:] == [str(folder / "out" / "pieces.parquet"), str(folder / "out" / "README.md")]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(folder / "show.html")
+    assert "MIDI files: 5" in lines
+    assert "<svg xmlns=" in (folder / "stats.svg").read_text()
+    assert lines[-2:] == [str(folder / "out" / "pieces.parquet"), str(folder / "out" / "README.md")]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["build", "{}/none"], "no data set here; make one with imagemusic data match"),
-        (["build", "{}", "--engine", "spark"], "unknown engine 'spark'; choose from processes, ray"),
+        (["build", "{}", "--executor", "spark"], "unknown executor 'spark'; choose from here, processes, ray"),
         (["show", "{}", "--limit", "0"], "limit must be at least 1"),
         (["stats", "{}", "--plot", "plot.png"], "the plot is an SVG picture; name it FILE.svg"),
         (["export", "{}/none"], "no manifest here; make it with imagemusic data build"),

@@ -5,10 +5,10 @@ import json
 import pytest
 from PIL import Image
 
-from imagemusic import batch
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.commands import cli
 
-needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
+needs_sound = pytest.mark.skipif(not has_sound(), reason="no synthesizer is installed")
 
 
 @needs_sound

@@ -57,3 +57,12 @@ def test_programs_get_an_object_a_line(look, sea, capsys):
 def test_a_size_out_of_range_is_refused(look, sea, capsys):
     assert look(sea, "--size", 8) == 1
     assert capsys.readouterr().err == "imagemusic: error: size must be in 32..1024, got 8\n"
+
+
+def test_a_picture_of_the_user_s_is_not_drawn_over(look, sea, tmp_path, capsys):
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "seen" / "sea-palette.png").write_bytes(b"my own")
+    assert look(sea, "--out", tmp_path / "seen") == 1
+    assert "sea-palette.png: is there already and was not made by imagemusic" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "seen").iterdir()] == ["sea-palette.png"]
+    assert look(sea, "--out", tmp_path / "seen", "--overwrite") == 0

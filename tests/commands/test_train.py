@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec..
     [
         ([], "train: name a settings file, or a data set with --data; one of the two"),
         (["x.toml", "--data", "set"], "one of the two"),
-        (["x.toml", "--steps", "3"], "train: --steps goes with --data; a settings file says the rest itself"),
+        (["x.toml", "--steps", "3"], "train: --steps goes with --data; a settings file holds the rest itself"),
         (["x.toml", "--run", "there"], "train: --run goes with --data"),
         (["--data", "nowhere"], "nowhere: no manifest here; make it with imagemusic data build"),
     ],

@@ -31,7 +31,7 @@ def composition():
 
 @pytest.fixture
 def record(composition, tmp_path):
-    composition.save_record(tmp_path / "x.json")
+    composition.save(tmp_path / "x.json")
     return tmp_path / "x.json"
 
 
@@ -73,7 +73,7 @@ def test_an_option_of_a_later_version_is_passed_over(record):
 
 def test_a_record_that_cannot_be_written_says_where(composition, tmp_path):
     with pytest.raises(OutputError, match=r"nowhere/x\.json: cannot be written \(No such file or directory\)"):
-        composition.save_record(tmp_path / "nowhere" / "x.json")
+        composition.save(tmp_path / "nowhere" / "x.json")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "3"])

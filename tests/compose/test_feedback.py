@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.compose.feedback import UPDATE_EVERY, Feedback, FeedbackOptions
+from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.events.codec import DRUMS, HOLD, MAX_DURATION, REST, SLOT, SLOTS
 from imagemusic.events.context import AddedNote
 from imagemusic.events.quantize import TICKS_PER_BEAT
@@ -95,7 +95,7 @@ def test_a_mode_that_is_met_moves_no_pitch():
     update(feedback, [60, 62, 64, 65, 67, 69, 71] * 8)
     feedback.mode = feedback.cues.mode()[0]
     assert np.abs(feedback.pitch_bias).max() > 0.01
-    for _ in range(UPDATE_EVERY):
+    for _ in range(FeedbackOptions().update_every):
         feed(feedback, (MAX_DURATION, REST, 0, 0, 0))
     assert np.abs(feedback.pitch_bias).max() < 1e-9
 

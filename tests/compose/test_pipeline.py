@@ -56,7 +56,7 @@ def test_a_piece_composed_among_others_replays_alone_to_the_same_bytes(model, tm
     together = model.compose_batch(requests)
     assert [piece.options for piece in together] == [options for _, options in requests]
     for piece in together[::5]:
-        piece.save_record(tmp_path / "x.json")
+        piece.save(tmp_path / "x.json")
         assert model.replay(load_record(tmp_path / "x.json")).identical
 
 
@@ -105,7 +105,7 @@ def test_a_piece_says_where_its_dials_come_from(model, piece):
 
 
 def test_a_record_replays_to_the_same_bytes(model, piece, tmp_path):
-    piece.save_record(tmp_path / "x.json")
+    piece.save(tmp_path / "x.json")
     report = model.replay(load_record(tmp_path / "x.json"))
     assert report.identical
     assert report.differences == ()
@@ -177,7 +177,7 @@ def test_what_is_asked_for_exactly_is_kept_and_replayed(tiny_checkpoint, tmp_pat
     pitches = {pitch for track in score.tracks if not track.is_drum for pitch in track.notes[:, 1].tolist()}
     assert {pitch % 12 for pitch in pitches} <= {6, 8, 9, 11, 1, 2, 4}
     assert 48 <= min(pitches) <= max(pitches) <= 84
-    piece.save_record(tmp_path / "x.json")
+    piece.save(tmp_path / "x.json")
     found = load_record(tmp_path / "x.json")
     assert found.options == piece.options
     assert model.replay(found).identical
@@ -199,7 +199,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 from imagemusic import ComposeOptions, ImageMusic
 piece = ImageMusic.from_pretrained(sys.argv[1]).compose(sys.argv[2], ComposeOptions(seconds=8, seed=5))
-piece.score.save(sys.argv[3])
+piece.save(sys.argv[3])
 """
 
 

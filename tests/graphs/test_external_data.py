@@ -5,7 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save
 
 from imagemusic.graphs.external_data import (
-    NESTED,
+    MESSAGES,
     WEIGHTS,
     ExternalTensor,
     Span,
@@ -114,13 +114,22 @@ def test_every_message_of_onnx_that_can_hold_a_tensor_is_known():
                 collect(field.message_type)
 
     collect(onnx.ModelProto.DESCRIPTOR)
-    holding = {"TensorProto"}
-    while more := {name for name, fields in messages.items() if holding & set(fields.values())} - holding:
-        holding |= more
-    assert {
-        name: {number: kind for number, kind in messages[name].items() if kind in holding}
-        for name in holding - {"TensorProto"}
-    } == NESTED
+    leading = {"TensorProto"}
+    while more := {name for name, fields in messages.items() if leading & set(fields.values())} - leading:
+        leading |= more
+    assert MESSAGES.keys() == leading | {"StringStringEntryProto"}
+    for name in leading - {"TensorProto"}:
+        assert MESSAGES[name] == {number: kind for number, kind in messages[name].items() if kind in leading}
+
+
+def test_every_part_of_a_tensor_that_protobuf_would_merge_is_checked():
+    first = field(13, field(1, b"location") + field(2, WEIGHTS.encode()))
+    second = field(13, field(1, b"location") + field(2, b"/etc/passwd"))
+    attribute = field(5, field(8, b"w") + first) + field(5, second)
+    graph = field(7, field(1, field(5, attribute)))
+    merged = onnx.ModelProto.FromString(graph).graph.node[0].attribute[0].t
+    assert [entry.value for entry in merged.external_data] == [WEIGHTS, "/etc/passwd"]
+    assert [tensor.location for tensor in external_tensors(graph)] == [WEIGHTS, "/etc/passwd"]
 
 
 @pytest.mark.parametrize("content", [b"\x80", b"\x3a\xff", b"\x3a", b"\x3f", b"\x80\x80\x80\x80\x80\x01\x00"])
@@ -140,9 +149,9 @@ def field(number, content):
     return bytes([number << 3 | 2]) + length + content
 
 
-def test_a_graph_that_is_nested_too_deeply_is_refused():
+def test_a_graph_that_is_nested_too_deeply_for_protobuf_is_refused():
     graph = b""
     for _ in range(40):
         graph = field(1, field(5, field(6, graph)))  # graph > node > attribute > graph
-    with pytest.raises(ValueError, match="nested too deeply"):
+    with pytest.raises(ValueError, match="not an ONNX graph"):
         external_tensors(field(7, graph))

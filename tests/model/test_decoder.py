@@ -67,13 +67,13 @@ def test_the_condition_reaches_every_layer_of_the_first_state(decoder):
         assert ((a - b).abs().amax(dim=(1, 2)) > 0).all()
 
 
-def test_the_reminder_can_be_switched_off(condition):
+def test_the_condition_of_each_step_can_be_switched_off(condition):
     silent = tiny.decoder(condition_every_step=False)
-    assert not any(told.any() for told in silent.condition_terms(condition))
-    assert all(told.any() for told in tiny.decoder().condition_terms(condition))
+    assert not any(terms.any() for terms in silent.condition_terms(condition))
+    assert all(terms.any() for terms in tiny.decoder().condition_terms(condition))
 
 
-def test_a_set_of_pitch_classes_is_spread_over_bits():
+def test_a_set_of_pitch_classes_is_unpacked_to_bits():
     assert multi_hot(torch.tensor([0b100000000001])).tolist() == [[1.0, *[0.0] * 10, 1.0]]
 
 
@@ -87,13 +87,13 @@ def test_what_has_no_weight_costs_nothing(decoder):
                      weights.items()})[0]
         for i in range(2)
     ]  # fmt: skip
-    nothing, right = decoder.loss(heads, event, {name: torch.zeros(2, 7) for name in FIELDS})
+    nothing, correct = decoder.loss(heads, event, {name: torch.zeros(2, 7) for name in FIELDS})
     for name in FIELDS:
         torch.testing.assert_close(whole[name], halves[0][name] + halves[1][name])
-        assert nothing[name] == right[name] == 0
+        assert nothing[name] == correct[name] == 0
 
 
-def test_a_decoder_learns_four_examples_by_heart():
+def test_a_decoder_overfits_to_four_examples():
     torch.manual_seed(0)
     decoder = tiny.decoder(hidden_size=48, head_size=24, condition_hidden=16).train()
     before, target = random_columns(BEFORE, 4, 12), random_columns(TARGET, 4, 12, seed=1)
@@ -103,8 +103,8 @@ def test_a_decoder_learns_four_examples_by_heart():
     optimizer = torch.optim.Adam(decoder.parameters(), 0.02)
     for _ in range(80):
         hidden, _ = decoder(before, condition, decoder.initial_state(condition))
-        nats, right = decoder.loss(hidden, target, weights)
+        nats, correct = decoder.loss(hidden, target, weights)
         optimizer.zero_grad()
         sum(nats.values()).backward()
         optimizer.step()
-    assert all(right[name] == weights[name].sum() for name in FIELDS)
+    assert all(correct[name] == weights[name].sum() for name in FIELDS)

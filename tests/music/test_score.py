@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.errors import OutputError, ScoreError
+from imagemusic.errors import ScoreError
 from imagemusic.music.score import Key, Meter, Note, Score, Tempo, Track, note_array
 
 C, E, G = 60, 64, 67
@@ -91,13 +91,3 @@ def test_seconds_follow_every_tempo():
     score = Score([Track([Note(0, C, 72)])], [Tempo(24, 60), Tempo(48, 30)])
     assert score.seconds_at(np.array([0, 12, 24, 48, 72])).tolist() == [0, 0.25, 0.5, 1.5, 3.5]
     assert score.seconds == 3.5
-
-
-def test_a_score_saves_itself_as_midi(tmp_path):
-    Score([Track([Note(0, C, 6)])]).save(tmp_path / "x.mid")
-    assert (tmp_path / "x.mid").read_bytes().startswith(b"MThd")
-
-
-def test_a_score_that_cannot_be_written_says_where(tmp_path):
-    with pytest.raises(OutputError, match="nowhere"):
-        Score([]).save(tmp_path / "nowhere" / "x.mid")

@@ -1,21 +1,16 @@
-import importlib.util
-import json
-import sys
 from dataclasses import replace
-from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
 
-from imagemusic.errors import DataError
+from imagemusic.errors import ConfigError, DataError
 from imagemusic.research.pianoroll import data, model, training
-from imagemusic.research.pianoroll.data import FILES, draw, gather, longest_matches, make_roll, read_rolls
+from imagemusic.research.pianoroll.data import FILES, gather, longest_matches, make_roll, read_rolls, sample_batch
 from imagemusic.research.pianoroll.model import RollConfig, RollLSTM
-from imagemusic.research.pianoroll.training import Recipe, choose_keys, nats_of, per_frame, some_of, train
+from imagemusic.research.pianoroll.training import Recipe, choose_keys, fixed_sample, nats_of, per_frame, train
 
 SMALL = RollConfig(hidden_size=8, head_size=8, window=4)
 SHORT = Recipe(updates=4, rows=2, length=12, validate_every=2, validation_frames=40)
@@ -47,7 +42,7 @@ def rolls():
     return {split: [make_roll(frames_of(18 + n, 7 * n)) for n in range(3)] for split in ("train", "validation", "test")}
 
 
-def test_the_longest_stretch_heard_before_is_found():
+def test_the_longest_match_is_found():
     #                                  0  1  2  3  4  5  6  7
     source, matched = longest_matches(np.array([1, 2, 3, 9, 2, 3, 2, 5]))
     assert matched.tolist() == [0, 0, 0, 0, 0, 1, 2, 1]
@@ -68,7 +63,7 @@ def test_pitch_classes_are_remembered_from_the_frames_before_alone():
     assert roll.chroma[2, [0, 5]] == pytest.approx([0.095, 0.05])
 
 
-def test_a_roll_that_is_moved_looks_like_one_that_was_written_there():
+def test_a_transposed_roll_equals_one_at_that_pitch():
     frames = np.pad(frames_of(30)[:, 20:60], ((0, 0), (20, 28)))
     roll, high = make_roll(frames), make_roll(np.roll(frames, 5, 1))
     for moved, written in zip(gather([(roll, 3, 17, 5)]), gather([(high, 3, 17, 0)]), strict=True):
@@ -77,7 +72,7 @@ def test_a_roll_that_is_moved_looks_like_one_that_was_written_there():
 
 def test_rolls_are_moved_no_further_than_the_keyboard():
     edges = make_roll(chords(*[[0, 87]] * 6))
-    batch = draw(np.random.default_rng(0), [edges], 4, 5, most=6)
+    batch = sample_batch(np.random.default_rng(0), [edges], 4, 5, most=6)
     assert (batch.frames.sum(1)[:, [0, 87]] == 5).all()
 
 
@@ -95,7 +90,7 @@ def test_the_probabilities_of_all_rolls_add_up_to_one(monkeypatch, head):
 
 
 @pytest.mark.parametrize(("frame", "key"), [(12, 40), (5, 0), (0, 3), (15, 60)])
-def test_no_key_is_told_of_itself_or_of_what_comes_later(frame, key):
+def test_no_key_depends_on_itself_or_on_what_comes_later(frame, key):
     frames = frames_of(20)
     frames[10:16] = frames[2:8]  # something to copy
     other = frames.copy()
@@ -108,7 +103,7 @@ def test_no_key_is_told_of_itself_or_of_what_comes_later(frame, key):
     assert not given[:frame].any() and not given[frame, : key + 1].any() and given[frame, key + 1 :].any()
 
 
-def test_without_copies_the_net_does_not_look_at_them():
+def test_without_copies_the_net_does_not_depend_on_them():
     net = RollLSTM(replace(SMALL, copies=False)).eval()
     roll = make_roll(frames_of(9))
     blind = replace(roll, copied=1 - roll.copied, matched=roll.matched + 1)
@@ -135,25 +130,25 @@ def test_keys_that_sound_are_trained_on_and_the_others_stand_for_more():
 
 
 def test_validation_takes_whole_rolls_and_always_the_same(rolls):
-    taken = some_of(rolls["validation"], 25)
-    assert len(taken) == 2 and taken == some_of(rolls["validation"], 25)
+    taken = fixed_sample(rolls["validation"], 25)
+    assert len(taken) == 2 and taken == fixed_sample(rolls["validation"], 25)
 
 
-def test_training_that_was_stopped_goes_on_to_the_same_figures(rolls, tmp_path):
-    whole = train(tmp_path / "whole", rolls, SMALL, SHORT, 0, tell=lambda line: None)
+def test_training_that_was_stopped_resumes_to_the_same_figures(rolls, tmp_path):
+    whole = train(tmp_path / "whole", rolls, SMALL, SHORT, 0, report=lambda line: None)
 
     def stop(line):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "parts", rolls, SMALL, SHORT, 0, tell=stop)
-    assert train(tmp_path / "parts", rolls, SMALL, SHORT, 0, tell=lambda line: None) == whole
-    assert train(tmp_path / "parts", rolls, SMALL, SHORT, 0, tell=stop) == whole  # done: only read
+        train(tmp_path / "parts", rolls, SMALL, SHORT, 0, report=stop)
+    assert train(tmp_path / "parts", rolls, SMALL, SHORT, 0, report=lambda line: None) == whole
+    assert train(tmp_path / "parts", rolls, SMALL, SHORT, 0, report=stop) == whole  # done: only read
 
 
 def test_a_run_of_another_recipe_is_refused(rolls, tmp_path):
-    train(tmp_path / "run", rolls, SMALL, SHORT, 0, tell=lambda line: None)
-    with pytest.raises(DataError, match="run: was begun with another recipe"):
+    train(tmp_path / "run", rolls, SMALL, SHORT, 0, report=lambda line: None)
+    with pytest.raises(ConfigError, match=r"run: a run with recipe\.transpose 6, asked for 0"):
         train(tmp_path / "run", rolls, SMALL, replace(SHORT, transpose=0), 0)
 
 
@@ -162,7 +157,7 @@ def test_training_lowers_both_heads(tmp_path):
     sets = dict.fromkeys(("train", "validation", "test"), [tune])
     fast = replace(SHORT, learning_rate=0.03, warmup_updates=5, average=0.5)
     recipe = replace(fast, updates=100, validate_every=100, length=40, transpose=0)
-    trained = train(tmp_path / "run", sets, SMALL, recipe, 0, tell=lambda line: None)
+    trained = train(tmp_path / "run", sets, SMALL, recipe, 0, report=lambda line: None)
     untrained = per_frame(nats_of(RollLSTM(SMALL), [tune]))
     assert all(trained[head]["test"] < untrained[head] / 3 for head in untrained), (trained, untrained)
 
@@ -185,55 +180,3 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / FILES["jsb"]).write_bytes(b"MATLAB 5.0" + bytes(200))
     with pytest.raises(DataError, match="not a piano-roll set"):
         read_rolls(tmp_path, "jsb")
-
-
-@pytest.fixture
-def script(monkeypatch):
-    path = Path(__file__).parents[2] / "scripts" / "benchmark_pianoroll.py"
-    spec = importlib.util.spec_from_file_location("benchmark_pianoroll", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "Recipe", lambda: SHORT)
-    monkeypatch.setattr(module, "RollConfig", partial(RollConfig, hidden_size=8, head_size=8, window=4))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["benchmark_pianoroll", *map(str, words)])
-        return module.main()
-
-    return run
-
-
-def test_the_script_writes_set_after_set(tmp_path, script):
-    write_set(tmp_path)
-    write_set(tmp_path, "nottingham")
-    places = ["--data", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "pianoroll.json"]
-    assert script("--set", "jsb", "--seeds", 2, *places) == 0
-    assert script("--set", "nottingham", "--seeds", 1, *places) == 0
-    assert script("--set", "jsb", "--seeds", 1, "--without", "copies", *places) == 0
-    figures = json.loads((tmp_path / "pianoroll.json").read_text())
-    jsb = figures["jsb"]
-    assert jsb["autoregressive"] == pytest.approx(np.mean(jsb["autoregressive_seeds"]), abs=1e-3)
-    assert jsb["independent_spread"] > 0 and figures["nottingham"]["independent_spread"] is None
-    assert jsb["without_copies"]["independent"] != jsb["independent"]
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["--data", "nowhere"], "benchmark_pianoroll: error: nowhere/JSB_Chorales.mat: not there"),
-        (["--out", "damaged.json"], "benchmark_pianoroll: error: damaged.json: not JSON"),
-    ],
-)
-def test_bad_places_are_told_in_one_line(tmp_path, monkeypatch, capsys, script, words, line):
-    monkeypatch.chdir(tmp_path)
-    Path("damaged.json").write_text("{")
-    assert script("--set", "jsb", "--data", ".", *words) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(line) and told.count("\n") == 1
-
-
-@pytest.mark.parametrize("words", [["--set", "bach"], ["--set", "jsb", "--seeds", "0"]])
-def test_bad_words_are_refused(capsys, script, words):
-    with pytest.raises(SystemExit):
-        script(*words)
-    assert "error: " in capsys.readouterr().err.splitlines()[-1]

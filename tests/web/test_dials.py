@@ -6,7 +6,7 @@ from imagemusic.errors import ConfigError
 from imagemusic.music.dials import DIALS
 from imagemusic.web.dials import FROM_PICTURE, dial_options, show_dials
 
-READ = {name: Dial(number / 10, "picture") for number, name in enumerate(DIALS)} | {"ensemble": Dial("band", "implied")}
+READ = {name: Dial(number / 10, "picture") for number, name in enumerate(DIALS)}
 
 
 def test_nothing_set_leaves_all_to_the_picture():

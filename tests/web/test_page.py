@@ -12,9 +12,9 @@ import gradio_client
 import pytest
 from PIL import Image
 
-from imagemusic import batch
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.errors import ConfigError, ImageError
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.web import page
 
 
@@ -65,14 +65,14 @@ def compose(client, path, seconds=10, seed=3, **more):
 
 def test_a_picture_that_is_sent_comes_back_as_music(client, sky):
     audio, roll, midi, sound, record, readout, thumbnails = compose(client, sky)
-    assert read_midi(Path(midi)).seconds == pytest.approx(10, abs=1)
+    assert load_midi(Path(midi)).seconds == pytest.approx(10, abs=1)
     assert Path(midi).name == "sky.mid"
     with Image.open(roll) as image:
         assert image.width >= 800
-    assert "valence" in readout
+    assert "valence" in readout and "ensemble" in readout
     assert Path(record).suffix == ".json"
     assert len(thumbnails) == 1
-    if batch.has_sound():
+    if has_sound():
         assert Path(audio).suffix == Path(sound).suffix == ".wav"
 
 
@@ -100,7 +100,7 @@ def test_a_dial_that_there_is_not_is_refused(client, sky):
 def test_what_is_asked_for_exactly_is_kept(client, sky):
     asked = {"key": "D dorian", "meter": "3/4", "tempo_bpm": 90, "bars": 6, "instruments": "piano, cello"}
     midi, _, record = compose(client, sky, **asked, pitch_range="C3-C6", polyphony=2)[2:5]
-    score = read_midi(Path(midi))
+    score = load_midi(Path(midi))
     assert score.end == 6 * 3 * score.ticks_per_beat
     assert sorted(track.program for track in score.tracks) == [0, 42]
     assert {pitch % 12 for track in score.tracks for pitch in track.notes[:, 1].tolist()} <= {0, 2, 4, 5, 7, 9, 11}

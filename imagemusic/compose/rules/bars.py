@@ -6,6 +6,7 @@ from imagemusic.events.grammar import GrammarState
 from imagemusic.events.vocabulary import DRUMS
 
 PHRASE_BARS = 4
+MELODIES = ("melody", "voice")  # roles
 
 
 @dataclass(frozen=True, slots=True)

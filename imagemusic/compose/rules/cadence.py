@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imagemusic.compose.rules.bars import BarGrid, drum_part, pitched_parts
+from imagemusic.compose.rules.bars import MELODIES, BarGrid, drum_part, pitched_parts
+from imagemusic.compose.rules.playable import KEYBOARDS, WINDS
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_DURATION, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.dials import KEYS
-from imagemusic.music.ranges import is_monophonic, playable_range
+from imagemusic.music.ranges import HAND_SPAN, is_monophonic, playable_range
 from imagemusic.music.theory import Scale
 
 MIN_HOLD = 2 * TICKS_PER_BEAT  # of the final chord
@@ -42,9 +43,7 @@ def harmony_of(profile: np.ndarray, scale: Scale | None) -> Harmony:
     """Return the harmony of an ending in the key that was asked for, or in that of a pitch-class profile (12,)."""
     steps: tuple[int, ...]
     if scale is None:
-        centred = profile - profile.mean()
-        best = int((KEYS @ centred).argmax())  # of (2, 12): major keys, then minor keys
-        minor, tonic = best >= 12, best % 12
+        minor, tonic = _key_of(profile)
         steps = (0, 2, 3, 5, 7, 8, 10, 11) if minor else (0, 2, 4, 5, 7, 9, 11)
         triad = TRIADS[minor]
     else:
@@ -59,6 +58,19 @@ def harmony_of(profile: np.ndarray, scale: Scale | None) -> Harmony:
     )
 
 
+def _key_of(profile: np.ndarray) -> tuple[bool, int]:
+    """Return whether the key of a profile is minor, and its tonic: the best key that it keeps after its own cadence."""
+    fits = (KEYS @ (profile - profile.mean())).ravel()  # (24,): major keys, then minor keys
+    for best in np.argsort(-fits).tolist():
+        minor, tonic = best >= 12, best % 12
+        ended = profile.copy()
+        for steps in ((7, 11, 2), TRIADS[minor], TRIADS[minor]):
+            ended[[(tonic + step) % 12 for step in steps]] += MAX_WEIGHT
+        if int((KEYS @ (ended - ended.mean())).argmax()) == best:
+            return minor, tonic
+    return bool(fits.argmax() >= 12), int(fits.argmax()) % 12
+
+
 def dominant_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
     """Return the chord before the last, as steps above the tonic: V7, v, IV or VII, the first that a scale has."""
     for root in (7, 5, 10, 2):
@@ -67,6 +79,16 @@ def dominant_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
             seventh = (5,) if root == 7 and 5 in steps else ()
             return (root, third % 12, (root + 7) % 12, *seventh)
     return tuple(step for step in steps if step)  # a scale without a triad beside its tonic: anything but the tonic
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Written:
+    """A note that the cadence writes."""
+
+    tick: int
+    part: int
+    pitch: int
+    duration: int = field(compare=False)  # index
 
 
 @dataclass(slots=True)
@@ -80,15 +102,18 @@ class Cadence:
     _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
     _last: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> tick and pitches of its last chord
     _sums: dict[int, tuple[int, int]] = field(default_factory=dict)  # part -> sum of pitches, count
-    _final: list[tuple[int, int]] | None = None  # parts and pitches of the final chord that are still to come
+    _due: dict[int, list[Written]] = field(default_factory=dict)  # tick -> notes that are still to come
     _harmony: Harmony | None = None
-    _last_tick: int = -1
+    _ends: tuple[int, int | None] = (-1, None)  # end of the plan, and the final downbeat for it
 
     @property
     def downbeat(self) -> int | None:
         """Tick of the final chord; None where the piece is too short for a cadence."""
-        grid = BarGrid.of(self.grammar)
-        return final_downbeat(grid.origin, grid.bar, grid.end)
+        end = self.grammar.plan.end
+        if self._ends[0] != end or self.grammar.in_header:
+            grid = BarGrid.of(self.grammar)
+            self._ends = end, final_downbeat(grid.origin, grid.bar, grid.end)
+        return self._ends[1]
 
     @property
     def dominant_start(self) -> int:
@@ -100,31 +125,62 @@ class Cadence:
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar, downbeat = self.grammar, self.downbeat
-        if grammar.in_header and column != GAP or downbeat is None:
+        if grammar.in_header or downbeat is None:
             return
         if column == GAP:
+            now = grammar.running.tick
+            until = self.dominant_start if now < self.dominant_start else downbeat
             allowed = np.zeros(SIZES[GAP], bool)
-            allowed[: max(downbeat - grammar.running.tick, 0) + 1] = True
+            allowed[: max(until - now, 0) + 1] = True
             event.narrow(allowed)
-        elif grammar.tick >= downbeat:
-            self._end(column, event)
         elif column == PART:
+            self._apply_part(event, downbeat)
+        elif grammar.pitched_part is not None:
+            if column == DURATION:
+                event.narrow(_below(SIZES[DURATION], downbeat - grammar.tick))
+            elif grammar.tick >= self.dominant_start:
+                event.narrow(self._dominant_mask())
+
+    def _apply_part(self, event: NextEvent, downbeat: int) -> None:
+        """Allow no end before the final chord, and the parts of a written chord in their order."""
+        due = self._due_at(self.grammar.tick)
+        while due and not event.mask[due[0].part]:
+            due.pop(0)  # a note that the grammar forbids is left out
+        if due:
+            allowed = np.zeros(SIZES[PART], bool)
+            allowed[: due[0].part + 1] = self.grammar.tick < downbeat
+            allowed[due[0].part] = True
+            event.narrow(allowed)
+        elif self.grammar.tick >= downbeat:
+            event.narrow(_only(SIZES[PART], END))
+        else:
             allowed = np.ones(SIZES[PART], bool)
             allowed[END] = False
             event.narrow(allowed)
-        elif grammar.pitched_part is not None:
-            if column == DURATION:
-                allowed = np.zeros(SIZES[DURATION], bool)
-                allowed[: downbeat - grammar.tick] = True
-                event.narrow(allowed)
-            elif grammar.tick >= self.dominant_start:
-                event.narrow(self._dominant_mask())
+
+    def forced_value(self, column: int) -> int | None:
+        """Return the value of a field of a note of a written chord."""
+        grammar, downbeat = self.grammar, self.downbeat
+        if grammar.in_header or downbeat is None:
+            return None
+        due = self._due_at(grammar.tick)
+        if not due:
+            return None
+        if column == GAP:
+            return 0 if grammar.tick == due[0].tick else None
+        if column == PART:
+            return due[0].part if grammar.tick >= downbeat else None
+        if grammar.chosen[PART] != due[0].part:
+            return None
+        return due[0].pitch if column == PITCH else due[0].duration if column == DURATION else None
 
     def update(self, note: AddedNote | None) -> None:
         if note is None:
             return
-        if self._final and note.tick >= (self.downbeat or 0):
-            self._final = self._final[1:]
+        due = self._due.get(note.tick)
+        while due and due[0].part <= note.part:
+            if due.pop(0).part == note.part:
+                break
         if note.program == DRUMS or note.is_tied:
             return
         self._profile[note.pitch % 12] += min(note.ticks, MAX_WEIGHT)
@@ -132,6 +188,18 @@ class Cadence:
         self._last[note.part] = note.tick, [*pitches, note.pitch] if tick == note.tick else [note.pitch]
         total, count = self._sums.get(note.part, (0, 0))
         self._sums[note.part] = total + note.pitch, count + 1
+
+    def _due_at(self, tick: int) -> list[Written]:
+        """Return the notes of a written chord that are still to come at a tick."""
+        downbeat = self.downbeat
+        if downbeat is None or tick not in (self.dominant_start, downbeat):
+            return []
+        if tick not in self._due:
+            if tick == downbeat:
+                self._due[tick] = self._chord(tick, self.harmony.triad, self.grammar.plan.end, with_drums=True)
+            else:
+                self._due[tick] = self._chord(tick, self.harmony.dominant, downbeat, with_drums=False)
+        return self._due[tick]
 
     @property
     def harmony(self) -> Harmony:
@@ -154,56 +222,49 @@ class Cadence:
         mask[[pitch for pitch in range(128) if pitch % 12 in classes]] = True
         return mask
 
-    def _end(self, column: int, event: NextEvent) -> None:
-        """Allow only the next note of the final chord, then the end."""
-        if self._final is None:
-            self._final = self._chord()
-        if column == DURATION:
-            event.narrow(_only(SIZES[column], min(self.grammar.plan.end - self.grammar.tick, MAX_DURATION) - 1))
-        elif column == PITCH:
-            if self._final:
-                event.narrow(_only(SIZES[column], self._final[0][1]))
-        else:
-            while self._final and not event.narrow(_only(SIZES[column], self._final[0][0])):
-                self._final = self._final[1:]  # a note that the grammar forbids is left out
-            if not self._final:
-                event.narrow(_only(SIZES[column], END))
-
     def _bass_part(self) -> int | None:
         means = {part: total / count for part, (total, count) in self._sums.items()}
         return min(means, key=lambda part: means[part]) if means else None
 
-    def _chord(self) -> list[tuple[int, int]]:
-        """Write the final chord: parts and pitches, in the order of events."""
-        grammar, harmony = self.grammar, self.harmony
-        bass_part = self._bass_part()
-        chord: list[tuple[int, int]] = []
-        bass = -1
+    def _chord(self, tick: int, classes: tuple[int, ...], until: int, *, with_drums: bool) -> list[Written]:
+        """Write a chord by voice leading, its bass on the root: notes in the order of events.
+
+        The final chord has all parts, the dominant all but the melody, which goes on over it.
+        """
+        grammar = self.grammar
+        bass_part, chord, bass = self._bass_part(), [], -1
         if bass_part is not None:
-            bass = self._nearest(bass_part, min(self._last[bass_part][1]), (harmony.tonic,), -1)
+            bass = self._nearest(bass_part, min(self._last[bass_part][1]), classes[:1], -1)
             chord.append((bass_part, bass))
-        for part in pitched_parts(grammar):
-            if part not in self._last:
-                continue
+        parts = [part for part in pitched_parts(grammar) if part in self._last]
+        for part in parts if with_drums else [part for part in parts if part != self._melody() or len(parts) < 2]:
             program = grammar.running.programs[part]
-            pitches = sorted(self._last[part][1])[-(1 if is_monophonic(program) else MAX_CHORD) :]
+            pitches = sorted(self._last[part][1])[-(1 if self._is_single(program) else MAX_CHORD) :]
             taken = {pitch for player, pitch in chord if player == part}
             for pitch in pitches[1:] if part == bass_part else pitches:
-                near = self._nearest(part, pitch, harmony.triad, bass, taken)
-                if near >= 0 and near not in taken:
+                near = self._nearest(part, pitch, classes, bass, taken)
+                if near >= 0 and (program not in KEYBOARDS or near - min(taken, default=near) <= HAND_SPAN):
                     taken.add(near)
                     chord.append((part, near))
-        chord = self._with_third(chord, bass)
+        chord = self._with_third(chord, bass, classes)
         chord.sort(key=lambda note: (note != (bass_part, bass), note))
-        chord = sorted(chord[: self.polyphony])
+        duration = min(until - tick, MAX_DURATION) - 1
+        notes = [Written(tick, part, pitch, duration) for part, pitch in chord[: self.polyphony]]
         drums = drum_part(grammar)
-        if drums is not None and grammar.plan.end - grammar.tick >= DRUM_TICKS:
-            chord += [(drums, pitch) for pitch in FINAL_DRUMS]
-        return chord
+        if drums is not None and with_drums and until - tick >= DRUM_TICKS:
+            notes += [Written(tick, drums, pitch, DRUM_TICKS - 1) for pitch in FINAL_DRUMS]
+        return sorted(notes)
 
-    def _with_third(self, chord: list[tuple[int, int]], bass: int) -> list[tuple[int, int]]:
+    def _melody(self) -> int:
+        return next((part for part, role in enumerate(self.grammar.roles) if role in MELODIES), 0)
+
+    @staticmethod
+    def _is_single(program: int) -> bool:
+        return program in WINDS or is_monophonic(program)
+
+    def _with_third(self, chord: list[tuple[int, int]], bass: int, classes: tuple[int, ...]) -> list[tuple[int, int]]:
         """Give the triad its third where three notes or more have none: the note that moves least takes it."""
-        third = self.harmony.triad[1] if len(self.harmony.triad) > 2 else None
+        third = classes[1] if len(classes) > 2 else None
         if third is None or len(chord) < 3 or any(pitch % 12 == third for _, pitch in chord):
             return chord
         upper = [note for note in chord if note[1] != bass][:-1] or chord[1:]
@@ -216,17 +277,6 @@ class Cadence:
             note = min(reachable, key=lambda note: abs(moved[note] - note[1]))
             chord[chord.index(note)] = (note[0], moved[note])
         return chord
-
-    def forced_value(self, column: int) -> int | None:
-        """Return the value of a field of the final chord."""
-        downbeat = self.downbeat
-        if self.grammar.in_header or downbeat is None or not self._final or self.grammar.tick < downbeat:
-            return None
-        if column == GAP:
-            return 0
-        if column == DURATION:
-            return min(self.grammar.plan.end - self.grammar.tick, MAX_DURATION) - 1
-        return self._final[0][0 if column == PART else 1] if column in (PART, PITCH) else None
 
     def _nearest(
         self,
@@ -250,6 +300,12 @@ def final_downbeat(origin: int, bar: int, end: int) -> int | None:
         downbeat += TICKS_PER_BEAT
     needed = origin + bar * max(1, -(-MIN_HOLD // bar)) + bar
     return downbeat if downbeat >= needed else None
+
+
+def _below(size: int, limit: int) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    mask[: max(limit, 0)] = True
+    return mask
 
 
 def _only(size: int, value: int) -> np.ndarray:

@@ -43,6 +43,7 @@ class BarCopying:
     columns = (GAP, PART, PITCH, DURATION)
     plan: Sequence[BarPlan] | None = None
     _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
+    _played: set[tuple[int, int]] = field(default_factory=set)  # bars and parts that have notes
     _queues: dict[int, list[Due]] = field(default_factory=dict)  # bar -> notes that are due
     _closed: dict[int, int] = field(default_factory=dict)  # bar -> ticks in which only notes that are due may start
 
@@ -70,6 +71,7 @@ class BarCopying:
             return
         grid = BarGrid.of(self.grammar)
         self._notes.setdefault(grid.bar_of(note.tick), []).append(note)
+        self._played.add((grid.bar_of(note.tick), note.part))
         for bar in [bar for bar in self._queues if bar <= grid.bar_of(note.tick)]:
             played = (note.tick, note.part)
             queue = self._queues[bar]
@@ -92,15 +94,18 @@ class BarCopying:
             for part, copy in copies.items():
                 shift = grid.start(bar) - grid.start(copy.source)
                 limit = grid.start(copy.source) + copy.until * grid.bar
+                kept: dict[int, bool] = {}  # tick -> whether the chord there keeps its pitches
                 for note in self._notes.get(copy.source, ()):
                     if note.part == part and note.tick < limit and copy.mode != FREE:
                         keeps = copy.mode == EXACT or copy.mode == VARIED and rng.random() < KEEP
-                        keeps = keeps or note.program == DRUMS
+                        keeps = kept.setdefault(note.tick, keeps or note.program == DRUMS)
                         if note.program == DRUMS and copy.mode == VARIED and rng.random() > 0.9:
                             continue
                         made.append(Due(note.tick + shift, part, note.pitch, note.ticks - 1, keeps))
             self._queues[bar] = sorted(made)
-            shares = [copies[part].until if part in copies else 0.0 for part in self._parts]
+            shares = [
+                copies[part].until if self._is_copied(part, grid.start(bar), grid) else 0.0 for part in self._parts
+            ]
             # A bar whose source is empty stays open: better something new than silence.
             self._closed[bar] = int(min(shares, default=0.0) * grid.bar) if made else 0
         return self._queues[bar]
@@ -112,7 +117,10 @@ class BarCopying:
     def _is_copied(self, part: int, tick: int, grid: BarGrid) -> bool:
         bar = grid.bar_of(tick)
         copy = self._bar_plan(bar).copies.get(part)
-        return copy is not None and tick - grid.start(bar) < copy.until * grid.bar
+        if copy is None or tick - grid.start(bar) >= copy.until * grid.bar:
+            return False
+        # Drums that did not play in the source bar may begin.
+        return self.grammar.running.programs[part] != DRUMS or (copy.source, part) in self._played
 
     def _closed_ticks(self, bar: int) -> int:
         """Return how many ticks from the start of a bar only onsets that are due may come."""

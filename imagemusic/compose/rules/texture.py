@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid
+from imagemusic.compose.rules.bars import MELODIES, PHRASE_BARS, BarGrid
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.vocabulary import DRUMS, DURATION, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
-
-MELODIES = ("melody", "voice")
 
 
 @dataclass(slots=True)
@@ -42,7 +40,8 @@ class Presence:
     grammar: GrammarState
     patience: float = 1.5  # bars of silence that cost nothing
     gain: float = 1.2  # nats a bar beyond
-    limit: float = 4.0
+    drum_gain: float = 8.0  # the same for drums, which are due in the first bar
+    limit: float = 6.0
     columns = (PART,)
     _last: dict[int, int] = field(default_factory=dict)  # part -> tick of its last note
 
@@ -53,8 +52,10 @@ class Presence:
         running = grammar.running
         for part, program in enumerate(running.programs):
             silent = (grammar.tick - self._last.get(part, running.origin)) / running.bar
-            if program != DRUMS and silent > self.patience:
-                logits[part] += min(self.gain * (silent - self.patience), self.limit)
+            patience = 0.0 if part not in self._last and program == DRUMS else self.patience
+            if silent > patience:
+                gain = self.drum_gain if program == DRUMS else self.gain
+                logits[part] += min(gain * (silent - patience), self.limit)
 
     def update(self, note: AddedNote | None) -> None:
         if note is not None:

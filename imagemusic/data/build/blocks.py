@@ -10,7 +10,6 @@ missing blocks, and when the set grows only new and changed blocks are made.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -27,8 +26,9 @@ from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.gather.journal_reader import GatheredSet, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
+from imagemusic.files import replace_atomically
 from imagemusic.music.dials import CUES
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.vision.similarity import perceptual_hash
 
 FILES = 128  # in a block; a worker holds the events of all of them
@@ -119,9 +119,8 @@ def prepare_block(block: Block) -> str:
         start, first_segment = start + len(own_rows), first_segment + len(own_segments)
     write_array(block.notes_file, np.concatenate(rows))
     write_array(block.segments_file, np.concatenate(segments))
-    partial = block.facts_file.with_name(f"{block.facts_file.name}.{os.getpid()}.part")
-    parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), partial)
-    os.replace(partial, block.facts_file)
+    with replace_atomically(block.facts_file) as temporary:
+        parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), temporary)
     return block.id
 
 
@@ -150,7 +149,7 @@ def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[n
         return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_SEGMENTS
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
-        score = read_midi(data)
+        score = load_midi(data)
         piece = user_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:

@@ -7,7 +7,7 @@ blocks and keep numbers per file, no names, so memory grows slowly with the set.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,27 +22,32 @@ from imagemusic.data.build.manifest import MANIFEST, BlockName, Manifest, Manife
 from imagemusic.data.build.manifest_rows import description, label_of, manifest_row, read_labels
 from imagemusic.data.build.near_duplicates import EMPTY
 from imagemusic.data.build.splits import DisjointSets, group_name, split_of_group
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.gather.journal_reader import GatheredSet, open_gathered_set
 from imagemusic.errors import DataError
-from imagemusic.executors import executor_named
+from imagemusic.executors import Progress, executor_named
+from imagemusic.files import replace_atomically, sweep, write_atomically
 
 SPILLED = "spilled"  # folder beside the blocks for temporary files
-Progress = Callable[[Iterable[str], int], Iterable[str]]
 
 
-def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress: Progress | None = None) -> Manifest:
+def build(
+    folder: Path,
+    *,
+    executor: str = "processes",
+    workers: int = 2,
+    progress: Progress = lambda done, message: None,
+) -> Manifest:
     """Build the data set in `folder`; blocks that an earlier build made are reused.
 
     Args:
-        engine: a name of executors.EXECUTORS.
-        progress: wraps the finished blocks and their number, as tqdm does.
+        executor: a name of executors.EXECUTORS.
+        progress: called with the share done, 0..1, and a message.
 
     Raises:
         DataError: nothing was gathered there, no file can be used, or the folder cannot be written.
-        ConfigError: the engine is unknown.
+        ConfigError: the executor is unknown.
     """
-    run = executor_named(engine, workers)
+    run = executor_named(executor, workers)
     gathered = open_gathered_set(folder)
     if not gathered.midi_dir.is_dir():
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
@@ -55,15 +60,16 @@ def build(folder: Path, *, engine: str = "processes", workers: int = 2, progress
                 blocks.append(replace(block, entries=()))  # names of a million files would fill a gigabyte
                 yield block
 
-        done = run(prepare_block, jobs(), workers)
-        for _ in progress(done, -(-len(gathered) // FILES)) if progress else done:
-            pass
+        total = -(-len(gathered) // FILES)
+        for number, _ in enumerate(run(prepare_block, jobs(), workers), 1):
+            progress(0.95 * number / total, f"block {number} of {total}")
+        progress(0.96, "grouping rows")
         keys = read_grouping_keys(gathered, blocks)
         grouping = group_rows(keys, blocks, earlier, folder / NOTES / SPILLED)
         _write_manifest(gathered, blocks, grouping)
         _sweep(folder, blocks)
         manifest = Manifest.open(folder)
-        write_whole(folder / CARD, dataset_card(manifest).encode())
+        write_atomically(folder / CARD, dataset_card(manifest))
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
     return manifest
@@ -75,7 +81,7 @@ def _write_manifest(gathered: GatheredSet, blocks: Sequence[Block], grouping: Gr
     covers = _DuplicateNames(grouping.covers, "cover_group", "cover_sha256")
     names: dict[int, str] = {}  # of groups, by their earliest row
     lengths = np.zeros((len(blocks), 2), np.int64)  # rows and segments
-    with ManifestWriter(gathered.folder) as writer:
+    with replace_atomically(gathered.folder / MANIFEST) as temporary, ManifestWriter(temporary) as writer:
         for place, row in enumerate(_rows(gathered, blocks)):
             root = grouping.groups.root(place)
             if root == place:
@@ -126,5 +132,4 @@ def _sweep(folder: Path, blocks: Sequence[Block]) -> None:
             shutil.rmtree(path)
         elif path.name not in kept:
             path.unlink()
-    for left in folder.glob(f"{MANIFEST}.*.part"):
-        left.unlink()
+    sweep(folder)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.data.build.manifest import ROWS_AT_ONCE, Manifest
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.errors import DependencyError, OutputError
+from imagemusic.files import cannot_write, replace_atomically, write_atomically
 
 PIECES, CARD = "pieces.parquet", "README.md"
 FILES = (PIECES, CARD)
@@ -35,10 +35,12 @@ def export(manifest: Manifest, out: Path) -> list[Path]:
 
     counts: Counter[str] = Counter()
     kinds = pa.schema([schema().field(name) for name in KEPT])
-    partial = out / f"{PIECES}.part"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with parquet.ParquetWriter(partial, kinds, compression="zstd") as writer:
+        with (
+            replace_atomically(out / PIECES) as temporary,
+            parquet.ParquetWriter(temporary, kinds, compression="zstd") as writer,
+        ):
             rows: list[dict[str, Any]] = []
             for row in manifest.rows(KEPT):
                 if row["notes"]:
@@ -48,13 +50,9 @@ def export(manifest: Manifest, out: Path) -> list[Path]:
                     writer.write_table(pa.Table.from_pylist(rows, kinds))
                     rows = []
             writer.write_table(pa.Table.from_pylist(rows, kinds))
-        partial.replace(out / PIECES)
-        write_whole(out / CARD, _card(counts).encode())
+        write_atomically(out / CARD, _card(counts))
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
+        raise cannot_write(out, error) from error
     return [out / name for name in FILES]
 
 

@@ -8,8 +8,9 @@ import io
 from pathlib import Path
 
 from imagemusic.data.build.manifest import Manifest
-from imagemusic.data.gather.journal import read_header, write_whole
+from imagemusic.data.gather.journal import read_header
 from imagemusic.errors import DataError
+from imagemusic.files import write_atomically
 
 TABLE = "held_out.csv"
 COLUMNS = ("image", "midi", "artist", "album", "genre")
@@ -19,7 +20,8 @@ def write_held_out(folder: Path) -> Path:
     """Write the table and return its path.
 
     Raises:
-        DataError: the data set was not built, has no exact pair in validation or test, or cannot be written.
+        DataError: the data set was not built, or has no exact pair in validation or test.
+        OutputError: the table cannot be written.
     """
     manifest, midi_dir = Manifest.open(folder), Path(read_header(folder).midi_dir)
     text = io.StringIO()
@@ -32,8 +34,5 @@ def write_held_out(folder: Path) -> Path:
             count += 1
     if not count:
         raise DataError(f"{folder}: no exact pair is held out; gather more artists, one in ten is held out")
-    try:
-        write_whole(folder / TABLE, text.getvalue().encode())
-    except OSError as error:
-        raise DataError(f"{folder / TABLE}: cannot be written ({error.strerror})") from error
+    write_atomically(folder / TABLE, text.getvalue())
     return folder / TABLE

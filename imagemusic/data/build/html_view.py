@@ -15,10 +15,10 @@ import numpy as np
 
 from imagemusic.data.build.built_set import open_built_set
 from imagemusic.data.build.manifest import Manifest
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
-from imagemusic.errors import ConfigError, ImageError, OutputError
+from imagemusic.errors import ConfigError, ImageError
 from imagemusic.events import codec
+from imagemusic.files import write_atomically
 from imagemusic.music.score import DURATION, ONSET, PITCH, Score
 from imagemusic.vision.similarity import thumbnail
 
@@ -62,10 +62,7 @@ def write_page(folder: Path, options: ShowOptions) -> Path:
     statuses = "".join(f"<option>{html.escape(name)}</option>" for name in sorted({row["status"] for row in chosen}))
     shown = f"{len(chosen):,} of {built.manifest.count:,} files"
     page = PAGE_HTML.replace("{shown}", shown).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
-    try:
-        write_whole(folder / PAGE, page.encode("utf-8", "replace"))
-    except OSError as error:
-        raise OutputError(f"{folder / PAGE}: cannot write it ({error.strerror})") from error
+    write_atomically(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
 

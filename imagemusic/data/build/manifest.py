@@ -6,7 +6,6 @@ Rows are written and read some thousand at a time, so memory does not grow with 
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,14 +85,12 @@ def schema() -> Any:
 
 
 class ManifestWriter:
-    """Writes rows as they come; the manifest appears only when it is complete."""
+    """Writes rows as they come."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: Path) -> None:
         import pyarrow.parquet as parquet
 
-        self._path = folder / MANIFEST
-        self._partial = folder / f"{MANIFEST}.{os.getpid()}.part"
-        self._writer = parquet.ParquetWriter(self._partial, schema(), compression="zstd")
+        self._writer = parquet.ParquetWriter(path, schema(), compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> "ManifestWriter":
@@ -106,14 +103,13 @@ class ManifestWriter:
             self._write()
 
     def finish(self, source: str, blocks: Sequence[BlockName]) -> None:
-        """Write the remaining rows and the header, and put the manifest in place."""
+        """Write the remaining rows and the header."""
         self._write()
         header = Header(
             format=FORMAT, version=FORMAT_VERSION, source=source, codec=asdict(CodecConfig()), blocks=tuple(blocks)
         )
         self._writer.add_key_value_metadata({HEADER: json.dumps(asdict(header)).encode()})
         self._writer.close()
-        os.replace(self._partial, self._path)
 
     def _write(self) -> None:
         import pyarrow as pa
@@ -125,9 +121,7 @@ class ManifestWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._writer.close()
-        self._partial.unlink(missing_ok=True)
+        self._writer.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ Each file holds one record batch of one column, `row`, of fixed-size bytes.  A b
 written whole by one worker and never changed.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
+from imagemusic.files import replace_atomically
 
 LAYOUT = b"layout"  # key in the schema: what the bytes of a row are
 
@@ -28,10 +28,12 @@ def write_array(path: Path, rows: NDArray[Any]) -> None:
     column = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows.tobytes())])
     layout = _layout(rows.dtype, rows.shape[1:])
     schema = pa.schema([pa.field("row", kind, nullable=False)], metadata={LAYOUT: layout})
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with (
+        replace_atomically(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
         writer.write_batch(pa.record_batch([column], schema=schema))
-    os.replace(partial, path)
 
 
 def open_array(path: Path, kind: np.dtype[Any], shape: tuple[int, ...] = ()) -> NDArray[Any]:

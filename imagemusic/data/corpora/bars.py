@@ -3,7 +3,7 @@
 Converters of engraved scores (verovio, LilyPond) write the meter at tick 0 and play a pickup as if it were a whole bar,
 so every bar line is misplaced.  Each eighth of a bar is scored as the place of the first bar line, as low and high
 notes are long there, many notes begin there and harmony changes there.  Most pieces have no pickup, and a piece with
-one often ends as long after a bar line.  scripts/fit_pickups.py fits the weights and measures the accuracy.
+one often ends as long after a bar line.  The study pickups fits the weights and measures the accuracy.
 """
 
 import numpy as np

@@ -4,8 +4,8 @@ import hashlib
 from io import BytesIO
 from pathlib import Path
 
-from imagemusic.data.gather.journal import write_whole
-from imagemusic.errors import GatheringStopped, ImageError, NotAPicture
+from imagemusic.errors import GatheringStopped, ImageError, NotAPicture, OutputError
+from imagemusic.files import cannot_write, write_atomically
 from imagemusic.vision.image import load_image
 
 SMALLEST_PIXELS = 32  # a side; smaller pictures are placeholders
@@ -48,9 +48,11 @@ def store_cover(folder: Path, data: bytes, where: str) -> str:
     try:
         if not path.exists():  # complete, since it has this name
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            write_atomically(path, data)
     except OSError as error:
-        raise GatheringStopped(f"{path}: cannot write ({error.strerror}); what was found is kept") from error
+        raise GatheringStopped(f"{cannot_write(path, error)}; what was found is kept") from error
+    except OutputError as error:
+        raise GatheringStopped(f"{error}; what was found is kept") from error
     return path.relative_to(folder).as_posix()
 
 

@@ -32,7 +32,7 @@ from imagemusic.errors import (
     NotThere,
     ScoreError,
 )
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 
 MOST_CANDIDATES = 5  # kept of each file
 MOST_READINGS = 3  # of a path, each a search
@@ -141,7 +141,7 @@ class Lookup:
         try:
             data = path.read_bytes()
             row["sha256"] = hashlib.sha256(data).hexdigest()
-            score = read_midi(data)
+            score = load_midi(data)
         except OSError as error:
             return row | {"why": f"cannot be read ({error.strerror})"}
         except ScoreError as error:

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from imagemusic.errors import DataError, GatheringStopped
+from imagemusic.errors import DataError, GatheringStopped, OutputError
+from imagemusic.files import cannot_write, write_atomically
 
 FORMAT = "imagemusic dataset"
 VERSION = 1
@@ -81,23 +82,11 @@ def begin(folder: Path, header: Header) -> None:
         if any(folder.iterdir()):
             raise DataError(f"{folder}: holds something else than a data set; name a new folder")
         text = json.dumps({"format": FORMAT, "version": VERSION} | asdict(header), indent=1, ensure_ascii=False) + "\n"
-        write_whole(folder / HEADER, text.encode())
+        write_atomically(folder / HEADER, text)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to ({error.strerror})") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file atomically and durably: its bytes are on disk before it gets its name."""
-    waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with waiting.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(waiting, path)
-    except OSError:
-        waiting.unlink(missing_ok=True)
-        raise
+    except OutputError as error:
+        raise DataError(str(error)) from error
 
 
 def index_rows(path: Path) -> dict[str, int]:
@@ -202,7 +191,7 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(self._end)
-            raise GatheringStopped(f"{self.path}: cannot write ({error.strerror}); what was found is kept") from error
+            raise GatheringStopped(f"{cannot_write(self.path, error)}; what was found is kept") from error
         self._end += len(line)
 
     def __enter__(self) -> "Journal":

@@ -2,7 +2,7 @@
 
     score = artist x title x version x duration x reading        each in 0..1, so all of them must agree
 
-THRESHOLD and REVIEW_THRESHOLD were chosen by scripts/measure_matching.py, which also measures precision and recall.
+THRESHOLD and REVIEW_THRESHOLD were chosen by the study matching, which also measures precision and recall.
 """
 
 from collections.abc import Iterable

@@ -10,21 +10,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 from imagemusic.data.gather.cover_store import check_cover
-from imagemusic.data.gather.journal import write_whole
 from imagemusic.data.gather.releases import COVER_LICENCE, Album
-from imagemusic.errors import DataError, OutputError
+from imagemusic.errors import DataError
+from imagemusic.files import cannot_write, write_outputs
 
 FORMAT = "imagemusic album"
 VERSION = 1
 RECORD, TRACKS = "album.json", "tracks.csv"
 
 
-def write_album(album: Album, cover: bytes, folder: Path) -> list[Path]:
+def write_album(album: Album, cover: bytes, folder: Path, *, overwrite: bool = False) -> list[Path]:
     """Write the files of an album, the record last; return their paths.
 
     Raises:
         DataError: the cover is no picture, or the folder holds another album.
-        OutputError: they cannot be written.
+        OutputError: they cannot be written, or would replace files of other making without `overwrite`.
     """
     release = album.release
     record = folder / RECORD
@@ -39,11 +39,12 @@ def write_album(album: Album, cover: bytes, folder: Path) -> list[Path]:
     about |= {"licence": release.licence or COVER_LICENCE, "tracks": [track.to_json() for track in album.tracks]}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(picture, cover)
-        write_whole(folder / TRACKS, _table(album).encode())
-        write_whole(record, (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
-        raise OutputError(f"{folder}: cannot write there ({error.strerror})") from error
+        raise cannot_write(folder, error) from error
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    ours = record.exists()  # the record of this album, so the other files are those that an earlier call wrote
+    files = {picture: cover, folder / TRACKS: _table(album).encode(), record: text.encode()}
+    write_outputs(files, overwrite=overwrite or ours)
     return [picture, folder / TRACKS, record]
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imagemusic.data.gather.gather import MOST_CANDIDATES, Lookup
-from imagemusic.data.gather.journal import Journal, Row, read_rows, write_whole
+from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.releases import Release
 from imagemusic.data.gather.user_table import read_table
-from imagemusic.errors import DataError, GatheringStopped
+from imagemusic.errors import DataError, GatheringStopped, OutputError
+from imagemusic.files import write_atomically
 
 REVIEW = "review.csv"
 NONE = "none"
@@ -38,11 +39,13 @@ def write_review(folder: Path) -> int:
             count += 1
     try:
         if count:
-            write_whole(path, table.getvalue().encode("utf-8", "replace"))
+            write_atomically(path, table.getvalue().encode("utf-8", "replace"))
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise GatheringStopped(f"{path}: cannot write ({error.strerror})") from error
+        raise GatheringStopped(f"{path}: cannot be removed ({error.strerror})") from error
+    except OutputError as error:
+        raise GatheringStopped(str(error)) from error
     return count
 
 

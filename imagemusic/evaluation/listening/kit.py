@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,8 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.instructions import readme
 from imagemusic.evaluation.listening.test_page import page_html
+from imagemusic.executors import Progress
+from imagemusic.files import replace_folder, write_atomically
 from imagemusic.version import __version__
 from imagemusic.vision.image import load_image, picture_hash
 
@@ -33,8 +34,6 @@ TRIALS = (1, 200)
 SOUNDS = ("mp3", "ogg")
 SIDES = ("left", "right")
 PICTURE_PIXELS = 640
-
-Say = Callable[[float, str], None]  # share done in 0..1, what is being done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ def make_kit(
     out: Path,
     options: KitOptions,
     *,
-    say: Say = lambda done, message: None,
+    progress: Progress = lambda done, message: None,
     secret: bytes | None = None,
 ) -> Path:
     """Write a kit and its key; return the key's path.  Both appear whole or not at all.
@@ -114,36 +113,28 @@ def make_kit(
     secret = secret or secrets.token_bytes(16)
     trials = plan_trials(len(different), options.trials, np.random.default_rng(options.seed))
     hidden = np.random.default_rng(list(secret))
-    partial = out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        (partial / "pictures").mkdir(parents=True)
-        (partial / "sounds").mkdir()
-        rows: list[dict[str, Any]] = []
-        for number, trial in enumerate(trials):
-            say(number / len(trials), f"trial {number + 1} of {len(trials)}")
-            side = SIDES[hidden.integers(2)]
-            rows.append(_write_trial(model, different, trial, side, partial, options, _namer(secret, number)))
-        order = hidden.permutation(len(rows)).tolist()
-        kit = _name(secret, "kit")
-        _write_page(partial, kit, [rows[index] for index in order], options)
-        _same_date(partial)
-        table = {
-            "format": KEY_FORMAT, "version": VERSION, "kit": kit, "secret": secret.hex(), "options": asdict(options),
-            "imagemusic": __version__, "checkpoint_id": model.checkpoint.id, "engine": model.stepper.backend.name,
-            "trials": [rows[index] for index in order],
-        }  # fmt: skip
-        waiting = partial.with_suffix(".key")
-        waiting.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(waiting, key)
-        try:
-            os.replace(partial, out.resolve())
-        except OSError:
-            key.unlink()
-            raise
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with replace_folder(out) as partial:
+            (partial / "pictures").mkdir()
+            (partial / "sounds").mkdir()
+            rows: list[dict[str, Any]] = []
+            for number, trial in enumerate(trials):
+                progress(number / len(trials), f"trial {number + 1} of {len(trials)}")
+                side = SIDES[hidden.integers(2)]
+                rows.append(_write_trial(model, different, trial, side, partial, options, _namer(secret, number)))
+            order = hidden.permutation(len(rows)).tolist()
+            kit = _name(secret, "kit")
+            _write_page(partial, kit, [rows[index] for index in order], options)
+            _same_date(partial)
+            table = {
+                "format": KEY_FORMAT, "version": VERSION, "kit": kit, "secret": secret.hex(),
+                "options": asdict(options), "imagemusic": __version__, "checkpoint_id": model.checkpoint.id,
+                "engine": model.stepper.backend.name, "trials": [rows[index] for index in order],
+            }  # fmt: skip
+            write_atomically(key, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    except BaseException:
+        key.unlink(missing_ok=True)  # of no use without its kit
+        raise
     return key
 
 

@@ -20,7 +20,7 @@ from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import mean_of
 from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.metrics import pitched_notes
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
 PULL = 0.05  # of the weights to zero, times the number of clips: chosen beforehand, tuned on nothing
@@ -148,7 +148,7 @@ def _read(rows: Iterator[Row], folder: Path, *, pedal: bool) -> Iterator[Clip]:
     try:
         for corpus, path, song, labels in rows:
             try:
-                figures = describe(read_midi(path, fold_pedal=pedal))
+                figures = describe(load_midi(path, fold_pedal=pedal))
             except ScoreError:
                 continue  # a few of the tables' files are missing from copies
             if np.isfinite(figures).all():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from imagemusic.compose.feedback import FeedbackOptions
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.session import Session, Switches
@@ -124,9 +125,11 @@ def compose_jobs(model: ImageMusic, jobs: Sequence[ComposeJob]) -> Iterator[Scor
         yield next(masked if job.masked else unmasked)
 
 
-def compose_unmasked(model: ImageMusic, jobs: Sequence[ComposeJob]) -> list[Score]:
+def compose_unmasked(
+    model: ImageMusic, jobs: Sequence[ComposeJob], *, feedback: FeedbackOptions | None = None
+) -> list[Score]:
     """Compose with the codec's own rules alone: any instruments, any silence, any repetition."""
     switches = Switches(instrumentation=False, silence=False, repetition_penalty=False)
-    sessions = [Session(model, job.reading, job.options, switches=switches) for job in jobs]
+    sessions = [Session(model, job.reading, job.options, switches=switches, feedback=feedback) for job in jobs]
     generate(model.stepper, [session.request for session in sessions])
     return [session.score() for session in sessions]

@@ -1,13 +1,12 @@
 """A few pieces to see and to hear, small enough to stand in the page itself."""
 
 import base64
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from imagemusic.audio.synthesis import SYNTHESIZERS, engine_name
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.audio.waveform import Waveform
 from imagemusic.compose.composition import Composition
 from imagemusic.compose.options import ComposeOptions
@@ -56,18 +55,10 @@ def gallery(model: ImageMusic, pictures: Sequence[Path], options: SteeringOption
     return shown
 
 
-def has_sound() -> bool:
-    """Tell whether a synthesizer is installed."""
-    return SYNTHESIZERS[engine_name()].is_installed()
-
-
 def _sound(piece: Composition) -> str:
     wave = piece.render(sample_rate=SAMPLE_RATE_HZ)
     mono = Waveform(wave.samples.mean(axis=0, keepdims=True), wave.sample_rate)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "piece.mp3"
-        mono.save(path)
-        return _address("audio/mpeg", path.read_bytes())
+    return _address("audio/mpeg", mono.encode("mp3"))
 
 
 def _address(kind: str, data: bytes) -> str:

@@ -20,7 +20,7 @@ from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
@@ -161,7 +161,7 @@ def _pair(number: int, row: dict[str, str], folder: Path, look: Encode, music: b
     reading = look(image)
     if music:
         midi = folder / cells["midi"]
-        piece = user_piece(read_midi(midi), key=cells["midi"], title=midi.stem, licence="")
+        piece = user_piece(load_midi(midi), key=cells["midi"], title=midi.stem, licence="")
         if piece is None:
             raise DataError(f"{midi}: no notes")
     rated = {column: _number(cells.get(column, ""), column) for column in RATED}

@@ -234,14 +234,14 @@ def _quality(figures: Figures) -> Iterator[str]:
         yield "<p>Bits a note against a model without conditions: not measured, as none was given.</p>"
     yield "<h2>7. Controls</h2>"
     if figures["controls"] is None:
-        yield "<p>Not measured here; scripts/check_controls.py measures them.</p>"
+        yield "<p>Not measured here; imagemusic study run controls measures them.</p>"
     else:
         asked = {"requests": {"asked": figures["controls"].get("requests"), "met": figures["controls"].get("met")}}
         rows = "".join(
             f"<tr><td>{escape(name.replace('_', ' '))}<td>{escape(str(one['met']))} of {escape(str(one['asked']))} met"
             for name, one in (asked | figures["controls"].get("controls", {})).items()
         )
-        yield f"<p>As scripts/check_controls.py measured them on the written MIDI:</p><table>{rows}</table>"
+        yield f"<p>As imagemusic study run controls measured them on the written MIDI:</p><table>{rows}</table>"
     yield "<h2>8. Copying</h2>"
     copied = figures.get("copying")
     if copied is None:

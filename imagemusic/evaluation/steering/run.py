@@ -8,7 +8,6 @@ REPORT/index.html            the same for people, with plots and a gallery
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from imagemusic.evaluation.steering.response import Ear, dose_response, picture_
 from imagemusic.evaluation.steering.retrieval import retrieval
 from imagemusic.evaluation.steering.sensitivity import Pool, compose_pool, sensitivity, variance_shares
 from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.files import write_atomically
 from imagemusic.reports.results import write_result
 from imagemusic.vision.image import load_image
 
@@ -148,9 +148,9 @@ def read_controls(path: Path | None) -> Figure | None:
         if not isinstance(table, dict):
             raise ValueError("not an object")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); scripts/check_controls.py makes it") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); imagemusic study run controls makes it") from error
     except ValueError as error:
-        raise DataError(f"{path}: not the result of scripts/check_controls.py ({error})") from error
+        raise DataError(f"{path}: not the result of imagemusic study run controls ({error})") from error
     table.pop("how", None)
     return table
 
@@ -222,10 +222,4 @@ def _plain_number(value: object) -> object:
 
 
 def _write(path: Path, text: str) -> None:
-    waiting = path.with_name(path.name + ".partial")
-    try:
-        waiting.write_text(text, encoding="utf-8")
-        os.replace(waiting, path)
-    except OSError as error:
-        waiting.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_atomically(path, text)

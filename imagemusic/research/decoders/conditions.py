@@ -1,6 +1,6 @@
-"""Other ways to tell an LSTM its condition at each step than to add it, as `NoteDecoder` does.
+"""Alternative ways to condition each step of the LSTM; `NoteDecoder` adds the condition.
 
-The heads are told in the same way as by `NoteDecoder`, where not said otherwise.
+The heads are conditioned as in `NoteDecoder`, unless stated otherwise.
 """
 
 import torch
@@ -10,7 +10,7 @@ from imagemusic.model.decoder import DecoderConfig, NoteDecoder
 
 
 class ConcatenatedCondition(NoteDecoder):
-    """Put what the condition says beside the step: the LSTM reads both."""
+    """Concatenate the condition features to the input of each step."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__(config)
@@ -19,8 +19,8 @@ class ConcatenatedCondition(NoteDecoder):
     def build_core(self, width: int) -> None:
         super().build_core(width + self.config.condition_hidden)
 
-    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
-        return torch.cat([step, told], dim=-1)
+    def condition_step(self, step: Tensor, terms: Tensor) -> Tensor:
+        return torch.cat([step, terms], dim=-1)
 
 
 class FiLMCondition(NoteDecoder):
@@ -33,9 +33,9 @@ class FiLMCondition(NoteDecoder):
             for layer in (self.to_input, self.condition_to_heads)
         )
 
-    def condition_step(self, step: Tensor, told: Tensor) -> Tensor:
-        scale, shift = told.chunk(2, dim=-1)
+    def condition_step(self, step: Tensor, terms: Tensor) -> Tensor:
+        scale, shift = terms.chunk(2, dim=-1)
         return step * (1 + scale) + shift
 
-    def condition_heads(self, heads: Tensor, told: Tensor) -> Tensor:
-        return self.condition_step(heads, told)
+    def condition_heads(self, heads: Tensor, terms: Tensor) -> Tensor:
+        return self.condition_step(heads, terms)

@@ -1,11 +1,11 @@
-"""A piece as REMI tokens, with or without byte-pair encoding, by MidiTok; and back, to see whether they say the same.
+"""Pieces as REMI tokens, with or without byte-pair encoding, by MidiTok; decoding checks that nothing is lost.
 
     START  [meter or tempo not known]  program role ...   Bar TimeSig Position Tempo Program Pitch Duration ...  END
-           ours: what MidiTok has no word for             MidiTok's: REMI (Huang & Yang 2020)
+           ours: MidiTok has no token for it              MidiTok's: REMI (Huang & Yang 2020)
 
-MidiTok joins parts of one program, so its Program token is the number of the part, and the header says what plays it.
-As everywhere on this bench there is no loudness.  A tick is 1/24 of a beat; notes longer than 16 beats end on a fourth
-of one, or are not reproduced.
+MidiTok joins parts of one program, so its Program token is the number of the part, and the header gives its program.
+As everywhere in this benchmark there are no velocities.  A tick is 1/24 of a beat; notes longer than 16 beats end on a
+quarter of one, or are not reproduced.
 """
 
 import tempfile
@@ -34,10 +34,10 @@ OWN_TOKENS = ROLE_TOKENS + len(ROLES)
 
 
 class RemiTokens:
-    """Turn events into tokens and back."""
+    """A tokenizer: events to tokens and back."""
 
     def __init__(self, trained: Path | None = None) -> None:
-        """Make the tokens; `trained` is a file that `train_pairs` wrote.
+        """Make the tokenizer; `trained` is a file that `train_bpe` wrote.
 
         Raises:
             CodecError: the file is not one.
@@ -50,7 +50,7 @@ class RemiTokens:
 
     @cached_property
     def first_own(self) -> int:
-        """Where our tokens begin."""
+        """The first of our tokens."""
         return len(self.midi)
 
     @property
@@ -59,19 +59,19 @@ class RemiTokens:
         return self.first_own + OWN_TOKENS
 
     def encode(self, events: codec.Events, shift: int = 0) -> Tokens:
-        """Spell the events (N, 5) of a piece, its pitches moved up by semitones, from the first token after START."""
+        """Return the tokens (M,) of events (N, 5), transposed up by `shift` semitones, without START."""
         score = codec.decode(events)
         own = [NO_METER] * (not score.meters) + [NO_TEMPO] * (not score.tempos)
         for track in score.tracks:
             program = DRUMS if track.is_drum else track.program
             own += [PROGRAMS + program, ROLE_TOKENS + ROLES.index(track.name)]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a meter that has no token; the caller tries `is_exact`
+            warnings.simplefilter("ignore")  # of a meter that has no token; the caller checks `is_exact`
             ids = self.midi.encode(_as_midi(score, shift)).ids
         return np.array([self.first_own + token for token in own] + ids + [self.end])
 
     def decode(self, tokens: Tokens) -> Score:
-        """Read the score that tokens spell, without START.
+        """Return the score of tokens (M,), without START.
 
         Raises:
             CodecError: the tokens have a part that the header does not declare.
@@ -100,16 +100,18 @@ class RemiTokens:
         return Score(tracks, () if unknown[1] else tempos, () if unknown[0] else meters, ticks_per_beat=TICKS_PER_BEAT)
 
     def is_exact(self, events: codec.Events) -> bool:
-        """Say whether tokens give the events (N, 5) of a piece without loudness back, every one of them."""
+        """Return whether the tokens of events (N, 5) without velocities decode to the same events."""
         try:
             again = codec.encode(self.decode(self.encode(events)))
         except CodecError:
             return False
         return np.array_equal(again, events)
 
-    def train_pairs(self, pieces: Sequence[codec.Events], size: int, out: Path) -> "RemiTokens":
-        """Join frequent neighbours into `size` tokens in all (Fradet et al. 2023, arXiv:2301.11975); write them to a
-        file and return them."""
+    def train_bpe(self, pieces: Sequence[codec.Events], size: int, out: Path) -> "RemiTokens":
+        """Learn byte-pair encoding to `size` tokens (Fradet et al. 2023, arXiv:2301.11975) from the events of pieces.
+
+        Writes the tokenizer to a file, and returns it.
+        """
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder, f"{number}.mid") for number in range(len(pieces))]
             for path, events in zip(paths, pieces, strict=True):
@@ -126,14 +128,14 @@ def _config() -> TokenizerConfig:
         pitch_range=(0, 127), drums_pitch_range=(0, 127), special_tokens=["PAD", "BOS", "EOS"],
         beat_res={(0, 16): TICKS_PER_BEAT, (16, 64): 4}, use_velocities=False,
         use_programs=True, programs=list(range(DRUM_PART, PITCHED_SLOTS)),
-        use_note_duration_programs=list(range(PITCHED_SLOTS)),  # a drum stroke has no length
+        use_note_duration_programs=list(range(PITCHED_SLOTS)),  # a drum note has no duration
         use_tempos=True, num_tempos=len(TEMPO_BPM) - 1, log_tempos=True, tempo_range=(TEMPO_BPM[1], TEMPO_BPM[-1]),
         use_time_signatures=True, time_signature_range={unit: list(range(1, 13)) for unit in (2, 4, 8, 16)},
     )  # fmt: skip
 
 
 def _as_midi(score: Score, shift: int) -> Any:  # symusic's types name no member
-    """Lay out a score for MidiTok: the program of a part is its number."""
+    """Convert a score for MidiTok, with the number of each part as its program."""
     made: Any = symusic.Score(score.ticks_per_beat)
     for number, track in enumerate(score.tracks):
         pitch = track.notes[:, PITCH] if track.is_drum else np.clip(track.notes[:, PITCH] + shift, 0, 127)

@@ -1,8 +1,8 @@
-"""The table of what is compared, and nets of about the same number of parameters.
+"""The variants that are compared, as nets of about the same number of parameters.
 
-decoders    other cores, heads, inputs and tokens; none is ever told a condition
-conditions  ways to tell the plain LSTM a condition; `none` has the same net and is never told one
-settings    ways to train the LSTM of the first table
+decoders    other cores, heads, inputs and tokens, all unconditional
+conditions  ways to condition the plain LSTM; `none` is the same net, unconditional
+settings    ways to train the LSTM of the first group
 """
 
 from bisect import bisect_left
@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.research.decoders.aims import AUXILIARY, CONTRAST, TellingDecoder
-from imagemusic.research.decoders.bench import Bench
+from imagemusic.research.decoders.auxiliary_losses import AUXILIARY, CONTRAST, DialPredictingDecoder
+from imagemusic.research.decoders.benchmark import Benchmark
 from imagemusic.research.decoders.conditions import ConcatenatedCondition, FiLMCondition
 from imagemusic.research.decoders.nets import (
     FieldsAlone,
@@ -33,50 +33,51 @@ from imagemusic.training.settings import DecoderOptions, decoder_config
 WIDTHS = range(64, 1025, 8)
 DROPOUT = 0.05
 HEAD_SIZE = 160
-SMALL_CONDITION = 8  # hidden size of a condition that is never given: it holds the first state and little else
+SMALL_CONDITION = 8  # hidden size of the condition of an unconditional net, which is always null
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """How a decoder is made, and in which table it stands."""
+    """How a decoder is made and trained, and the group that it is compared with."""
 
     group: str
     about: str
     net: type[NoteDecoder] | None = None  # for note events
-    tokens: str = ""  # or the tokens that are spelled
+    tokens: str = ""  # or the kind of tokens
     layers: int = 2
-    told: bool = False  # is there a condition in training?
+    conditioned: bool = False  # whether it is trained with conditions
     every_step: bool = True
-    shape: Mapping[str, bool] = field(default_factory=dict)  # what of its decoder differs
+    shape: Mapping[str, bool] = field(default_factory=dict)  # changes to `DecoderOptions`
     dropout: float = DROPOUT
-    rate: float = 1.0  # of learning, times that of all
-    reads: Mapping[str, Any] = field(default_factory=dict)  # settings of its batches that differ
-    aim: str = ""  # what it learns beside the notes; see aims.py
+    rate: float = 1.0  # of its learning rate to that of all
+    batch_options: Mapping[str, Any] = field(default_factory=dict)  # changes to `BatchOptions`
+    auxiliary: str = ""  # a loss beside that of the notes, see auxiliary_losses.py
 
     @property
     def training(self) -> dict[str, Any]:
-        """What of its training differs from that of all, for the record."""
+        """Settings of training that differ from those of all, for the record."""
         usual = {"dropout": DROPOUT, "rate": 1.0, "reads": {}}
-        own = {"dropout": self.dropout, "rate": self.rate, "reads": dict(self.reads)}
+        own = {"dropout": self.dropout, "rate": self.rate, "reads": dict(self.batch_options)}
         return {name: value for name, value in own.items() if value != usual[name]}
 
-    def make(self, bench: Bench, width: int) -> nn.Module:
-        """Make the net, `width` hidden units wide."""
+    def make(self, benchmark: Benchmark, width: int) -> nn.Module:
+        """Make the net with `width` hidden units."""
         if self.net is None:
-            return TokenDecoder(bench.tokens[self.tokens].size, width, self.layers, self.dropout)
+            return TokenDecoder(benchmark.tokens[self.tokens].size, width, self.layers, self.dropout)
         options = DecoderOptions(
             hidden_size=width, layers=self.layers, head_size=HEAD_SIZE, dropout=self.dropout,
             condition_hidden=256 if self.group == "conditions" else SMALL_CONDITION,
             condition_every_step=self.every_step, event_dropout=0.1 if self.group == "conditions" else 0.0,
             **{"residual": False, "condition_scales": False} | dict(self.shape),
         )  # fmt: skip
-        return self.net(decoder_config(options, bench.layout))
+        return self.net(decoder_config(options, benchmark.layout))
 
-    def batches(self, bench: Bench) -> BatchOptions:
-        """How batches of note events are drawn: those of a twin differ in the condition alone."""
+    def batches(self, benchmark: Benchmark) -> BatchOptions:
+        """Return the batch options for note events; the unconditional baseline differs in the condition alone."""
         if self.group != "conditions":
-            return replace(bench.unconditional, **self.reads)
-        return bench.told if self.told else replace(bench.told, drop_condition=1.0, piece_level=0.0, noisy=0.0)
+            return replace(benchmark.unconditional, **self.batch_options)
+        conditional = benchmark.conditional
+        return conditional if self.conditioned else replace(conditional, drop_condition=1.0, piece_level=0.0, noisy=0.0)
 
 
 def _decoder(about: str, net: type[NoteDecoder], layers: int = 2, **shape: bool) -> Variant:
@@ -87,44 +88,59 @@ def _condition(
     about: str,
     net: type[NoteDecoder] = NoteDecoder,
     *,
-    told: bool = True,
+    conditioned: bool = True,
     every: bool = True,
-    aim: str = "",
+    auxiliary: str = "",
     **shape: bool,
 ) -> Variant:
-    return Variant(group="conditions", about=about, net=net, told=told, every_step=every, shape=shape, aim=aim)
+    return Variant(
+        group="conditions",
+        about=about,
+        net=net,
+        conditioned=conditioned,
+        every_step=every,
+        shape=shape,
+        auxiliary=auxiliary,
+    )
 
 
-def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **reads: Any) -> Variant:
-    return Variant(group="settings", about=about, net=NoteDecoder, dropout=dropout, rate=rate, reads=reads)
+def _setting(about: str, *, dropout: float = DROPOUT, rate: float = 1.0, **batch_options: Any) -> Variant:
+    return Variant(
+        group="settings", about=about, net=NoteDecoder, dropout=dropout, rate=rate, batch_options=batch_options
+    )
 
 
 VARIANTS = {
     "lstm": _decoder("LSTM, a step a note, nested heads", NoteDecoder),
-    "lstm-stream": _decoder("LSTM layers that add to a stream: ours", NoteDecoder, residual=True),
-    "lstm-independent": _decoder("`lstm`, heads that are not told of each other", IndependentHeads),
-    "lstm-fields": _decoder("`lstm` without what follows from the notes before", FieldsAlone),
+    "lstm-stream": _decoder("residual LSTM: ours", NoteDecoder, residual=True),
+    "lstm-independent": _decoder("`lstm`, independent heads", IndependentHeads),
+    "lstm-fields": _decoder("`lstm` without context columns", FieldsAlone),
     "gru": _decoder("GRU, else `lstm`", GRUDecoder),
-    "lstm-residual": _decoder("the same, the first layer's input normed too, no gains", ResidualLSTMDecoder),
+    "lstm-residual": _decoder("the same, LayerNorm on the first input too, no gains", ResidualLSTMDecoder),
     "minlstm": _decoder("minLSTM, else `lstm`", MinLSTMDecoder, 3),
     "transformer": _decoder("causal Transformer, else `lstm`", TransformerDecoder, 4),
-    "transformer-fields": _decoder("the same without what follows", FieldsAloneTransformer, 4),
+    "transformer-fields": _decoder("the same without context columns", FieldsAloneTransformer, 4),
     "remi": Variant(group="decoders", about="REMI tokens, plain LSTM", tokens="remi"),
     "remi-bpe": Variant(group="decoders", about="REMI tokens joined by BPE, plain LSTM", tokens="remi-bpe"),
-    "none": _condition("never told: the unconditional twin", told=False),
+    "none": _condition("unconditional baseline", conditioned=False),
     "initial": _condition("first state only", every=False),
     "add": _condition("first state, added to each step and head"),
-    "film-heads": _condition("the same, and scales heads: ours", condition_scales=True),
+    "film-heads": _condition("the same, and FiLM on the heads: ours", condition_scales=True),
     "film-heads-auxiliary": _condition(
-        "... and its outputs are to tell the dials", TellingDecoder, aim=AUXILIARY, condition_scales=True
+        "... with an auxiliary loss: predict the dials",
+        DialPredictingDecoder,
+        auxiliary=AUXILIARY,
+        condition_scales=True,
     ),
     "film-heads-contrast": _condition(
-        "... and its notes are to tell whose condition was given", aim=CONTRAST, condition_scales=True
+        "... with a contrastive loss between conditions", auxiliary=CONTRAST, condition_scales=True
     ),
-    "concatenate": _condition("first state, beside each step", ConcatenatedCondition),
-    "film": _condition("first state, scales and shifts each step and head", FiLMCondition),
-    "lstm-fresh": _setting("in training every window begins afresh: no state is carried over", drop_state=1.0),
-    "lstm-long": _setting("windows of 512 rows, 4 at a time: gradients reach further back", window=512, batch_size=4),
+    "concatenate": _condition("first state, concatenated to each step", ConcatenatedCondition),
+    "film": _condition("first state, FiLM on each step and head", FiLMCondition),
+    "lstm-fresh": _setting("the state is reset at every window of training", drop_state=1.0),
+    "lstm-long": _setting(
+        "windows of 512 rows, batches of 4: longer truncated backpropagation", window=512, batch_size=4
+    ),
     "lstm-one-key": _setting("no transposition", transpose=0),
     "lstm-even": _setting("every corpus read once an epoch", corpus_weights={}),
     "lstm-no-dropout": _setting("no dropout", dropout=0.0),
@@ -135,12 +151,12 @@ VARIANTS = {
 
 
 def parameters_of(net: nn.Module) -> int:
-    """Count the numbers that a net learns."""
+    """Count the parameters of a net."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def fitting_width(make: Callable[[int], nn.Module], parameters: int) -> int:
-    """Find the width that makes a net of about so many parameters; a wider one has more."""
+    """Return the width in WIDTHS that gives a net closest to a number of parameters, which grows with the width."""
 
     def count(width: int) -> int:
         with torch.device("meta"):

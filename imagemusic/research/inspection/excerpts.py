@@ -18,7 +18,7 @@ from imagemusic.events import codec
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.vocabulary import NO_PROGRAM
 from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlations
-from imagemusic.music.midi import read_midi
+from imagemusic.music.midi import load_midi
 from imagemusic.training.batches import window_columns
 
 FEWEST = 10  # pieces: with fewer, nothing that is found would hold for others
@@ -101,7 +101,7 @@ def read_files(paths: Sequence[Path], length: int, seed: int) -> list[Excerpt]:
     rng = np.random.default_rng(seed)
     excerpts = []
     for path in paths:
-        piece = user_piece(read_midi(path), key=path.as_posix(), title=path.stem, licence="")
+        piece = user_piece(load_midi(path), key=path.as_posix(), title=path.stem, licence="")
         if made := prepare_piece(piece) if piece else None:
             rows, _, about = made
             excerpts.append(

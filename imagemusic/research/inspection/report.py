@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
@@ -11,6 +10,7 @@ from typing import Any
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.errors import OutputError
+from imagemusic.files import write_atomically
 from imagemusic.music.score import Score
 from imagemusic.reports.style import STYLE
 from imagemusic.reports.svg import number, told
@@ -38,9 +38,7 @@ def write_report(out: Path, figures: Figures, telling: Sequence[Telling]) -> Pat
             (out / "inspect.json", json.dumps(figures, indent=1, ensure_ascii=False) + "\n"),
             (page, build_page(figures, telling)),
         ):
-            waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
-            waiting.write_text(text, encoding="utf-8")
-            os.replace(waiting, path)
+            write_atomically(path, text)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
     return page

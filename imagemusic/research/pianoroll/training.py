@@ -1,11 +1,10 @@
 """Training on one piano-roll set, and its test.
 
-RUN/last.pt      weights, their average, the best average for each head, optimizer and update: where to go on from
-RUN/result.json  nats a frame of the test rolls, under the weights that were best on validation rolls
+RUN/last.pt      weights, their moving average, the best average for each head, optimizer and step, to resume from
+RUN/result.json  nats per frame of the test rolls, with the weights that were best on the validation rolls
 """
 
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -21,9 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from imagemusic.errors import DataError
-from imagemusic.research.pianoroll.data import KEYS, Batch, Roll, draw, gather
+from imagemusic.files import write_atomically
+from imagemusic.research.pianoroll.data import KEYS, Batch, Roll, gather, sample_batch
 from imagemusic.research.pianoroll.model import RollConfig, RollLSTM, State
+from imagemusic.training.loop import LoopOptions, TrainingLoop, check_settings
 from imagemusic.training.precision import cpu_autocast, cpu_dtype
 
 HEADS = ("independent", "autoregressive")
@@ -35,14 +35,14 @@ class Recipe:
 
     updates: int = 1000
     rows: int = 4
-    length: int = 96  # frames of a stretch
+    length: int = 96  # frames of a window
     learning_rate: float = 6e-3
     weight_decay: float = 0.01
     warmup_updates: int = 50
     clip_norm: float = 1.0
-    average: float = 0.99  # of the weights, an update
+    average: float = 0.99  # decay of the moving average of the weights, per update
     transpose: int = 6  # keys up or down at most
-    silent_share: float = 0.15  # of the keys that are silent in a stretch, those which are trained on
+    silent_share: float = 0.15  # share of the keys silent in a window that are trained on
     validate_every: int = 200
     validation_frames: int = 12_000  # of whole rolls, the same every time
 
@@ -53,92 +53,67 @@ def train(
     config: RollConfig,
     recipe: Recipe,
     seed: int,
-    tell: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Train both heads on the training rolls and test them; go on from RUN/last.pt, do nothing where RUN is done.
+    """Train both heads on the training rolls and test them, resuming from RUN/last.pt; return RUN/result.json.
 
     Raises:
-        DataError: RUN was begun with another recipe.
+        ConfigError: RUN was begun with another recipe, or the loss is not finite.
     """
-    asked = {"config": asdict(config), "recipe": asdict(recipe), "seed": seed}
+    settings = {"config": asdict(config), "recipe": asdict(recipe), "seed": seed}
     if (run / "result.json").exists():
         result: dict[str, Any] = json.loads((run / "result.json").read_text())
-        _refuse_other(run, result["asked"], asked)
+        check_settings(run, result["asked"], settings)
         return result
     torch.manual_seed(seed)
     model = RollLSTM(config)
     average = deepcopy(model)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
-    )
-    first, best = 0, {}
-    if (run / "last.pt").exists():
-        last = torch.load(run / "last.pt", weights_only=True)
-        _refuse_other(run, last["asked"], asked)
-        model.load_state_dict(last["model"])
-        average.load_state_dict(last["average"])
-        optimizer.load_state_dict(last["optimizer"])
-        first, best = last["update"], last["best"]
-    judges = some_of(rolls["validation"], recipe.validation_frames)
-    run.mkdir(parents=True, exist_ok=True)
-    for update in range(first, recipe.updates):
-        loss = _update(model, optimizer, rolls["train"], recipe, seed, update)
+    options = LoopOptions(
+        end=recipe.updates, warmup=recipe.warmup_updates, learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm,
+    )  # fmt: skip
+    loop = TrainingLoop(
+        {"model": model, "average": average}, model.parameters(), options, seed=seed, path=run / "last.pt",
+        settings=settings,
+    )  # fmt: skip
+    best: dict[str, Any] = loop.resume()  # head -> its best weights
+    validation = fixed_sample(rolls["validation"], recipe.validation_frames)
+    while not loop.finished:
+        loss = loop.update(lambda step: _loss(model, rolls["train"], recipe, np.random.default_rng((seed, step))))
+        decay = min(recipe.average, loop.step / (9 + loop.step))
         with torch.no_grad():
-            kept = min(recipe.average, (1 + update) / (10 + update))
             for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
-                mean.lerp_(weight, 1 - kept)
-        done = update + 1
-        if done % recipe.validate_every and done < recipe.updates:
+                mean.lerp_(weight, 1 - decay)
+        if loop.step % recipe.validate_every and not loop.finished:
             continue
-        judged = per_frame(nats_of(average, judges))
+        nats = per_frame(nats_of(average, validation))
         for head in HEADS:
-            if head not in best or judged[head] < best[head]["nats"]:
-                best[head] = {"nats": judged[head], "update": done, "weights": deepcopy(average.state_dict())}
-        state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save(state | {"best": best, "update": done, "asked": asked}, run / "last.pt.partial")
-        os.replace(run / "last.pt.partial", run / "last.pt")
-        scores = ", ".join(f"{head} {judged[head]:.3f}" for head in HEADS)
-        tell(f"{run.name} {done}/{recipe.updates}: training {loss:.2f} in all; validation {scores}")
+            if head not in best or nats[head] < best[head]["nats"]:
+                best[head] = {"nats": nats[head], "update": loop.step, "weights": deepcopy(average.state_dict())}
+        loop.save(best)
+        scores = ", ".join(f"{head} {nats[head]:.3f}" for head in HEADS)
+        report(f"{run.name} {loop.step}/{recipe.updates}: training {loss:.2f} in all; validation {scores}")
     result = _test(model, best, rolls["test"])
-    result |= {"parameters": sum(weight.numel() for weight in model.parameters()), "asked": asked}
-    (run / "result.json.partial").write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(run / "result.json.partial", run / "result.json")
+    result |= {"parameters": sum(weight.numel() for weight in model.parameters()), "asked": settings}
+    write_atomically(run / "result.json", json.dumps(result, indent=1) + "\n")
     return result
 
 
-def _refuse_other(run: Path, begun: dict[str, Any], asked: dict[str, Any]) -> None:
-    if begun != asked:
-        raise DataError(f"{run}: was begun with another recipe; move it away to begin afresh")
-
-
-def _update(
-    model: RollLSTM, optimizer: torch.optim.Optimizer, rolls: Sequence[Roll], recipe: Recipe, seed: int, update: int
-) -> float:
-    """Take one step, a function of the weights, the seed and the number of the update; return nats a frame."""
-    torch.manual_seed(seed * 1_000_003 + update)
-    model.train()
-    done = update / recipe.updates
-    for group in optimizer.param_groups:
-        warm = min(1.0, (update + 1) / recipe.warmup_updates)
-        group["lr"] = recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-    batch = draw(np.random.default_rng((seed, update)), rolls, recipe.rows, recipe.length, recipe.transpose)
+def _loss(model: RollLSTM, rolls: Sequence[Roll], recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """Compute the loss (a scalar) of a sampled batch: nats per frame, both heads added."""
+    batch = sample_batch(rng, rolls, recipe.rows, recipe.length, recipe.transpose)
     piece, key, weight = choose_keys(batch.frames, recipe.silent_share)
     rounded = Batch(*(part if part is batch.place else part.to(cpu_dtype()) for part in batch))
     with cpu_autocast():
         logits, _ = model(rounded, piece, key)
     counts = batch.real.T[:, piece] * weight  # (T, R)
-    loss = (_nats(logits.float(), batch, piece, key) * counts).sum() / batch.real.sum()
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-    optimizer.step()
-    return loss.item()
+    return (_nats(logits.float(), batch, piece, key) * counts).sum() / batch.real.sum()
 
 
 def choose_keys(frames: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Choose what to train on in frames (B, T, 88): keys that sound and those beside them, and a share of the others.
+    """Choose the keys to train on in frames (B, T, 88): those that sound, their neighbours, and a share of the others.
 
-    Returns piece, key and weight (R,); weighted sums over these rows are on average those over all keys.
+    Returns piece, key and weight, (R,) each; a weighted sum over these rows estimates the sum over all keys.
     """
     sounds = functional.max_pool1d(frames.amax(1), 3, stride=1, padding=1) > 0
     piece, key = torch.nonzero(sounds | (torch.rand(sounds.shape) < share), as_tuple=True)
@@ -146,13 +121,13 @@ def choose_keys(frames: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _nats(logits: Tensor, batch: Batch, piece: Tensor, key: Tensor) -> Tensor:
-    """Price keys (R,) of pieces (R,) in every frame, given logits (2, T, R): (2, T, R)."""
+    """Compute the nats (2, T, R) of keys (R,) of pieces (R,) in every frame, from logits (2, T, R)."""
     target = batch.frames.transpose(0, 1)[:, piece, key].expand_as(logits)
     return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
 def _test(model: RollLSTM, best: dict[str, dict[str, Any]], rolls: Sequence[Roll]) -> dict[str, Any]:
-    """Score the test rolls with the weights that were chosen for each head."""
+    """Score the test rolls with the best weights of each head."""
     nats = {}
     for chosen in best.values():
         if chosen["update"] not in nats:  # both heads may be best at once
@@ -171,7 +146,7 @@ def _test(model: RollLSTM, best: dict[str, dict[str, Any]], rolls: Sequence[Roll
 
 @torch.no_grad()
 def nats_of(model: RollLSTM, rolls: Sequence[Roll], rows: int = 8, length: int = 64) -> list[NDArray[np.floating]]:
-    """Score every frame of whole rolls, `rows` side by side: nats (2, T) of each, by head, all 88 keys added up."""
+    """Return the nats (2, T) of every frame of each roll, by head, summed over keys; `rows` rolls are one batch."""
     model.eval()
     result: list[NDArray[np.floating]] = [np.zeros(0)] * len(rolls)
     order = sorted(range(len(rolls)), key=lambda number: len(rolls[number]))
@@ -192,14 +167,14 @@ def nats_of(model: RollLSTM, rolls: Sequence[Roll], rows: int = 8, length: int =
 
 
 def per_frame(nats: Sequence[NDArray[np.floating]]) -> dict[str, float]:
-    """Average over all frames of all rolls, by head."""
+    """Average nats (2, T) over all frames of all rolls, by head."""
     return dict(zip(HEADS, np.concatenate(nats, 1).mean(1).tolist(), strict=True))
 
 
-def some_of(rolls: Sequence[Roll], frames: int) -> list[Roll]:
-    """Take whole rolls until they have so many frames, in an order that is the same every time."""
-    taken: list[Roll] = []
+def fixed_sample(rolls: Sequence[Roll], frames: int) -> list[Roll]:
+    """Return whole rolls in a fixed random order, until they have `frames` frames."""
+    sample: list[Roll] = []
     for number in np.random.default_rng(0).permutation(len(rolls)):
-        if sum(map(len, taken)) < frames:
-            taken.append(rolls[number])
-    return taken
+        if sum(map(len, sample)) < frames:
+            sample.append(rolls[number])
+    return sample

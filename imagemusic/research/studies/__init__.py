@@ -1,0 +1,30 @@
+"""One module a study; `STUDIES` lists them.
+
+A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
+distortions.py, near_misses.py, sample_sets.py and timing.py are no studies: matching, sampling, quality, speed and
+compose use them.  form_statistics.py and takes_judge.py compute tables of resources/.
+"""
+
+# Name of the module -> the question it answers.  Nothing is imported to list them.
+STUDIES: dict[str, str] = {
+    "bits_per_note": "How well does the decoder predict held-out music, beside a unigram and a Markov baseline?",
+    "compose": "How long does one piece take from the start of the process, and how long does a training step take?",
+    "controls": "Does the written MIDI keep every exact control of 500 random requests?",
+    "corpora": "What does each corpus hold, and how far can its tempo, meter and grid be trusted?",
+    "decoders": "Which decoder, conditioning and training loss predicts held-out music best at equal size?",
+    "engines": "What does each inference backend cost in bits per note, and do all compose the same pieces?",
+    "feedback": "How well does the music follow a dial at other strengths of feedback?",
+    "feelings": "Do the measured valence and arousal agree with people's labels, with note density held fixed?",
+    "gathering": "How fast are covers looked up, and is anything lost when the process is killed?",
+    "graph_loading": "What do exported, checked graphs cost against graphs rebuilt at every load?",
+    "matching": "How far can the match of a file name with a release be trusted?",
+    "pianoroll": "How does the LSTM do on the four classic piano-roll sets, in nats a frame?",
+    "pickups": "How often is a hidden pickup bar found?",
+    "preparation": "How long does `imagemusic data build` take as the set grows, and how much memory?",
+    "quality": "How near are composed pieces to held-out music in repetition, silence, copying and distributions?",
+    "saliency": "Does occlusion find the parts of a picture that matter, beside gradients and Grad-CAM?",
+    "sampling": "Which sampling settings bring composed music nearest to held-out music?",
+    "speed": "How many notes a second does each backend generate, beside the cost of reading its weights?",
+    "steering": "Does the picture steer the music, on our held-out pairs?",
+    "transfer": "What does fine-tuning on real pairs of cover and music bring on covers never seen?",
+}

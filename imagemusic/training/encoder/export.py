@@ -15,6 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from imagemusic.files import replace_atomically
 from imagemusic.training.encoder.net import ImageEncoder
 
 OUTPUTS = ("embedding", "dial_mean", "dial_sd")
@@ -55,28 +56,27 @@ def export_looks(encoder: ImageEncoder, path: Path) -> None:
 
 def _export(module: nn.Module, outputs: Sequence[str], encoder: ImageEncoder, path: Path) -> None:
     size = encoder.config.size
-    temporary = path.with_name(path.name + ".tmp")
     free = {0: "batch", 2: "height", 3: "width"}
-    with warnings.catch_warnings():
-        # The tracing exporter is called legacy; its successor folds batch norms into weights and needs onnxscript.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module.eval(),
-            (torch.zeros(1, 3, size, size),),
-            str(temporary),
-            input_names=["pixels"],
-            output_names=list(outputs),
-            dynamic_axes={"pixels": free} | {name: {0: "batch"} for name in outputs},
-            opset_version=17,
-            dynamo=False,
-            do_constant_folding=False,
-            training=torch.onnx.TrainingMode.PRESERVE,  # in eval mode already; this keeps batch norms apart
-        )
-    model = onnx.load(temporary)
-    _restore_names(model.graph, encoder)
-    onnx.checker.check_model(model)
-    onnx.save(model, temporary)
-    temporary.replace(path)
+    with replace_atomically(path) as temporary:
+        with warnings.catch_warnings():
+            # The tracing exporter is called legacy; its successor folds batch norms into weights and needs onnxscript.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module.eval(),
+                (torch.zeros(1, 3, size, size),),
+                str(temporary),
+                input_names=["pixels"],
+                output_names=list(outputs),
+                dynamic_axes={"pixels": free} | {name: {0: "batch"} for name in outputs},
+                opset_version=17,
+                dynamo=False,
+                do_constant_folding=False,
+                training=torch.onnx.TrainingMode.PRESERVE,  # in eval mode already; this keeps batch norms apart
+            )
+        model = onnx.load(temporary)
+        _restore_names(model.graph, encoder)
+        onnx.checker.check_model(model)
+        onnx.save(model, temporary)
 
 
 def _restore_names(graph: onnx.GraphProto, encoder: ImageEncoder) -> None:

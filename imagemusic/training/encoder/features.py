@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imagemusic.errors import DataError
+from imagemusic.files import replace_atomically
 from imagemusic.graphs.session import load_session
 from imagemusic.training.encoder.labels import LabelledPicture
 from imagemusic.vision.image import load_image, load_pixels
@@ -51,18 +52,18 @@ def cache_features(
     made_by = path.with_name(path.name + ".graph")
     if not path.exists():
         chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
-        temporary = path.with_name(path.name + ".tmp")
-        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=whole)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            done = 0
-            for part in pool.map(_features, chunks, *([value] * len(chunks) for value in (tuple(views), graph, size))):
-                rows[done : done + len(part)] = part
-                done += len(part)
-                print(f"\rfeatures of {done} of {len(rows)} pictures", end="", flush=True)
-        print()
-        rows.flush()
-        made_by.write_text(_digest(graph))
-        temporary.replace(path)
+        rest = ([value] * len(chunks) for value in (tuple(views), graph, size))
+        with replace_atomically(path) as temporary:
+            rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=whole)
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                done = 0
+                for part in pool.map(_features, chunks, *rest):
+                    rows[done : done + len(part)] = part
+                    done += len(part)
+                    print(f"\rfeatures of {done} of {len(rows)} pictures", end="", flush=True)
+            print()
+            rows.flush()
+            made_by.write_text(_digest(graph))
     cached: Features = np.load(path, mmap_mode="r")
     if cached.shape != whole:
         raise DataError(f"{path}: holds features {cached.shape}, need {whole}; remove it to compute them again")

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchvision import models
 
 from imagemusic.errors import CheckpointError
+from imagemusic.files import replace_atomically
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 
 
@@ -57,9 +58,8 @@ def _load_backbone(encoder: ImageEncoder, state: Mapping[str, Tensor]) -> None:
 def save_encoder(encoder: ImageEncoder, path: Path) -> None:
     """Write every weight to a .safetensors file, under the names of the state dict."""
     state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-    temporary = path.with_name(path.name + ".tmp")
-    safetensors.torch.save_file(state, temporary, metadata={"config": repr(asdict(encoder.config))})
-    temporary.replace(path)
+    with replace_atomically(path) as temporary:
+        safetensors.torch.save_file(state, temporary, metadata={"config": repr(asdict(encoder.config))})
 
 
 def _torchvision_weights(name: str) -> dict[str, Tensor]:

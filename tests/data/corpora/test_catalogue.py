@@ -3,7 +3,7 @@ import pytest
 from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, list_pieces, read_corpus, read_piece
 from imagemusic.data.corpora.piece import velocity_varies
 from imagemusic.errors import DataError, ScoreError
-from imagemusic.music.midi import write_midi
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Note, Score, Track
 from tests.miniature import put
 
@@ -12,7 +12,7 @@ def test_keys_are_listed_in_order_and_other_files_left_alone(tmp_path):
     for name in ("b.mid", "A.MID", "sub/c.mid", "notes.txt"):
         path = tmp_path / "nottingham" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_midi(Score([Track([Note(0, 60, 24)])]), path)
+        save_midi(Score([Track([Note(0, 60, 24)])]), path)
     assert list_pieces(tmp_path, "nottingham") == ["A.MID", "b.mid", "sub/c.mid"]
     assert [piece.id for piece in read_corpus(tmp_path, "nottingham")][1:] == ["nottingham/b", "nottingham/sub/c"]
 

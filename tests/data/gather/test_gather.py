@@ -182,7 +182,7 @@ def test_a_full_disk_stops_cleanly(match, catalogues, tmp_path, monkeypatch, ful
     monkeypatch.setattr(journal.os, "fsync", fsync)
     status, _, err = match(*SPOTIFY)
     assert status == 1
-    assert "cannot write (No space left on device); what was found is kept" in err
+    assert "cannot be written (No space left on device); what was found is kept" in err
     monkeypatch.setattr(journal.os, "fsync", real)
     done = rows_of(tmp_path / "set")
     assert 0 < len(done) < 6
@@ -199,7 +199,7 @@ def test_what_a_killed_process_left_of_a_cover_is_swept_away(match, catalogues, 
 
 
 def test_killed_at_random_points_nothing_is_lost_or_doubled(tmp_path):
-    command = [sys.executable, "scripts/measure_gathering.py", "--kills", "3", "--killed-files", "15"]
+    command = [sys.executable, "-m", "imagemusic", "study", "run", "gathering", "--kills", "3", "--killed-files", "15"]
     command += ["--files", "0", "--paced-files", "0", "--out", tmp_path / "figures.json"]
     environment = os.environ | {"PYTHONPATH": ".", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)

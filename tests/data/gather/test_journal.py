@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_no_trace_of_the_row(folder):
     with Journal(folder) as opened:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
         try:
-            with pytest.raises(GatheringStopped, match=r"journal\.jsonl: cannot write \(File too large\)"):
+            with pytest.raises(GatheringStopped, match=r"journal\.jsonl: cannot be written \(File too large\)"):
                 opened.append(row("b.mid", why="x" * 100))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

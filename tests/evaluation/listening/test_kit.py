@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagemusic import batch
+from imagemusic.audio.synthesis import has_sound
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
 from imagemusic.evaluation.listening.kit import KitOptions, key_path, make_kit, plan_trials
 
-needs_sound = pytest.mark.skipif(not batch.has_sound(), reason="no synthesizer is installed")
+needs_sound = pytest.mark.skipif(not has_sound(), reason="no synthesizer is installed")
 
 COLOURS = ("navy", "orange", "green", "white")
 OPTIONS = KitOptions(trials=2, seconds=4)

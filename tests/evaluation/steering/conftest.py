@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagemusic.music.midi import save_midi
 from tests import tiny
 
 
@@ -25,7 +26,7 @@ def write_pairs(folder, count=10, **changes):
         for number in range(count):
             colour = (255 * number // max(count - 1, 1), 128, 255 - 255 * number // max(count - 1, 1))
             write_picture(folder / f"{number}.png", colour, number)
-            tiny.tune(number, bars=4).save(folder / f"{number}.mid")
+            save_midi(tiny.tune(number, bars=4), folder / f"{number}.mid")
             row = {
                 "image": f"{number}.png", "midi": f"{number}.mid", "album": f"album {number // 2}", "artist": "someone",
                 "genre": "folk" if number % 2 else "rock", "valence": number / 10, "arousal": -number,

@@ -5,6 +5,7 @@ import pytest
 
 from imagemusic.errors import DataError
 from imagemusic.evaluation.steering.affect_regressor import FELT_FIGURES, Clip, Judge, check_judge, describe, read_clips
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Note, Score, Tempo, Track
 
 
@@ -30,14 +31,14 @@ def folders(tmp_path_factory):
         for number in range(32):
             quadrant = number % 4 + 1
             name = f"Q{quadrant}_song{number}_0"
-            clip(number, quadrant in (1, 4), quadrant in (1, 2)).save(root / "emopia" / "midis" / f"{name}.mid")
+            save_midi(clip(number, quadrant in (1, 4), quadrant in (1, 2)), root / "emopia" / "midis" / f"{name}.mid")
             table.writerow([name, quadrant, "x"])
         table.writerow(["Q1_missing_0", 1, "x"])
     with (root / "vgmidi" / "vgmidi_labelled.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["midi", "game", "valence", "arousal"])
         for number in range(8):
-            clip(100 + number, number % 2 == 0, number < 4).save(root / "vgmidi" / f"{number}.mid")
+            save_midi(clip(100 + number, number % 2 == 0, number < 4), root / "vgmidi" / f"{number}.mid")
             table.writerow([f"{number}.mid", f"game {number}", 1 if number % 2 == 0 else -1, 1 if number < 4 else -1])
     return root
 

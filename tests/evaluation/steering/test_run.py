@@ -17,6 +17,7 @@ from imagemusic.evaluation.steering.goals import goals
 from imagemusic.evaluation.steering.pairs import PairList, read_folder, read_pairs
 from imagemusic.evaluation.steering.run import Extras, evaluate, read_controls
 from imagemusic.evaluation.steering.settings import SteeringOptions
+from imagemusic.music.midi import save_midi
 from tests import tiny
 from tests.evaluation.steering.conftest import write_pairs, write_picture
 
@@ -32,7 +33,7 @@ def write_ratings(folder, quadrants):
     (folder / "midis").mkdir(parents=True, exist_ok=True)
     lines = ["ID,4Q"]
     for number, quadrant in enumerate(quadrants):
-        tiny.tune(number).save(folder / "midis" / f"Q1_song{number}_0.mid")
+        save_midi(tiny.tune(number), folder / "midis" / f"Q1_song{number}_0.mid")
         lines.append(f"Q1_song{number}_0,{quadrant}")
     (folder / "label.csv").write_text("\n".join(lines))
     return folder
@@ -220,7 +221,7 @@ def test_the_command_line_says_what_was_too_little_for_an_interval(pairs_file, t
 @pytest.mark.parametrize(
     ("extras", "error"),
     [
-        ({"controls": Path("gone.json")}, (DataError, r"gone.json: cannot be read .*check_controls.py makes it")),
+        ({"controls": Path("gone.json")}, (DataError, r"gone.json: cannot be read .*study run controls makes it")),
         ({"unconditional": Path("gone")}, (CheckpointError, "gone: no such checkpoint folder")),
         ({"gallery": (Path("gone.png"),)}, (ImageError, "gone.png")),
     ],
@@ -267,7 +268,7 @@ def test_what_changed_is_measured_anew_and_the_rest_is_kept(tiny_model, tiny_che
     tune = tiny.tune(1, bars=4)
     melody, *others = tune.tracks
     higher = replace(melody, notes=melody.notes + np.array([0, 1, 0, 0]))  # as many notes as before
-    replace(tune, tracks=[higher, *others]).save(path.parent / "1.mid")
+    save_midi(replace(tune, tracks=[higher, *others]), path.parent / "1.mid")
     assert kept() == set()
 
 
@@ -287,7 +288,7 @@ def test_measured_controls_are_read_and_others_refused(tmp_path):
     path.write_text('{"requests": 500, "exact": 500, "how": {}}')
     assert read_controls(path) == {"requests": 500, "exact": 500}
     path.write_text("[]")
-    with pytest.raises(DataError, match="check_controls"):
+    with pytest.raises(DataError, match="study run controls"):
         read_controls(path)
 
 

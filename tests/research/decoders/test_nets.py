@@ -18,9 +18,9 @@ def make(net, **changes):
     return net(tiny.decoder(**changes).config).eval()
 
 
-def columns(bench, length=40):
-    piece = bench.training[0]
-    rows = bench.prepared.rows[piece.start : piece.start + piece.rows]
+def columns(benchmark, length=40):
+    piece = benchmark.training[0]
+    rows = benchmark.prepared.rows[piece.start : piece.start + piece.rows]
     parts = window_columns(rows, piece.end, 0, length)
     return [to_tensors({name: values[None] for name, values in part.items()}) for part in parts]
 
@@ -31,9 +31,9 @@ def condition(net):
 
 @pytest.mark.parametrize("kind", NETS)
 @torch.no_grad()
-def test_step_by_step_equals_one_pass(kind, bench):
+def test_step_by_step_equals_one_pass(kind, benchmark):
     net = make(kind)
-    before, _, _ = columns(bench)
+    before, _, _ = columns(benchmark)
     whole, end = net(before, condition(net), net.initial_state(condition(net)))
     state, steps = net.initial_state(condition(net)), []
     for now in range(40):
@@ -46,9 +46,9 @@ def test_step_by_step_equals_one_pass(kind, bench):
 
 @pytest.mark.parametrize("kind", NETS)
 @torch.no_grad()
-def test_no_net_sees_what_comes_later(kind, bench):
+def test_no_net_sees_what_comes_later(kind, benchmark):
     net = make(kind)
-    before, _, _ = columns(bench)
+    before, _, _ = columns(benchmark)
     state = net.initial_state(condition(net))
     heads, _ = net(before, condition(net), state)
     changed = {name: values.clone() for name, values in before.items()}
@@ -60,11 +60,11 @@ def test_no_net_sees_what_comes_later(kind, bench):
 
 @pytest.mark.parametrize("kind", NETS)
 @torch.no_grad()
-def test_a_net_heeds_its_condition(kind, bench):
+def test_a_net_heeds_its_condition(kind, benchmark):
     net = make(kind)
-    before, _, _ = columns(bench)
-    told, feedback_only = (net(before, c, net.initial_state(c))[0] for c in (condition(net), 0 * condition(net)))
-    assert not torch.allclose(told, feedback_only)
+    before, _, _ = columns(benchmark)
+    conditioned, null = (net(before, c, net.initial_state(c))[0] for c in (condition(net), 0 * condition(net)))
+    assert not torch.allclose(conditioned, null)
 
 
 @torch.no_grad()
@@ -85,10 +85,10 @@ def test_min_lstm_follows_its_recurrence():
 
 
 @torch.no_grad()
-def test_a_transformer_forgets_what_lies_beyond_its_span(bench, monkeypatch):
+def test_a_transformer_forgets_what_lies_beyond_its_span(benchmark, monkeypatch):
     monkeypatch.setattr(nets, "SPAN", 4)
     net = make(nets.TransformerDecoder, layers=1)
-    before, _, _ = columns(bench)
+    before, _, _ = columns(benchmark)
     heads, _ = net(before, condition(net), net.initial_state(condition(net)))
     changed = {name: values.clone() for name, values in before.items()}
     changed["pitch"][:, 10] = 7
@@ -98,9 +98,9 @@ def test_a_transformer_forgets_what_lies_beyond_its_span(bench, monkeypatch):
 
 
 @torch.no_grad()
-def test_independent_heads_are_not_told_of_each_other(bench):
+def test_independent_heads_do_not_depend_on_each_other(benchmark):
     net = make(nets.IndependentHeads)
-    before, target, _ = columns(bench)
+    before, target, _ = columns(benchmark)
     heads, _ = net(before, condition(net), net.initial_state(condition(net)))
     other = (
         target | {name: (target[name] + 1) % 16 for name in (*FIELDS, "place", "program")} | {"part": target["part"]}
@@ -109,9 +109,9 @@ def test_independent_heads_are_not_told_of_each_other(bench):
         assert torch.equal(net.logits(heads, other)[name], scores)
 
 
-def test_fields_alone_reads_nothing_that_follows(bench):
+def test_fields_alone_reads_nothing_that_follows(benchmark):
     net = make(nets.FieldsAlone)
-    before, target, _ = columns(bench)
+    before, target, _ = columns(benchmark)
     other, aside = dict(before), dict(target)
     for name in ("place", "bar", "program", "last_pitch", "chroma"):
         other[name] = torch.zeros_like(before[name])
@@ -131,9 +131,9 @@ def test_ways_to_condition_have_the_widths_they_need():
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_variants_are_of_one_size(name, bench):
+def test_variants_are_of_one_size(name, benchmark):
     def build(width):
-        return VARIANTS[name].make(bench, width)
+        return VARIANTS[name].make(benchmark, width)
 
     with torch.device("meta"):
         assert abs(parameters_of(build(fitting_width(build, 4_000_000))) / 4e6 - 1) < 0.03

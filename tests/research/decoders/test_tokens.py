@@ -49,11 +49,11 @@ def test_a_length_without_a_token_is_not_exact(tokens):
     assert not tokens.is_exact(silent(Score([Track([Note(0, 60, 24)])], meters=[Meter(0, 13, 8)])))
 
 
-def test_a_piece_is_spelled_from_its_header_to_its_end(tokens):
-    spelled = tokens.encode(silent(two_pianos(meters=[Meter(0, 4, 4)], tempos=[Tempo(0, 96)]))).tolist()
-    assert [token >= tokens.first_own for token in spelled[:5]] == [True] * 4 + [False]
-    assert spelled[-1] == tokens.end and tokens.start not in spelled
-    assert max(spelled) < tokens.size
+def test_a_piece_is_tokenized_from_its_header_to_its_end(tokens):
+    encoded = tokens.encode(silent(two_pianos(meters=[Meter(0, 4, 4)], tempos=[Tempo(0, 96)]))).tolist()
+    assert [token >= tokens.first_own for token in encoded[:5]] == [True] * 4 + [False]
+    assert encoded[-1] == tokens.end and tokens.start not in encoded
+    assert max(encoded) < tokens.size
 
 
 def test_moved_pitches_are_moved_tokens(tokens):
@@ -64,16 +64,16 @@ def test_moved_pitches_are_moved_tokens(tokens):
 
 
 def test_a_part_that_was_not_declared_is_refused(tokens):
-    spelled = tokens.encode(silent(two_pianos()))
-    own = np.flatnonzero(spelled >= tokens.first_own)
+    encoded = tokens.encode(silent(two_pianos()))
+    own = np.flatnonzero(encoded >= tokens.first_own)
     with pytest.raises(CodecError, match="not declared"):
-        tokens.decode(np.delete(spelled, own[-2:]))
+        tokens.decode(np.delete(encoded, own[-2:]))
 
 
 def test_pairs_make_a_piece_shorter_and_say_the_same(tokens, tmp_path):
     pieces = [silent(tiny.tune(seed)) for seed in range(4)]
     path = tmp_path / "pairs.json"
-    pairs = tokens.train_pairs(pieces, tokens.first_own + 50, path)
+    pairs = tokens.train_bpe(pieces, tokens.first_own + 50, path)
     assert pairs.first_own == tokens.first_own + 50
     assert len(pairs.encode(pieces[0])) < 0.9 * len(tokens.encode(pieces[0]))
     assert pairs.is_exact(pieces[0])

@@ -4,6 +4,7 @@ import pytest
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.events.vocabulary import DRUMS, PITCH, SLOTS
 from imagemusic.music.dials import DIALS, DialNormalizer
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.research.inspection.excerpts import (
     FAMILIES,
@@ -81,7 +82,7 @@ def test_files_of_a_person_are_read(tmp_path):
     paths = []
     for number in range(10):
         paths.append(tmp_path / f"{number}.mid")
-        tiny.tune(number).save(paths[-1])
+        save_midi(tiny.tune(number), paths[-1])
     read = read_files(paths, 20, seed=0)
     assert [len(excerpt.rows) for excerpt in read] == [20] * 10
     assert [one.shift for one in read] == [one.shift for one in read_files(paths, 20, seed=0)]

@@ -7,6 +7,7 @@ import pytest
 
 from imagemusic.commands import cli
 from imagemusic.errors import ConfigError
+from imagemusic.music.midi import save_midi
 from imagemusic.research.inspection.run import InspectOptions
 from tests import tiny
 
@@ -15,7 +16,7 @@ from tests import tiny
 def midi(tmp_path_factory):
     folder = tmp_path_factory.mktemp("songs")
     for number in range(12):
-        tiny.tune(number).save(folder / f"{number}.mid")
+        save_midi(tiny.tune(number), folder / f"{number}.mid")
     return sorted(map(str, folder.glob("*.mid")))
 
 
