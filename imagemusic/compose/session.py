@@ -12,15 +12,17 @@ is restored from them goes on as the first did, or otherwise with another seed.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
+from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
 from imagemusic.compose.form import BarPlan, plan_bars, sample_form
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.prior import Prior
 from imagemusic.compose.repetition import PhraseRepetition
 from imagemusic.compose.ritardando import MILD, tempo_map
 from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitched_parts
@@ -38,12 +40,10 @@ from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.generation.generate import GenerationRequest
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
+from imagemusic.generation.stepper import Stepper
 from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track
 from imagemusic.vision.features import ImageFeatures
-
-if TYPE_CHECKING:
-    from imagemusic.compose.pipeline import ImageMusic
 
 Snapshot = tuple[Event, ...]
 GUIDANCE_DELAY = 16  # notes that are generated without guidance
@@ -60,12 +60,23 @@ class Switches:
     repetition_penalty: bool = True
 
 
+class Model(Protocol):
+    """What a session needs of a loaded model."""
+
+    @property
+    def checkpoint(self) -> Checkpoint: ...
+    @property
+    def prior(self) -> Prior: ...
+    @property
+    def stepper(self) -> Stepper: ...
+
+
 class Session:
     """A piece in the making."""
 
     def __init__(
         self,
-        model: "ImageMusic",
+        model: Model,
         features: ImageFeatures,
         options: ComposeOptions,
         *,
