@@ -41,7 +41,7 @@ DOORS = {
     "lightning": {"training"},
     "matplotlib": {"training", "research/studies"},
     "spotipy": {"data/gather/spotify.py"},
-    "mutagen": {"data/gather/folder.py"},
+    "mutagen": {"data/gather/artwork.py"},
     "requests": {"data/gather/http.py"},
     "tenacity": {"data/gather/http.py"},
     "ray": {"executors.py"},
