@@ -30,6 +30,7 @@ MAX_SAME = 2  # parts of one program
 MAX_PARTS = {"band": 6, "orchestra": 10, "strings": 4, "voice": 4, "piano": 2}
 MIN_PARTS = {"piano": 2, "strings": 3}
 NEEDS_BASS = ("band",)
+PARTS_OVER_BASS = 2  # at least
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class LineUp:
         if self.ensemble in NEEDS_BASS and not any(program in KINDS["bass"][0] for program in programs):
             # Parts go from high to low, the drums last: drums wait for a bass.
             allowed[DRUMS] = False
+            if len(programs) < PARTS_OVER_BASS:
+                allowed[list(KINDS["bass"][0])] = False
             if len(programs) >= MAX_PARTS[self.ensemble] - 2:
                 allowed[:] = False
                 allowed[list(KINDS["bass"][0])] = True
