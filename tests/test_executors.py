@@ -82,9 +82,7 @@ def test_a_ray_cluster_that_cannot_be_reached_is_given_up_at_once(monkeypatch, s
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("RAY_ADDRESS", f"{scheme}127.0.0.1:{port}")
-    with pytest.raises(
-        DataError, match=rf"{scheme}127.0.0.1:{port}: cannot be reached .Connection refused"
-    ):
+    with pytest.raises(DataError, match=rf"{scheme}127.0.0.1:{port}: cannot be reached .Connection refused"):
         list(run_ray(square, [1], 1))
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:99999")
     with pytest.raises(DataError, match="127.0.0.1:99999: cannot be reached"):

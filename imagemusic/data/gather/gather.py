@@ -73,7 +73,7 @@ def find_midi(folder: Path) -> list[str]:
         if name.lower().endswith(MIDI_SUFFIXES) and not name.startswith("._")  # which macOS leaves beside files
     ]
     if not keys:
-        raise DataError(f"{folder}: no MIDI files in it; looked for {' and '.join(MIDI_SUFFIXES)}")
+        raise DataError(f"{folder}: no MIDI files in it; looked for {', '.join(MIDI_SUFFIXES)}")
     return sorted(keys)
 
 

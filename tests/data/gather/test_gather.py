@@ -212,7 +212,8 @@ def test_killed_at_random_points_nothing_is_lost_or_doubled(tmp_path):
 def test_midi_files_are_listed_in_order_and_others_left_out(tmp_path):
     for name in ("b.MID", "a/z.midi", "a/c.mid", "._a.mid", "a.txt"):
         put(tmp_path / name, b"")
-    assert find_midi(tmp_path) == ["a/c.mid", "a/z.midi", "b.MID"]
+    put(tmp_path / "k.kar")
+    assert find_midi(tmp_path) == ["a/c.mid", "a/z.midi", "b.MID", "k.kar"]
     with pytest.raises(DataError, match="nowhere: no such folder"):
         find_midi(tmp_path / "nowhere")
 
