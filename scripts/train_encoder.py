@@ -30,7 +30,7 @@ from imagemusic.files import replace_atomically
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
-from imagemusic.training.encoder.export import export_looks, export_onnx
+from imagemusic.training.encoder.export import export_backbone, export_onnx
 from imagemusic.training.encoder.features import cache_features
 from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
 from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
@@ -248,7 +248,7 @@ def main() -> None:
     encoder = load_encoder(CONFIG, arguments.data / "weights/mobilenet_v2_imagenet.pth").eval()
     encoder.class_connotations.copy_(read_connotations(CONNOTATIONS))
     graph = arguments.out / "looks.onnx"
-    export_looks(encoder, graph)
+    export_backbone(encoder, graph)
     how = {"size": CONFIG.size, "shape": (AUGMENTATIONS, encoder.feature_size), "workers": arguments.workers}
     features = cache_features(pictures, ("original",), graph, arguments.out / "features.npy", **how)
     augmented = features[:, 0].astype(np.float32)  # (P, L, F)

@@ -1,7 +1,9 @@
 """What README and docs name exists: paths, links, commands, the rooms of the tree, the files of data/."""
 
+import json
 import re
 import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,14 @@ from imagemusic.commands.cli import build_parser
 from imagemusic.events.codec import PITCH, SIZES
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.export.source import ExportSource
 from imagemusic.generation.processors import NextEvent
+from imagemusic.music.score import Note, Score, Track
+from imagemusic.research.study import load_study, parse_options, run_study
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = ROOT / "docs" / "contributing.md"
+EXAMPLE_STUDY = "temperature"  # of docs/contributing.md
 PAGES = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -52,6 +58,12 @@ def commands_of(text):
 
 def python_of(page):
     return [block for language, block in FENCED.findall(text_of(page)) if language == "python"]
+
+
+def code_of(line, **names):
+    """Names that a block of docs/contributing.md defines."""
+    exec(next(block for block in python_of(CONTRIBUTING) if line in block), names)
+    return names
 
 
 def slug(heading):
@@ -96,7 +108,9 @@ def test_a_command_line_of_a_page_parses(page):
     parser = build_parser()
     for arguments in commands_of(text_of(page)):
         try:
-            parser.parse_args(arguments)
+            parsed = parser.parse_args(arguments)
+            if arguments[:2] == ["study", "run"] and parsed.name != EXAMPLE_STUDY:
+                parse_options(load_study(parsed.name), ArgumentParser(), parsed.words)
         except SystemExit:
             pytest.fail(f"imagemusic {shlex.join(arguments)}")
 
@@ -143,10 +157,22 @@ def test_the_page_of_results_names_every_file_of_its_folder():
     assert sorted({path.name for path in folder.iterdir()} - {"README.md"} - links) == []
 
 
+def test_the_study_of_contributing_runs(tmp_path):
+    study = code_of("class Temperature", __name__=f"imagemusic.research.studies.{EXAMPLE_STUDY}")["STUDY"]
+    words = ["--quick", "--only", "low", "--out", str(tmp_path / "temperature.json"), "--work", str(tmp_path)]
+    figures = run_study(study, parse_options(study, ArgumentParser(), words), lambda line: None)
+    assert figures["pictures"] == 6 and list(figures["notes"]) == ["low"] and figures["notes"]["low"] > 6
+    assert "how" in json.loads((tmp_path / "temperature.json").read_text())
+
+
+def test_the_export_format_of_contributing_writes_a_row_a_note():
+    score = Score([Track([Note(0, 60, 24, 80), Note(24, 62, 12, 70)], 0, name="Melody")])
+    lines = code_of("def export_csv")["export_csv"](ExportSource(score=score)).decode().splitlines()
+    assert lines == ["track,onset,duration,pitch,velocity", "Melody,0,24,60,80", "Melody,24,12,62,70"]
+
+
 def test_the_logit_processor_of_contributing_keeps_its_rule():
-    names = {}
-    exec(next(block for block in python_of(CONTRIBUTING) if "class LeapLimit" in block), names)
-    rule, grammar = names["LeapLimit"](semitones=2), GrammarState(Plan(end=960, tempo=1))
+    rule, grammar = code_of("class LeapLimit")["LeapLimit"](semitones=2), GrammarState(Plan(end=960, tempo=1))
     for value in (0, 17, 4, 0, 0, 0, 18, 1, 0, 0, 0, 16, 0, 0, 0, 0, 0):  # the row of a pitched part begins
         grammar.append(value)
     event = NextEvent(grammar)

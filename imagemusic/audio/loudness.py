@@ -1,4 +1,4 @@
-"""Measure and set how loud a sound is.  Sounds here are frames (N, C), changed in place.
+"""Measure and set the loudness of frames (N, C), which are changed in place.
 
 Loudness is that of ITU-R BS.1770-4 in LUFS: K-weighted, in gated blocks of 400 ms.  The weighting is applied to the
 spectrum of 100 ms segments instead of to the samples, which needs no recursive filter.
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-TARGET_LUFS = -16.0  # what AES TD1008 advises for music that is streamed
+TARGET_LUFS = -16.0  # AES TD1008, for streamed music
 PEAK_DBFS = -1.0
-MOST_LIMITING_DB = 6.0  # rather a quieter piece than a squashed one
+MOST_LIMITING_DB = 6.0  # gain reduction; a piece that needs more stays below the target
 
 K_RATE_HZ = 48_000  # BS.1770-4 tables 1 and 2: a shelf for the head, then a high-pass
 K_STAGES = (
@@ -29,7 +29,7 @@ FRAMES_PER_PASS = 1 << 16
 
 
 def k_weight(frequencies_hz: NDArray[Any]) -> NDArray[Any]:
-    """Power gain of the K-weighting at frequencies (F,)."""
+    """Return the power gain (F,) of the K-weighting at frequencies (F,)."""
     z = np.exp(-2j * np.pi * frequencies_hz / K_RATE_HZ)
     gain = np.ones_like(z)
     for above, below in K_STAGES:
@@ -38,7 +38,7 @@ def k_weight(frequencies_hz: NDArray[Any]) -> NDArray[Any]:
 
 
 def loudness_lufs(frames: NDArray[np.float32], sample_rate: int) -> float:
-    """Loudness of frames (N, C); minus infinity for silence."""
+    """Return the loudness of frames (N, C) in LUFS; minus infinity for silence."""
     size = round(SEGMENT_SECONDS * sample_rate)
     weight = k_weight(np.fft.rfftfreq(size, 1 / sample_rate)) * 2 / size**2  # Parseval, from one side of the spectrum
     power = []
@@ -54,12 +54,12 @@ def loudness_lufs(frames: NDArray[np.float32], sample_rate: int) -> float:
 
 
 def _lufs(power: Any) -> Any:
-    """Turn K-weighted power, summed over the channels, into loudness."""
+    """Convert K-weighted power, summed over the channels, to LUFS."""
     return -0.691 + 10 * np.log10(np.maximum(power, 1e-20))
 
 
 def normalise(frames: NDArray[np.float32], sample_rate: int) -> None:
-    """Bring frames (N, C) to the target loudness, with no peak above -1 dBFS; silence stays silence."""
+    """Scale and limit frames (N, C) in place to TARGET_LUFS, with no peak above PEAK_DBFS; silence is not changed."""
     loudness = loudness_lufs(frames, sample_rate)
     if loudness == -np.inf:
         return
@@ -70,17 +70,17 @@ def normalise(frames: NDArray[np.float32], sample_rate: int) -> None:
 
 
 def limit(frames: NDArray[np.float32], ceiling: float) -> None:
-    """Turn frames (N, C) down smoothly around every peak above `ceiling`.
+    """Reduce the gain of frames (N, C) in place around every peak above the amplitude `ceiling`.
 
-    A look-ahead limiter: the gain is the mean of a running minimum, both over the same reach, so it moves slowly and
-    is yet never too high.
+    A look-ahead limiter: the gain is the moving average of a running minimum over the same window, so it changes
+    slowly and never exceeds what the peak allows.
     """
     starts = np.arange(0, len(frames), LIMITER_FRAMES)
     peaks = np.maximum(np.maximum.reduceat(frames, starts), -np.minimum.reduceat(frames, starts)).max(axis=1)
     if len(peaks) == 0 or peaks.max() <= ceiling:
         return
     allowed = np.minimum(1.0, ceiling / np.maximum(peaks, ceiling))
-    knots = np.minimum(np.append(allowed, 1.0), np.append(1.0, allowed))  # at every edge between two stretches
+    knots = np.minimum(np.append(allowed, 1.0), np.append(1.0, allowed))  # at every edge between two blocks
     for smooth in (np.min, np.mean):
         padded = np.pad(knots, LIMITER_REACH, mode="edge")
         knots = smooth(sliding_window_view(padded, 2 * LIMITER_REACH + 1), axis=1)

@@ -1,11 +1,11 @@
-"""Score to picture: a piano roll that a musician can read.
+"""Draw a score as a piano roll.
 
     legend      a colour and a name for each track
     roll        keyboard | notes over bar lines; louder is brighter
     drums       names    | hits, in a lane of their own
     clock       seconds
 
-Everything is drawn at twice the size and reduced, which smooths the edges.
+Everything is drawn at twice the size and reduced, for antialiasing.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score, Trac
 
 Color = tuple[int, int, int]
 
-# Told apart by colour-blind people too: Okabe & Ito 2008, "Color Universal Design", its two darkest made lighter.
+# Okabe & Ito 2008, "Color Universal Design", the two darkest made lighter.
 TRACK_COLORS: tuple[Color, ...] = (
     (86, 180, 233),
     (240, 170, 40),
@@ -43,7 +43,7 @@ KEYBOARD_WIDTH = 74
 DRUM_ROW_HEIGHT, DRUM_LANE_SHARE = 14, 0.3  # the lane takes at most this share of the height
 LEAST_WIDTH, LEAST_HEIGHT = 320, 200
 LARGEST_SIDE = 8_000
-LEAST_PITCHES = 25  # two octaves, so that a drone does not fill the picture
+LEAST_PITCHES = 25  # rows: two octaves
 SOFTEST_SHADE = 0.35  # brightness of velocity 1
 LEAST_LINE_SPACING = 7
 BAR_NUMBER_WIDTH = 34
@@ -54,22 +54,22 @@ CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Where seconds and pitches lie, in pixels of the enlarged picture."""
+    """Coordinates of times and pitches, in pixels of the enlarged picture."""
 
     left: float
     right: float
     top: float
     bottom: float
-    seconds: float
-    lowest: int
+    seconds: float  # from left to right
+    lowest: int  # pitch of the bottom row
     highest: int
 
     def x(self, seconds: float) -> float:
-        """Column of a time."""
+        """Return the column of a time in seconds."""
         return self.left + (self.right - self.left) * seconds / self.seconds
 
     def y(self, pitch: int) -> float:
-        """Upper edge of a pitch's row."""
+        """Return the upper edge of a pitch's row."""
         return self.top + (self.highest - pitch) * self.row
 
     @property
@@ -79,10 +79,10 @@ class Plot:
 
 
 def draw_piano_roll(score: Score, *, width: int = 1600, height: int = 700) -> Image.Image:
-    """Draw a score, time from left to right, pitch from bottom to top; a score without notes gives an empty roll.
+    """Return a piano roll of `width` x `height` pixels; a score without notes gives an empty one.
 
     Raises:
-        ConfigError: a picture too small to read or too large to hold.
+        ConfigError: the size is not in 320..8000 x 200..8000 pixels.
     """
     if not (LEAST_WIDTH <= width <= LARGEST_SIDE and LEAST_HEIGHT <= height <= LARGEST_SIDE):
         raise ConfigError(
@@ -104,7 +104,7 @@ def draw_piano_roll(score: Score, *, width: int = 1600, height: int = 700) -> Im
 
 
 def pitch_range(score: Score) -> tuple[int, int]:
-    """Lowest and highest pitch to draw: all that is played and a little room, at least two octaves."""
+    """Return the lowest and highest pitch to draw: all pitches and a margin of two semitones, at least two octaves."""
     pitches = np.concatenate([[], *(track.notes[:, PITCH] for track in score.tracks if not track.is_drum)])
     low, high = (int(pitches.min()) - 2, int(pitches.max()) + 2) if len(pitches) else (48, 72)
     missing = max(0, LEAST_PITCHES - (high - low + 1))
@@ -114,7 +114,7 @@ def pitch_range(score: Score) -> tuple[int, int]:
 
 
 def _lay_out(score: Score, width: int, height: int) -> tuple[Plot, Plot, list[int]]:
-    """Place the roll, the lane of the drums below it, and one row there for every drum pitch that is played."""
+    """Return the plots of the roll and of the drums below it, and the drum pitches in order, a row each."""
     drums = sorted({pitch for track in score.tracks if track.is_drum for pitch in track.notes[:, PITCH].tolist()})
     top, bottom = LEGEND_HEIGHT + BAR_NUMBER_HEIGHT + MARGIN / 2, height - MARGIN - CLOCK_HEIGHT
     lane_top = bottom - min(len(drums) * DRUM_ROW_HEIGHT, DRUM_LANE_SHARE * height)
@@ -129,14 +129,14 @@ def _lay_out(score: Score, width: int, height: int) -> tuple[Plot, Plot, list[in
 
 
 def track_colors(score: Score) -> list[Color]:
-    """Give every track its colour; the colours repeat after eight, drums are grey."""
+    """Return the colour of each track; colours repeat after eight, drums are grey."""
     pitched = [index for index, track in enumerate(score.tracks) if not track.is_drum]
     order = {index: TRACK_COLORS[rank % len(TRACK_COLORS)] for rank, index in enumerate(pitched)}
     return [order.get(index, DRUM_COLOR) for index in range(len(score.tracks))]
 
 
 def bar_lines(score: Score) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ticks (N,) of the bar lines and of the beats (M,) up to the end; none where the meter is not known."""
+    """Return the ticks of bar lines (N,) and of beats (M,) up to the end; none where the meter is not known."""
     changes = [meter.tick for meter in score.meters] + [max(score.end, 1)]
     bars, beats = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for meter, until in zip(score.meters, changes[1:], strict=True):
@@ -149,19 +149,19 @@ def bar_lines(score: Score) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font; `size` is in pixels of the finished picture."""
+    """Return Pillow's own font; `size` is in pixels of the finished picture."""
     return ImageFont.load_default(size * SMOOTHING)
 
 
 def _shade(color: Color, velocity: int) -> Color:
-    """Make a colour as bright as a note is loud."""
+    """Return a colour with a brightness that increases with velocity."""
     share = SOFTEST_SHADE + (1 - SOFTEST_SHADE) * min(1.0, velocity / 112)
     red, green, blue = (round(paper + (value - paper) * share) for value, paper in zip(color, PAPER, strict=True))
     return red, green, blue
 
 
 def _draw_rows(draw: ImageDraw.ImageDraw, roll: Plot, lane: Plot) -> None:
-    """Darken the rows of the black keys and every second drum, and draw a line below every C."""
+    """Darken the rows of black keys and every second drum, and draw a line below every C."""
     for pitch in range(roll.lowest, roll.highest + 1):
         y = roll.y(pitch)
         if pitch % 12 in BLACK_PITCH_CLASSES and roll.row > 1:
@@ -174,7 +174,7 @@ def _draw_rows(draw: ImageDraw.ImageDraw, roll: Plot, lane: Plot) -> None:
 
 
 def _draw_bars(draw: ImageDraw.ImageDraw, plots: list[Plot], score: Score) -> None:
-    """Draw beats and bars through all plots where there is room for them, and number the bars above the first."""
+    """Draw beats and bars through all plots, as densely as there is room, and number the bars above the first plot."""
     bars, beats = (score.seconds_at(ticks).tolist() for ticks in bar_lines(score))
     if not bars:
         return
@@ -192,7 +192,7 @@ def _draw_bars(draw: ImageDraw.ImageDraw, plots: list[Plot], score: Score) -> No
 
 
 def _draw_notes(draw: ImageDraw.ImageDraw, roll: Plot, score: Score) -> None:
-    """Draw the notes, the longest first, so that none hides a shorter one."""
+    """Draw the notes, the longest first, so that shorter ones stay visible."""
     boxes = []
     for track, color in zip(score.tracks, track_colors(score), strict=True):
         if not track.is_drum:
@@ -207,7 +207,7 @@ def _draw_notes(draw: ImageDraw.ImageDraw, roll: Plot, score: Score) -> None:
 
 
 def _times(score: Score, track: Track) -> list[tuple[float, float, int, int]]:
-    """Start and end in seconds, pitch and velocity of every note."""
+    """Return start and end in seconds, pitch and velocity of every note."""
     notes = track.notes
     start, end = score.seconds_at(notes[:, ONSET]), score.seconds_at(notes[:, ONSET] + notes[:, DURATION])
     return list(zip(start.tolist(), end.tolist(), notes[:, PITCH].tolist(), notes[:, VELOCITY].tolist(), strict=True))
@@ -225,7 +225,7 @@ def _draw_keyboard(draw: ImageDraw.ImageDraw, roll: Plot) -> None:
             front = left + 0.62 * (right - left)
             draw.rectangle((left, y, front, y + roll.row - 1), BLACK_KEY)
             draw.line((front, y + roll.row / 2, right, y + roll.row / 2), FAINT_INK, 2)
-        if pitch % 12 in (0, 5):  # where no black key parts the white ones
+        if pitch % 12 in (0, 5):  # no black key between B and C, E and F
             draw.line((left, y + roll.row, right, y + roll.row), FAINT_INK, 2)
         if pitch % 12 == 0:
             middle = y + roll.row / 2
@@ -233,9 +233,9 @@ def _draw_keyboard(draw: ImageDraw.ImageDraw, roll: Plot) -> None:
 
 
 def _draw_drums(draw: ImageDraw.ImageDraw, lane: Plot, score: Score, drums: list[int]) -> None:
-    """Draw drum hits, a row a drum, the lowest below; hits have no length."""
+    """Draw drum hits, a row a drum, the lowest pitch at the bottom; all hits have the same width."""
     rows = {pitch: row for row, pitch in enumerate(drums)}
-    readable = int(np.ceil(11 * SMOOTHING / lane.row)) if drums else 1  # rows that one name takes
+    readable = int(np.ceil(11 * SMOOTHING / lane.row)) if drums else 1  # rows that a name takes
     for pitch in drums[::readable]:
         middle = lane.y(rows[pitch]) + lane.row / 2
         draw.text((lane.left - 8, middle), drum_name(pitch), FAINT_INK, _font(10), anchor="rm")
@@ -248,7 +248,7 @@ def _draw_drums(draw: ImageDraw.ImageDraw, lane: Plot, score: Score, drums: list
 
 
 def _draw_clock(draw: ImageDraw.ImageDraw, plot: Plot) -> None:
-    """Write the time in minutes and seconds below."""
+    """Write the time in minutes and seconds below a plot."""
     step = next((s for s in CLOCK_STEPS if plot.x(s) - plot.left >= 60 * SMOOTHING), CLOCK_STEPS[-1])
     for at in range(0, int(plot.seconds) + 1, step):
         x = plot.x(at)
@@ -258,7 +258,7 @@ def _draw_clock(draw: ImageDraw.ImageDraw, plot: Plot) -> None:
 
 
 def _draw_legend(draw: ImageDraw.ImageDraw, score: Score, width: int) -> None:
-    """Name the instruments at the top, each once a colour, as many as there is room for."""
+    """Write the names of the instruments at the top, each once a colour, as many as there is room for."""
     font, x, y = _font(13), float(MARGIN * SMOOTHING), (MARGIN / 2 + 11) * SMOOTHING
     entries = list(dict.fromkeys(zip(map(_label, score.tracks), track_colors(score), strict=True)))
     for index, (label, color) in enumerate(entries):
@@ -276,6 +276,6 @@ def _draw_legend(draw: ImageDraw.ImageDraw, score: Score, width: int) -> None:
 
 
 def _label(track: Track) -> str:
-    """Name a track: its instrument, and its own name where that says more."""
+    """Return the label of a track: its instrument, after its own name where that differs."""
     instrument, name = instrument_name(track.program, track.is_drum), track.name.strip()[:24]
     return instrument if not name or name.lower() in instrument.lower() else f"{name} · {instrument}"

@@ -1,4 +1,4 @@
-"""Find a SoundFont, and look whether it is whole.
+"""Find a SoundFont and validate its tables.
 
     RIFF sfbk ── LIST INFO
               ├─ LIST sdta ── smpl: the samples, 16 bits each
@@ -6,7 +6,7 @@
                               inst -> ibag -> igen    instrument, whose generators name a
                               shdr                    sample: where it starts and ends
 
-tinysoundfont follows these indices without a look, and outside the file that ends the process.  Tables: SoundFont 2.04,
+tinysoundfont does not check these indices, and reading outside the file ends the process.  Tables: SoundFont 2.04,
 chapter 7.
 """
 
@@ -36,17 +36,17 @@ TABLES = {
     "shdr": np.dtype([("name", "V20"), ("start", "<u4"), ("end", "<u4"), ("other", "V16"), ("kind", "<u2")]),
 }
 INSTRUMENT, SAMPLE = 41, 53  # generators that point to another table
-ELSEWHERE = 0x8010  # kinds of sample that are not counted in frames of smpl: in ROM, or compressed
+ELSEWHERE = 0x8010  # flags of samples that are not in frames of smpl: in ROM, or compressed
 
 
 def default_soundfont(*, prefer_system: bool = False) -> Path:
-    """Find a General MIDI SoundFont: TimGM6mb of pretty_midi, or one of the system's.
+    """Return a General MIDI SoundFont: TimGM6mb of pretty_midi, or one of the system's.
 
     Raises:
-        DependencyError: there is none.
+        DependencyError: none is installed.
     """
     system = [path for name in SYSTEM_SOUNDFONTS if (path := Path(name)).is_file()]
-    package = importlib.util.find_spec("pretty_midi")  # finds it without the second that importing it takes
+    package = importlib.util.find_spec("pretty_midi")  # importing it would take a second
     folders = (package and package.submodule_search_locations) or ()
     bundled = [path for folder in folders if (path := Path(folder, "TimGM6mb.sf2")).is_file()]
     found = system + bundled if prefer_system else bundled + system
@@ -56,10 +56,10 @@ def default_soundfont(*, prefer_system: bool = False) -> Path:
 
 
 def check_soundfont(path: Path) -> None:
-    """Refuse a file that a synthesizer could not play, or not survive.
+    """Check that a synthesizer can play a SoundFont without reading outside it.
 
     Raises:
-        SynthesisError: it is missing, unreadable, of another kind, cut short, or its tables point nowhere.
+        SynthesisError: it is missing, unreadable, not a SoundFont, cut short, or its tables point outside it.
     """
     try:
         with path.open("rb") as file:
@@ -76,7 +76,7 @@ def check_soundfont(path: Path) -> None:
 
 
 def _find_fault(data: NDArray[np.uint8]) -> str:
-    """Say what is wrong with the tables of a SoundFont; nothing when they are sound."""
+    """Return what is wrong with the tables of a SoundFont's bytes (N,); "" for valid ones."""
     chunks = _chunks(data)
     for name, record in TABLES.items():
         if not len(chunks.get(name, ())) or len(chunks[name]) % record.itemsize:
@@ -100,11 +100,11 @@ def _find_fault(data: NDArray[np.uint8]) -> str:
     count = len(chunks.get("smpl", ())) // 2
     if ((samples["start"] > count) | (samples["end"] > count))[samples["kind"] & ELSEWHERE == 0].any():
         return "table shdr points outside smpl"
-    return ""  # a loop that leaves its sample is common, and every synthesizer mends it
+    return ""  # loops outside their samples are common, and every synthesizer corrects them
 
 
 def _chunks(data: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """Cut the bytes of a RIFF file (N,) into its chunks, going into lists."""
+    """Return the chunks of a RIFF file's bytes (N,) by name, those within lists included."""
     found, at = {}, 12
     while at + 8 <= len(data):
         name, size = bytes(data[at : at + 4]), int.from_bytes(bytes(data[at + 4 : at + 8]), "little")

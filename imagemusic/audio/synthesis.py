@@ -1,8 +1,8 @@
-"""Score to sound: the one door to the synthesizers.
+"""Render a score as sound with a synthesizer.
 
     Score -> key presses -> Synthesizer, in frames (N, 2) -> room, fade, level -> Waveform (2, N)
 
-The time of a key press is kept to the frame by tinysoundfont, and to 64 frames (1.5 ms) by FluidSynth.
+Key presses are exact to the frame with tinysoundfont, and to 64 frames (1.5 ms) with FluidSynth.
 """
 
 import importlib.util
@@ -22,10 +22,10 @@ from imagemusic.errors import ConfigError, DependencyError, SynthesisError
 from imagemusic.music.score import Score
 
 TAIL_SECONDS = 2.0  # at most, after the end of the last note
-FADE_SECONDS = 1.5  # of it
-AUDIBLE = 1e-3  # -60 dBFS: what is softer than this at the end is cut off
+FADE_SECONDS = 1.5  # at the end of the tail
+AUDIBLE = 1e-3  # -60 dBFS, the threshold of silence at the end
 LONGEST_SECONDS = 3600  # an hour of frames is 1.3 GB
-SAMPLE_RATES_HZ = range(8_000, 96_001)  # what both synthesizers play
+SAMPLE_RATES_HZ = range(8_000, 96_001)  # supported by both synthesizers
 MOST_TRACKS = 256  # channels of FluidSynth
 
 DRUM_BANK = 128
@@ -33,26 +33,26 @@ PAN_CONTROLLER = 10
 
 
 class Synthesizer(Protocol):
-    """Plays keys on channels; a channel is an index into the voices it was made with."""
+    """Plays keys on channels; a channel is an index into the voices that it was made with."""
 
     def press(self, channel: int, pitch: int, velocity: int) -> None:
         """Press a key."""
 
     def release(self, channel: int, pitch: int) -> None:
-        """Let a key go."""
+        """Release a key."""
 
     def fill(self, frames: NDArray[np.float32]) -> None:
-        """Write the sound that comes next into frames (N, 2)."""
+        """Write the next N frames of sound into `frames` (N, 2)."""
 
     def close(self) -> None:
-        """Free what the library holds."""
+        """Free the library's memory."""
 
 
 class TinySoundFont:
-    """TinySoundFont, which pip alone installs."""
+    """TinySoundFont, which needs no system library."""
 
-    is_dry = True
-    prefers_system_soundfont = False  # the one of pretty_midi is small, loads in 60 ms and is the same everywhere
+    is_dry = True  # without reverberation
+    prefers_system_soundfont = False  # pretty_midi's is small, loads in 60 ms and is the same everywhere
 
     def __init__(self, players: list[Voice], soundfont: Path, sample_rate: int) -> None:
         try:
@@ -89,15 +89,15 @@ class TinySoundFont:
 
 
 class FluidSynth:
-    """FluidSynth through pyfluidsynth: follows the modulators of the SoundFont, which tinysoundfont leaves out."""
+    """FluidSynth through pyfluidsynth, which follows the modulators of a SoundFont; tinysoundfont does not."""
 
-    is_dry = False  # it has reverb of its own
-    prefers_system_soundfont = True  # distributions bring a larger one beside FluidSynth
+    is_dry = False  # it has its own reverberation
+    prefers_system_soundfont = True  # distributions install a larger one with FluidSynth
 
     def __init__(self, players: list[Voice], soundfont: Path, sample_rate: int) -> None:
         try:
             import fluidsynth
-        except (ImportError, OSError, AttributeError) as error:  # the last two: a library that does not fit
+        except (ImportError, OSError, AttributeError) as error:  # the last two: an incompatible library
             raise DependencyError(
                 "FluidSynth is not installed; run: apt install fluidsynth && pip install pyfluidsynth"
             ) from error
@@ -114,7 +114,7 @@ class FluidSynth:
     @staticmethod
     def is_installed() -> bool:
         try:
-            import fluidsynth  # noqa: F401  (the import looks for the system's library)
+            import fluidsynth  # noqa: F401  (the import loads the system's library)
         except (ImportError, OSError, AttributeError):
             return False
         return True
@@ -157,10 +157,10 @@ def has_sound() -> bool:
 
 
 def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto", sample_rate: int = 44_100) -> Waveform:
-    """Play a score: stereo, at -16 LUFS, no peak above -1 dBFS, ending at most two seconds after the last note.
+    """Render a score in stereo at -16 LUFS, with no peak above -1 dBFS, up to two seconds after the last note.
 
     Raises:
-        SynthesisError: nothing to play, too much to play, or a SoundFont that cannot be used.
+        SynthesisError: the score is empty, too long or has too many tracks, or the SoundFont cannot be used.
         DependencyError: no synthesizer or no SoundFont is installed.
         ConfigError: an unknown engine or sample rate.
     """
@@ -189,7 +189,7 @@ def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto",
 
 
 def play(events: NDArray[np.int64], synthesizer: Synthesizer, tail_frames: int) -> NDArray[np.float32]:
-    """Send key presses (M, 5) in time and return frames (N, 2), `tail_frames` longer than the last event."""
+    """Play key presses (M, 5) and return frames (N, 2) that end `tail_frames` after the last event."""
     frames = np.zeros((int(events[-1, 0]) + tail_frames, 2), np.float32)
     now = 0
     for frame, is_press, channel, pitch, velocity in events.tolist():
@@ -205,10 +205,13 @@ def play(events: NDArray[np.int64], synthesizer: Synthesizer, tail_frames: int) 
 
 
 def choose_preset(voice: Voice, name_of: Callable[[int, int], str | None]) -> tuple[int, int]:
-    """Find the bank and program of a voice; where a small SoundFont lacks it, what stands nearest.
+    """Return the bank and program of a voice; where a SoundFont lacks them, program 0 of the bank, else a piano.
+
+    Args:
+        name_of: the name of the preset of a bank and program, None where there is none.
 
     Raises:
-        SynthesisError: not even a piano in its place.
+        SynthesisError: the SoundFont has none of them.
     """
     bank = DRUM_BANK if voice.is_drum else 0
     for preset in ((bank, voice.program), (bank, 0), (0, 0)):
@@ -218,11 +221,11 @@ def choose_preset(voice: Voice, name_of: Callable[[int, int], str | None]) -> tu
 
 
 def _pan_value(voice: Voice) -> int:
-    """Turn a place on the stage into the value of the pan controller; 64 is the middle."""
+    """Return the value of the pan controller, 1..127; 64 is the centre."""
     return round(64 + 63 * voice.pan)
 
 
 def _without_silent_end(frames: NDArray[np.float32], shortest: int) -> NDArray[np.float32]:
-    """Cut frames (N, 2) after the last audible one, but not below the length `shortest`."""
+    """Return frames (N, 2) cut after the last audible one, but no shorter than `shortest`."""
     tail = np.abs(frames[shortest:]).max(axis=1) > AUDIBLE
     return frames[: shortest + len(tail) - int(tail[::-1].argmax())] if tail.any() else frames[:shortest]

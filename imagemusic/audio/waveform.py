@@ -1,4 +1,4 @@
-"""Sound as an array, and as a file.
+"""Sound as an array, and written as a file.
 
 Waveform ── samples: float32 (C, N) in -1..1, a row a channel
          └─ sample_rate: samples a second
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from imagemusic.errors import ConfigError, SynthesisError
 from imagemusic.files import MARK, write_atomically
 
-FRAMES_PER_WRITE = 1 << 16  # bounds memory; libsndfile's Vorbis encoder overflows its stack on one long write
+FRAMES_PER_WRITE = 1 << 16  # libsndfile's Vorbis encoder overflows its stack on one long write
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """A kind of sound file, in the words of libsndfile."""
+    """A format of sound files, in the terms of libsndfile."""
 
     container: str
     encoding: str
-    compression: float | None = None  # 0..1, higher is smaller; None where there is nothing to choose
+    compression: float | None = None  # 0..1, higher is smaller; None where it does not apply
 
 
 AUDIO_FORMATS = {
@@ -36,10 +36,14 @@ AUDIO_FORMATS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waveform:
-    """Sound of one or more channels."""
+    """Sound of one or more channels.
+
+    Raises:
+        SynthesisError: the samples do not have two dimensions.
+    """
 
     samples: NDArray[np.float32]  # (C, N) in -1..1
-    sample_rate: int
+    sample_rate: int  # Hz
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2:
@@ -47,7 +51,7 @@ class Waveform:
 
     @property
     def seconds(self) -> float:
-        """Length in seconds."""
+        """Duration in seconds."""
         return int(self.samples.shape[1]) / self.sample_rate
 
     def encode(self, kind: str) -> bytes:
@@ -80,11 +84,11 @@ class Waveform:
         return data.getvalue()
 
     def save(self, path: str | Path) -> None:
-        """Write a sound file, of the kind that the name ends with.
+        """Write a sound file, in the format of the path's suffix.
 
         Raises:
-            ConfigError: an ending that is not in `AUDIO_FORMATS`.
-            SynthesisError: this kind cannot hold the sound.
+            ConfigError: the suffix is not in `AUDIO_FORMATS`.
+            SynthesisError: the format cannot hold the sound.
             OutputError: the file cannot be written.
         """
         path = Path(path)

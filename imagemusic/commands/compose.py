@@ -14,6 +14,7 @@ EXAMPLES = """
   imagemusic compose covers/ 'more/**/*.png' --out music --seconds 90 --format mid,mp3
   imagemusic compose cover.jpg --out music --dial arousal=0.8 --dial density=0.5 --ensemble strings
   imagemusic compose cover.jpg --out music --key 'D dorian' --meter 3/4 --bars 16 --instruments piano,cello,drums
+  imagemusic compose cover.jpg --out music --form AABA --ending cadence --takes 8
   imagemusic compose cover.jpg --out music --range C3-C6 --polyphony 4 --tempo 96
   imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
 
@@ -28,11 +29,11 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
         "temperature",
         float,
         "N",
-        "how freely notes are chosen: low is safe, high is strange (default 1)",
+        "how freely notes are chosen: low is safe, high is strange (default 0.9)",
     ),
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
-    ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2.5)"),
-    ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 2)"),
+    ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2)"),
+    ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 1)"),
     (
         "--repetition-bonus",
         "repetition_bonus",
@@ -40,6 +41,9 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
         "N",
         "how much later phrases take after earlier ones: try 2 (default 0)",
     ),
+    ("--form", "form", str, "FORM", "letters of four bars each, AABA or AA'BA, or free (default auto: sampled)"),
+    ("--ending", "ending", str, "NAME", "cadence, fade, or open: the music just stops (default: a cadence)"),
+    ("--takes", "takes", int, "N", "pieces to generate, of which the best is kept (default 3)"),
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
@@ -48,6 +52,10 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),
     ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
     ("--size", "size", int, "N", "side in pixels at which the encoder reads the picture (default: as in training)"),
+)
+COMPOSE_SWITCHES = (  # flag, field that it turns off, meaning
+    ("--no-ritardando", "ritardando", "keep the tempo to the end"),
+    ("--no-playable", "playable", "let parts leave their instruments' ranges, winds play chords, hands span any chord"),
 )
 DIAL_NAMES = ("valence", "arousal", "tempo", "density", "register", "loudness", "articulation", "mode", "polyphony")
 
@@ -75,6 +83,8 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
         for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS
     }
     add_old_name(command, "--recurrence", added["--repetition-bonus"])
+    for flag, field, meaning in COMPOSE_SWITCHES:
+        command.add_argument(flag, dest=field, action="store_false", default=argparse.SUPPRESS, help=meaning)
     command.add_argument(
         "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
         help=f"set a dial, -1..1, instead of the picture's; may be repeated: {', '.join(DIAL_NAMES)}",

@@ -44,6 +44,6 @@ def run_inspect(arguments: argparse.Namespace) -> int:
         excerpts = read_files(arguments.midi, options.events, options.seed)
     folder = make_folder(arguments.out)
     with progress_bar() as (progress, _):
-        figures, telling = inspect(checkpoint, excerpts, options, progress)
-    print(write_report(folder, figures, telling))
+        figures, units = inspect(checkpoint, excerpts, options, progress)
+    print(write_report(folder, figures, units))
     return 0

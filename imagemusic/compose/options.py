@@ -154,6 +154,8 @@ class ComposeOptions:
             )
 
     def _check_form(self) -> None:
+        if not isinstance(self.form, str):
+            raise ConfigError(f"form must be {', '.join(FORMS)} or letters, got {self.form!r}")
         if self.form not in FORMS:
             object.__setattr__(self, "form", " ".join(parse_form(self.form)))
         if self.ending not in (None, *ENDINGS):

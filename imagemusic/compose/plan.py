@@ -35,11 +35,14 @@ def plan_length(
     bars = max(1, round(wanted / bar_beats)) * bar_beats
     beats = max(1, round(wanted))
     if exact:
-        in_bars = bars == round(bars) and abs(bars + slowing(bars) - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
-        if in_bars:
+
+        def error(beats: float) -> float:
+            return abs(beats + slowing(beats) - whole) * 60 / bpm
+
+        if bars == round(bars) and error(bars) <= CLOSE_ENOUGH_SECONDS:
             return bpm, round(bars)
-        near = abs(beats + slowing(beats) - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS
-        return bpm, beats if near else max(round(2 * wanted) / 2, 0.5)
+        beats = min((max(beats + change, 1) for change in (0, -1, 1)), key=error)
+        return bpm, beats if error(beats) <= CLOSE_ENOUGH_SECONDS else max(round(2 * wanted) / 2, 0.5)
     for total in (bars, beats):
         lasting = total + slowing(total)
         if total == round(total) and abs(lasting / whole - 1) <= TEMPO_PLAY:

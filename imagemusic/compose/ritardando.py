@@ -18,10 +18,12 @@ def tempo_map(bpm: float, end: int, origin: int, bar: int, *, mild: bool = False
     factors, held = (MILD_SLOWING, MILD_HELD) if mild else (SLOWING, HELD)
     first = downbeat - len(factors) * TICKS_PER_BEAT
     slower = [(first + beat * TICKS_PER_BEAT, factor) for beat, factor in enumerate(factors)]
-    return [
-        Tempo(0, bpm),
-        *(Tempo(tick, bpm * factor) for tick, factor in (*slower, (downbeat, held)) if tick > origin),
-    ]
+    tempos, last = [Tempo(0, bpm)], 1.0
+    for tick, factor in (*slower, (downbeat, held)):
+        if tick > origin and factor != last:
+            tempos.append(Tempo(tick, bpm * factor))
+            last = factor
+    return tempos
 
 
 def slowing_beats(beats: float, *, bar: int, mild: bool = False) -> float:

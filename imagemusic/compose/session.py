@@ -12,15 +12,18 @@ is restored from them goes on as the first did, or otherwise with another seed.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
+from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
 from imagemusic.compose.form import BarPlan, plan_bars, sample_form
+from imagemusic.compose.meters import sample_meter
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.prior import Prior
 from imagemusic.compose.repetition import PhraseRepetition
 from imagemusic.compose.ritardando import MILD, tempo_map
 from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitched_parts
@@ -35,19 +38,17 @@ from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.generation.generate import GenerationRequest
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
+from imagemusic.generation.slots import GenerationRequest
+from imagemusic.generation.stepper import Stepper
 from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track
 from imagemusic.vision.features import ImageFeatures
 
-if TYPE_CHECKING:
-    from imagemusic.compose.pipeline import ImageMusic
-
 Snapshot = tuple[Event, ...]
 GUIDANCE_DELAY = 16  # notes that are generated without guidance
-TAKE_STREAM, FORM_STREAM = 2, 3  # of random numbers, beside the sampling of targets, which is 1
+TAKE_STREAM, FORM_STREAM, METER_STREAM = 2, 3, 4  # of random numbers, beside the sampling of targets, which is 1
 ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
 
 
@@ -60,12 +61,23 @@ class Switches:
     repetition_penalty: bool = True
 
 
+class Model(Protocol):
+    """What a session needs of a loaded model."""
+
+    @property
+    def checkpoint(self) -> Checkpoint: ...
+    @property
+    def prior(self) -> Prior: ...
+    @property
+    def stepper(self) -> Stepper: ...
+
+
 class Session:
     """A piece in the making."""
 
     def __init__(
         self,
-        model: "ImageMusic",
+        model: Model,
         features: ImageFeatures,
         options: ComposeOptions,
         *,
@@ -108,8 +120,13 @@ class Session:
         """Plan the piece: its tempo, length and players; again once the decoder has chosen a meter."""
         bpm = self.model.checkpoint.scale.from_percentile("tempo", self.targets.dials["tempo"].value)
         ensemble = self.targets.ensemble if self.switches.instrumentation else None
+        if meter is None and self.options.rules > 1 and not self.options.meter:
+            rng = np.random.default_rng([*self._seed, METER_STREAM])
+            meter = sample_meter(self.targets.ensemble, self.options.constraints.meters, rng)
         silence = TICKS_PER_BEAT if self.options.rules > 1 and not self._is_sparse else None
         plan = plan_piece(self.options, bpm, ensemble, meter, longest_silence=silence)
+        if self.options.rules > 1 and meter is not None:
+            plan = replace(plan, meter=meter)
         if self.options.rules > 1 and plan.instrumentation is not None and not self.options.instruments:
             plan = replace(plan, instrumentation=_lined_up(plan.instrumentation, self.targets.ensemble))
         return plan if self.switches.silence else replace(plan, longest_silence=plan.end)

@@ -1,6 +1,8 @@
-"""Figures with their intervals: bootstrap over groups, so that ten pieces of one album count as one album.
+"""Estimates with 95 % intervals by a cluster bootstrap, so that ten pieces of one album count as one album.
 
-rows ── groups drawn again with replacement, 1,000 times ──> the 2.5 and 97.5 % points of a statistic
+rows ── groups resampled with replacement, 1,000 times ──> the 2.5 and 97.5 % points of a statistic
+
+Field & Welsh 2007, "Bootstrapping clustered data".
 """
 
 from collections.abc import Callable, Sequence
@@ -11,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 REPEATS = 1000
-FEWEST_GROUPS = 8  # with fewer, no interval is worth its name
+FEWEST_GROUPS = 8  # for an interval
 TOO_FEW = "too few pairs for an interval"
 
-Statistic = Callable[[NDArray[np.int64]], float]  # of the rows drawn, by index
+Statistic = Callable[[NDArray[np.int64]], float]  # of the resampled rows, by index
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, its 95 % interval, and what it was measured on."""
+    """A figure with its 95 % interval, and the number of rows and groups that it was measured on."""
 
     value: float
     low: float | None
@@ -29,7 +31,7 @@ class Estimate:
 
     @property
     def verdict(self) -> str:
-        """Say in words where the interval lies."""
+        """Where the interval lies relative to zero, in words."""
         if self.low is None or self.high is None:
             return TOO_FEW
         if self.low > 0:
@@ -37,18 +39,23 @@ class Estimate:
         return "below zero" if self.high < 0 else "contains zero"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, rounded; None for what is not a number."""
+        """Return the fields and the verdict, rounded; None for NaN and infinity."""
         numbers = {"value": plain(self.value), "low": plain(self.low), "high": plain(self.high)}
         return numbers | {"rows": self.rows, "groups": self.groups, "verdict": self.verdict}
 
 
 def plain(value: float | None, digits: int = 5) -> float | None:
-    """Round a number for JSON; None where there is none."""
+    """Return a number rounded for JSON; None for None, NaN and infinity."""
     return None if value is None or not np.isfinite(value) else round(float(value), digits)
 
 
 def bootstrap(statistic: Statistic, groups: Sequence[str], *, repeats: int = REPEATS, seed: int = 0) -> Estimate:
-    """Measure a statistic of rows whose groups are given, with an interval where there are groups enough."""
+    """Return a statistic of rows with its interval, if there are FEWEST_GROUPS or more.
+
+    Args:
+        statistic: a function of row indices (R,), with repetitions; NaN where it is not defined.
+        groups: the group of each row.
+    """
     names, index = np.unique(np.array(groups), return_inverse=True)
     rows = np.arange(len(index))
     value = statistic(rows) if len(rows) else float("nan")
@@ -64,19 +71,19 @@ def bootstrap(statistic: Statistic, groups: Sequence[str], *, repeats: int = REP
     again = again[~np.isnan(again)]
     if len(again) < repeats / 2:
         return Estimate(value, None, None, len(rows), len(names))
-    low, high = np.quantile(again, [0.025, 0.975], method="nearest")  # a ratio may be without end
+    low, high = np.quantile(again, [0.025, 0.975], method="nearest")  # no interpolation: a ratio may be infinite
     return Estimate(value, float(low), float(high), len(rows), len(names))
 
 
 def mean_of(values: NDArray[np.floating], groups: Sequence[str], **options: int) -> Estimate:
-    """Mean of values (N,)."""
+    """Return the mean of values (N,)."""
     return bootstrap(lambda rows: float(values[rows].mean()), groups, **options)
 
 
 def ratio_of(
     above: NDArray[np.floating], below: NDArray[np.floating], groups: Sequence[str], **options: int
 ) -> Estimate:
-    """Sum of `above` over sum of `below`, both (N,): bits over notes, say."""
+    """Return the sum of `above` over the sum of `below`, both (N,): bits over notes, for instance."""
 
     def ratio(rows: NDArray[np.int64]) -> float:
         total = below[rows].sum()
@@ -86,33 +93,33 @@ def ratio_of(
 
 
 def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank values (N,) from 0; equal ones share the middle of their ranks."""
+    """Return the ranks (N,) of values (N,) from 0; ties share their mean rank."""
     ordered = np.sort(values)
     below = np.searchsorted(ordered, values, side="left")
     return (below + np.searchsorted(ordered, values, side="right") - 1) / 2
 
 
 def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Rank correlation of two rows of numbers (N,); NaN where one of them never changes."""
+    """Return the rank correlation of two variables (N,); NaN where one of them is constant."""
     return _correlation(*(ranks(values) - (len(values) - 1) / 2 for values in (one, other)))
 
 
 def partial_spearman(one: NDArray[np.floating], other: NDArray[np.floating], given: NDArray[np.floating]) -> float:
-    """Rank correlation of two rows of numbers (N,) with a third held: of what its ranks do not tell of theirs."""
+    """Return the partial rank correlation of two variables (N,), given a third; NaN where a residual is constant."""
     first, second, third = (ranks(values) - (len(values) - 1) / 2 for values in (one, other, given))
-    scale = third @ third or 1.0  # what never changes tells nothing
+    scale = third @ third or 1.0  # a constant explains nothing
     return _correlation(*(values - third * (third @ values / scale) for values in (first, second)))
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Correlation of centred numbers (N,), the size of ranks; NaN where one of them never changes."""
+    """Return the correlation of centred ranks (N,); NaN where one of them is constant."""
     one_square, other_square = float(one @ one), float(other @ other)
-    changes = min(one_square, other_square) > 1e-9  # or is left of rounding
+    changes = min(one_square, other_square) > 1e-9  # above rounding errors
     return float(one @ other) / (one_square * other_square) ** 0.5 if changes else float("nan")
 
 
 def signed_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn values (N,) into 2 x percentile - 1 among themselves; NaN stays NaN."""
+    """Return 2 x percentile - 1 (N,) of values (N,) among themselves; NaN stays NaN."""
     known = ~np.isnan(values)
     result = np.full(len(values), np.nan)
     result[known] = (2 * ranks(values[known]) + 1) / max(int(known.sum()), 1) - 1
@@ -120,7 +127,7 @@ def signed_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % interval of a share; Wilson 1927."""
     if not total:
         return 0.0, 1.0
     z, share = 1.96, hits / total

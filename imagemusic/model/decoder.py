@@ -53,13 +53,12 @@ class DecoderConfig:
         Raises:
             TypeError: a value is missing or not known.
         """
-        current = dict(table)
-        if "forget_events" in current:
-            current["event_dropout"] = current.pop("forget_events")
-        fixed = (current.pop("drums", DRUMS), current.pop("no_pitch", NO_PITCH))  # saved before 0.2
-        if fixed != (DRUMS, NO_PITCH):
-            raise TypeError(f"drums and no_pitch must be {DRUMS} and {NO_PITCH}, got {fixed}")
-        return cls(**current)
+        constants = {"drums": DRUMS, "no_pitch": NO_PITCH}  # were saved before 0.2
+        for name, value in constants.items():
+            if table.get(name, value) != value:
+                raise TypeError(f"{name} must be {value}, got {table[name]}")
+        renamed = {"forget_events": "event_dropout"}
+        return cls(**{renamed.get(name, name): value for name, value in table.items() if name not in constants})
 
 
 class DecoderState(NamedTuple):

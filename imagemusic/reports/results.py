@@ -1,4 +1,4 @@
-"""A measured figure -> JSON that says how it came about: command, commit, versions, data."""
+"""Write measured figures as JSON with their provenance: command, commit, machine, versions, data, seed."""
 
 import json
 import os
@@ -18,14 +18,22 @@ PACKAGES = ("numpy", "onnxruntime", "torch", "torchvision", "lightning", "symusi
 
 
 def write_result(path: Path, figures: Mapping[str, Any], *, data: Sequence[str] = (), seed: int | None = None) -> None:
-    """Write `figures` with their provenance, replacing what is there only when all of it is written."""
+    """Write `figures` as JSON, with the key `how` for their provenance; folders are made, a file is replaced whole.
+
+    Args:
+        data: names of the data that was measured.
+        seed: of the experiment, if there is one.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     made = dict(figures) | {"how": how_made(data, seed)}
     write_atomically(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 def how_made(data: Sequence[str] = (), seed: int | None = None) -> dict[str, Any]:
-    """Say how the figures of this process came about."""
+    """Return the provenance of figures measured by this process, as plain values."""
     return {
         "command": _command(sys.argv),
         "commit": _commit(),
@@ -46,7 +54,7 @@ def _command(words: Sequence[str]) -> str:
 
 
 def _relative(word: str) -> str:
-    """Keep a command free of this machine's folders: of absolute paths the last part is left."""
+    """Return the last part of an absolute path, so that a command names no folder of this machine."""
     place = Path(word)
     return place.name if place.is_absolute() else word
 

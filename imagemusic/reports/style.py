@@ -1,17 +1,22 @@
-"""How the report looks, by day and by night."""
+"""Style sheets of the HTML pages: colours and font of every page, and the layout of a report."""
 
-STYLE = """
+# Colours follow the reader's light or dark theme.
+BASE = """
 :root {
   color-scheme: light dark;
-  --paper: #fbfaf7; --ink: #23252b; --faint: #6d7079; --line: #d9d7d0; --mark: #1f6f8b; --warm: #b4531f;
+  --paper: #fbfaf7; --card: #fff; --ink: #23252b; --faint: #6d7079; --line: #d9d7d0; --mark: #1f6f8b; --warm: #b4531f;
 }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #17191f; --ink: #e6e7ea; --faint: #9a9ea8; --line: #363a44; --mark: #63b9d6; --warm: #e39363; }
+  :root {
+    --paper: #17191f; --card: #20232b; --ink: #e6e7ea; --faint: #9a9ea8; --line: #363a44; --mark: #63b9d6;
+    --warm: #e39363;
+  }
 }
-body {
-  margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 50rem;
-  background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif;
-}
+body { background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+"""
+
+REPORT = """
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 50rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; }

@@ -39,7 +39,7 @@ class TrainOptions:
     pictures: str  # file of scripts/train_encoder.py
     run: str  # directory to write
     init_from: str = ""  # checkpoint directory whose decoder weights to begin with; empty: random weights
-    init_weight: float = 0.0  # share of the initial weights in the exported ones, see restore.interpolate_weights
+    init_weight: float = 0.0  # share of the initial weights in the exported ones, see loading.interpolate_weights
     notes: str = ""  # text for the model card
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
     corpora: tuple[str, ...] = ()  # empty: all that were prepared

@@ -1,4 +1,4 @@
-"""What the encoder reads from a picture."""
+"""Features of a picture: the output of the image encoder."""
 
 from dataclasses import dataclass
 

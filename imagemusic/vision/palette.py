@@ -1,7 +1,7 @@
-"""A picture to the few colours that a person would name, and how much of it each one fills.
+"""The dominant colours of a picture, with the share of its area that each fills.
 
-k-means in CIELAB, where distances are about those that people see.  It is written out here because a picture has few
-pixels once it is small, and composing should not need scikit-learn.
+k-means in CIELAB, where Euclidean distances approximate perceived differences.  It is written out here, so that
+composing does not need scikit-learn.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagemusic.errors import ConfigError
 
-SIDE = 64  # pixels; a colour that fills less than one of 4,096 is none of the few
-ROUNDS = 30
-SAME = 8.0  # colours closer than this in CIELAB are told as one
+SIDE = 64  # pixels a side at which colours are clustered
+ROUNDS = 30  # of k-means, at most
+SAME = 8.0  # distance in CIELAB below which clusters are merged
 
 # sRGB primaries and white point D65, IEC 61966-2-1.
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
@@ -32,12 +32,12 @@ class Colour(NamedTuple):
 
     @property
     def hex(self) -> str:
-        """Write the colour as a page does, #rrggbb."""
+        """The colour as #rrggbb."""
         return f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
 
 
 def dominant_colours(image: Image.Image, count: int = 5) -> list[Colour]:
-    """Find at most `count` colours of an RGB image, the one that fills most first.
+    """Return at most `count` colours of an RGB image, in order of decreasing share.
 
     Raises:
         ConfigError: `count` is not in 1..16.
@@ -58,7 +58,7 @@ def dominant_colours(image: Image.Image, count: int = 5) -> list[Colour]:
 
 
 def draw_palette(colours: Sequence[Colour], *, width: int = 640, height: int = 96) -> Image.Image:
-    """Draw colours as a strip, each as wide as its share, its name in it where there is room."""
+    """Return a strip of `width` x `height` pixels, each colour as wide as its share, labelled where there is room."""
     strip = Image.new("RGB", (width, height))
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(15)
     edges = np.rint(np.cumsum([0.0, *(colour.share for colour in colours)]) * width).astype(int).tolist()
@@ -73,7 +73,10 @@ def draw_palette(colours: Sequence[Colour], *, width: int = 640, height: int = 9
 
 
 def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn sRGB colours (N, 3) in 0..255 into CIELAB (N, 3): lightness 0..100, green to red, blue to yellow."""
+    """Convert sRGB colours (N, 3) in 0..255 to CIELAB (N, 3): L* 0..100, a* green to red, b* blue to yellow.
+
+    CIE 15:2004 with the white point D65.
+    """
     value = rgb / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     ratio = linear @ _TO_XYZ.T / _WHITE
@@ -83,7 +86,7 @@ def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cluster(points: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Assign points (N, 3) to `count` centres by Lloyd's algorithm, from centres spread as far as can be."""
+    """Return the cluster (N,) of points (N, 3) by Lloyd's algorithm, with `count` centres, first the farthest apart."""
     centres = points.mean(axis=0, keepdims=True)
     centres = points[[int(_distances(points, centres)[:, 0].argmin())]]
     while len(centres) < count:
@@ -101,7 +104,7 @@ def _cluster(points: NDArray[np.float64], count: int) -> NDArray[np.int64]:
 
 
 def _merge(points: NDArray[np.float64], nearest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Join clusters whose means look the same, closest first."""
+    """Merge clusters (N,) of points (N, 3) whose means are closer than SAME, the closest first."""
     while len(groups := np.unique(nearest)) > 1:
         means = np.stack([points[nearest == group].mean(axis=0) for group in groups])
         apart = _distances(means, means) + np.diag(np.full(len(groups), np.inf))
@@ -113,6 +116,6 @@ def _merge(points: NDArray[np.float64], nearest: NDArray[np.int64]) -> NDArray[n
 
 
 def _distances(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Square the distances between points (N, 3) and centres (K, 3): (N, K)."""
+    """Return the squared distances (N, K) between points (N, 3) and centres (K, 3)."""
     squared: NDArray[np.float64] = ((points[:, None] - centres[None]) ** 2).sum(axis=2)
     return squared

@@ -1,8 +1,7 @@
-"""Pictures that look the same: a hash of what is seen, not of the file, and a thumbnail to look at.
+"""Perceptual hash and thumbnail of a picture.
 
-The perceptual hash has a bit for each of 64 low frequencies: is it above their median?  (Zauner 2010, "Implementation
-and Benchmarking of Perceptual Image Hash Functions", the variant with the discrete cosine transform; the bits are
-those of the package imagehash.)
+The hash has a bit for each of 64 low frequencies of a discrete cosine transform: is it above their median (Zauner 2010,
+"Implementation and Benchmarking of Perceptual Image Hash Functions")?  The bits are those of the package imagehash.
 """
 
 from io import BytesIO
@@ -12,9 +11,9 @@ from PIL import Image
 
 from imagemusic.vision.image import load_image
 
-PLAIN = 4.0  # standard deviation of the shades, of 255, below which a picture has no look to compare
-SIDE, KEPT = 32, 8  # pixels that are transformed, and frequencies that are kept
-DECODED_AT = 256  # pixels: no cover needs to be decoded larger
+PLAIN = 4.0  # standard deviation of the grey levels, of 255, below which a picture has no hash
+SIDE, KEPT = 32, 8  # pixels a side that are transformed, and frequencies a side that are kept
+DECODED_AT = 256  # pixels a side, at least
 THUMBNAIL_QUALITY = 80
 
 _steps = np.arange(SIDE)
@@ -22,10 +21,10 @@ COSINES = 2 * np.cos(np.pi / SIDE * np.outer(_steps[:KEPT], _steps + 0.5))  # (K
 
 
 def perceptual_hash(source: bytes | Image.Image) -> int | None:
-    """Return 64 bits of which pictures that look the same share nearly all; None for a plain surface.
+    """Return a 64-bit hash, of which similar pictures share nearly all bits; None for a picture of nearly one shade.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: the picture cannot be read.
     """
     small = load_image(source, at_least=DECODED_AT).convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     shades = np.asarray(small, np.float64)
@@ -36,10 +35,10 @@ def perceptual_hash(source: bytes | Image.Image) -> int | None:
 
 
 def thumbnail(source: bytes, side: int) -> bytes:
-    """Shrink a picture to a JPEG whose longer side is `side` pixels.
+    """Return a JPEG of a picture whose longer side is at most `side` pixels.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: the picture cannot be read.
     """
     image = load_image(source, at_least=side)
     image.thumbnail((side, side))

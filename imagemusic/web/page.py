@@ -22,13 +22,14 @@ from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, ImageMusicError
 from imagemusic.resources import EXAMPLES
+from imagemusic.vision.heif import HEIF_SUFFIXES
 from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options
 from imagemusic.web.readout import targets_html
 from imagemusic.web.style import CSS, theme
 
-BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff"}  # what a browser shows by itself
+BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff", *HEIF_SUFFIXES}  # what a browser shows by itself
 
 # One visitor must not keep the others waiting: the page offers less than the command line.
 SECONDS = (10, 180)

@@ -39,7 +39,9 @@ def test_help_loads_nothing_heavy():
 def test_the_defaults_in_the_help_are_those_of_the_options():
     defaults = {field.name: field.default for field in dataclasses.fields(ComposeOptions)}
     for flag, field, _, _, meaning in compose.COMPOSE_OPTIONS:
-        if defaults[field] is not None:
+        if isinstance(defaults[field], str):
+            assert f"(default {defaults[field]}" in meaning, flag
+        elif defaults[field] is not None:
             assert f"(default {defaults[field]:g})" in meaning, flag
 
 

@@ -72,5 +72,5 @@ def test_switches_leave_rules_out(model, features):
     assert free.grammar.plan.instrumentation is None
     assert free.grammar.plan.longest_silence == free.grammar.plan.end
     kept = Session(model, features, ComposeOptions(ensemble="voice", seconds=8))
-    assert len(kept.request.processors) == len(free.request.processors) + 1
+    assert len(kept.request.processors) == len(free.request.processors) + 2  # the line-up and the penalty
     assert decode(np.array(finished(free).snapshot())).note_count

@@ -81,8 +81,9 @@ def test_a_missing_file_is_named(graph, name):
         output(graph)
 
 
-def test_weights_that_are_no_safetensors_file_are_refused(graph):
-    (graph.parent / WEIGHTS).write_bytes(b"none")
+@pytest.mark.parametrize("content", [b"", b"none"])
+def test_weights_that_are_no_safetensors_file_are_refused(graph, content):
+    (graph.parent / WEIGHTS).write_bytes(content)
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         output(graph)
 

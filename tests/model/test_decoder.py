@@ -1,8 +1,11 @@
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 
 from imagemusic.events.vocabulary import FIELDS
-from imagemusic.model.decoder import multi_hot
+from imagemusic.model.decoder import DecoderConfig, multi_hot
 from imagemusic.training.batches import BEFORE, TARGET, field_weights
 from tests import tiny
 
@@ -21,6 +24,21 @@ def decoder(request):
 @pytest.fixture
 def condition(decoder):
     return torch.randn(2, decoder.config.condition_size)
+
+
+def test_settings_come_back_from_json_and_those_of_before_are_read(decoder):
+    table = json.loads(json.dumps(asdict(decoder.config)))
+    assert DecoderConfig.from_json(table) == decoder.config
+    older = {name: value for name, value in table.items() if name != "event_dropout"}
+    older |= {"forget_events": 0.1, "drums": 128, "no_pitch": 128}
+    assert DecoderConfig.from_json(older) == replace(decoder.config, event_dropout=0.1)
+
+
+@pytest.mark.parametrize("table", [{"drums": 127}, {"widths": 3}, {}])
+def test_settings_of_another_decoder_are_refused(decoder, table):
+    shape = asdict(decoder.config) if table else {}
+    with pytest.raises(TypeError):
+        DecoderConfig.from_json(shape | table)
 
 
 def test_step_by_step_equals_one_pass(decoder, condition):

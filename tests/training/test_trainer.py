@@ -30,7 +30,7 @@ def files(prepared_folder, pictures_file):
 
 @pytest.fixture(scope="module")
 def straight(files, tmp_path_factory):
-    """A run that nobody stopped."""
+    """A run that was not stopped."""
     folder = tmp_path_factory.mktemp("straight")
     return train(tiny.write_config(folder / "x.toml", run=folder / "run", training=EVERY_STEP, **files))
 
@@ -83,7 +83,7 @@ def test_accuracies_are_shares(straight):
 
 
 @pytest.mark.timeout(120)
-def test_a_run_that_is_killed_goes_on_to_the_same_numbers(straight, files, tmp_path):
+def test_a_run_that_is_killed_resumes_to_the_same_numbers(straight, files, tmp_path):
     run = tmp_path / "run"
     config = tiny.write_config(tmp_path / "x.toml", run=run, training=EVERY_STEP, **files)
     kill_once_saved(config, run, step=7)
@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_numbers(straight, files, tmp_p
         torch.testing.assert_close(weights_at_the_end(run)[name], weight, rtol=0, atol=0)
 
 
-def test_what_was_logged_after_the_last_save_is_forgotten(straight, files, tmp_path):
+def test_what_was_logged_after_the_last_save_is_dropped(straight, files, tmp_path):
     run = Path(shutil.copytree(straight, tmp_path / "run"))
     with open(run / "metrics.csv", "a") as file:
         file.write("13,train/loss,9.9\n14,train/lo")
@@ -108,7 +108,7 @@ def test_a_finished_run_stays_as_it_is(straight, files):
     assert metrics_of(straight) == before
 
 
-def test_training_afresh_forgets_the_run_before(files, tmp_path):
+def test_training_without_resume_discards_the_run_before(files, tmp_path):
     config = tiny.write_config(tmp_path / "x.toml", run=tmp_path / "run", training="steps = 2\nlog_every = 1", **files)
     train(config)
     once = metrics_of(tmp_path / "run")
@@ -169,7 +169,7 @@ def test_a_corpus_without_pieces_is_refused(files, tmp_path):
         train(config)
 
 
-def test_a_corpus_that_nobody_knows_is_refused(files, tmp_path):
+def test_an_unknown_corpus_is_refused(files, tmp_path):
     config = tiny.write_config(tmp_path / "x.toml", run=tmp_path / "run", training='corpora = ["simutrams"]', **files)
     with pytest.raises(ConfigError, match="unknown corpus 'simutrams'; choose from"):
         train(config)
@@ -179,3 +179,10 @@ def test_a_corpus_that_nobody_knows_is_refused(files, tmp_path):
 def test_a_decoder_of_an_impossible_shape_is_refused(change):
     with pytest.raises(ConfigError, match="must be above 0, dropout in 0..1"):
         DecoderOptions(**change)
+
+
+def test_a_loss_that_is_no_number_ends_training(files, tmp_path):
+    settings = "steps = 6\nlog_every = 1\nlearning_rate = 1e30"
+    config = tiny.write_config(tmp_path / "x.toml", run=tmp_path / "run", training=settings, **files)
+    with pytest.raises(ConfigError, match=r"the loss is (nan|inf) at step \d; lower the learning rate"):
+        train(config)

@@ -155,6 +155,33 @@ def test_forty_megapixels_are_read():
     np.testing.assert_allclose(load_pixels(data, 64)[:, 30, 30], [1, 0, 0], atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "fraction"),
+    [pytest.param(8064, 6048, 2, id="48 megapixels"), pytest.param(16320, 12240, 4, id="200 megapixels")],
+)
+def test_a_jpeg_of_a_phone_is_read_at_a_fraction(width, height, fraction, tmp_path):
+    path = tmp_path / "phone.jpg"
+    Image.new("L", (width, height), 200).save(path, "JPEG")
+    for source in (path, path.read_bytes()):
+        image = load_image(source)
+        assert image.size == (width // fraction, height // fraction)
+        assert near(colour_at(image, 9, 9), (200, 200, 200))
+    assert load_pixels(path, 32).shape == (3, 32, 32)
+
+
+def test_a_jpeg_within_the_limit_is_decoded_whole():
+    assert load_image(as_bytes(Image.new("L", (7000, 6000)), "JPEG")).size == (7000, 6000)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16_000, 14_000), (65_000, 65_000)])
+def test_a_larger_jpeg_is_refused_by_its_header(width, height):
+    data = as_bytes(Image.new("L", (16, 16)), "JPEG")
+    start = data.index(b"\xff\xc0") + 5  # of height and width in the frame header
+    data = data[:start] + struct.pack(">HH", height, width) + data[start + 4 :]
+    with pytest.raises(ImageError, match=f"picture: {width} x {height} is more than 210 megapixels; make it smaller"):
+        load_image(data)
+
+
 def png_header(width, height):
     """Write the start of a PNG file that promises a size and holds no pixels."""
     chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -3,7 +3,6 @@
 The page embeds everything it shows, so that it can be sent and opened anywhere; pictures are thumbnails.
 """
 
-import base64
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from imagemusic.errors import ConfigError, ImageError
 from imagemusic.events import codec
 from imagemusic.files import write_atomically
 from imagemusic.music.score import DURATION, ONSET, PITCH, Score
+from imagemusic.reports.page import data_uri, html_page
+from imagemusic.reports.svg import element
 from imagemusic.vision.similarity import thumbnail
 
 PAGE = "show.html"
@@ -61,7 +62,8 @@ def write_page(folder: Path, options: ShowOptions) -> Path:
     cards = [_card(folder, row, built.prepared, pieces.get(row["key"])) for row in chosen]
     statuses = "".join(f"<option>{html.escape(name)}</option>" for name in sorted({row["status"] for row in chosen}))
     shown = f"{len(chosen):,} of {built.manifest.count:,} files"
-    page = PAGE_HTML.replace("{shown}", shown).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
+    body = BODY.replace("{shown}", shown).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
+    page = html_page("covers and music", body, style=STYLE, script=SCRIPT)
     write_atomically(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
@@ -99,10 +101,10 @@ def _picture(folder: Path, row: dict[str, Any]) -> str:
     if not row["cover"]:
         return '<span class="none">no cover</span>'
     try:
-        data = base64.b64encode(thumbnail((folder / row["cover"]).read_bytes(), THUMBNAIL)).decode()
+        thumb = data_uri("image/jpeg", thumbnail((folder / row["cover"]).read_bytes(), THUMBNAIL))
     except (OSError, ImageError):
         return '<span class="none">cover is gone</span>'
-    image = f'<img loading="lazy" alt="cover" width="{THUMBNAIL // 2 * 2}" src="data:image/jpeg;base64,{data}">'
+    image = f'<img loading="lazy" alt="cover" width="{THUMBNAIL // 2 * 2}" src="{thumb}">'
     link = str(row["cover_source"] or "")
     return f'<a href="{html.escape(link)}">{image}</a>' if link.startswith("https://") else image
 
@@ -123,28 +125,24 @@ def draw_roll(score: Score) -> str:
             f"M{x:.1f} {y:.1f}h{max(end - x - 0.3, 0.8):.1f}" for x, end, y in zip(left, right, middle, strict=True)
         )
         color = DRUM_COLOR if track.is_drum else COLORS[number % len(COLORS)]
-        paths.append(f'<path stroke="{color}" d="{drawn}"/>')
+        paths.append(element("path", stroke=color, d=drawn))
     return (
         f'<svg class="roll" viewBox="0 0 {ROLL_WIDTH} {ROLL_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="piano roll" stroke-width="{max(row * 0.8, 0.8):.1f}">{"".join(paths)}</svg>'
     )
 
 
-PAGE_HTML = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>covers and music</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5rem; background: #f3f3f0; color: #1c1d21; }
+STYLE = """
+body { font-size: 14px; margin: 1.5rem; }
 nav { display: flex; gap: .8rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }
 h1 { font-size: 1.2rem; margin: 0 1rem 0 0; }
 input, select { font: inherit; padding: .25rem .5rem; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr)); gap: 1rem; }
-article { background: #fff; border-radius: 8px; padding: .8rem; content-visibility: auto;
+article { background: var(--card); border-radius: 8px; padding: .8rem; content-visibility: auto;
   contain-intrinsic-size: 430px 320px; }
 header { display: flex; gap: .6rem; height: 144px; }
-header img, .none { width: 144px; height: 144px; object-fit: contain; border-radius: 4px; background: #e4e4df; }
-.none { display: grid; place-content: center; flex: none; color: #6b6c72; }
+header img, .none { width: 144px; height: 144px; object-fit: contain; border-radius: 4px; background: var(--line); }
+.none { display: grid; place-content: center; flex: none; color: var(--faint); }
 .roll { flex: 1; min-width: 0; height: 144px; background: #16181e; border-radius: 4px; fill: none; }
 h2 { font-size: 1rem; margin: .6rem 0 0; }
 p { margin: .2rem 0; }
@@ -152,16 +150,17 @@ b { padding: 0 .5em; border-radius: 1em; background: #d9d9d4; color: #222; }
 b.matched { background: #bfe6cf; } b.doubtful { background: #f6e2ab; }
 b.corrupt, b.missing, b.failed, b.empty { background: #f3c3bd; }
 dl { display: grid; grid-template-columns: 4.5rem 1fr; margin: .4rem 0 0; gap: 0 .5rem; font-size: .85rem; }
-dt { color: #6b6c72; } dd { margin: 0; overflow-wrap: anywhere; }
-@media (prefers-color-scheme: dark) { body { background: #121316; color: #e6e6e6; } article { background: #1d1f24; } }
-</style>
-<nav><h1>covers and music</h1><span>{shown}</span>
+dt { color: var(--faint); } dd { margin: 0; overflow-wrap: anywhere; }
+"""
+
+BODY = """<nav><h1>covers and music</h1><span>{shown}</span>
 <label>status <select id="status"><option value="">all</option>{statuses}</select></label>
 <label>find <input id="find" type="search" placeholder="artist, title, album"></label></nav>
 <main>
 {cards}
-</main>
-<script>
+</main>"""
+
+SCRIPT = """
 const cards = [...document.querySelectorAll("article")], status = document.getElementById("status"),
   find = document.getElementById("find");
 function choose() {
@@ -171,5 +170,4 @@ function choose() {
       || !card.textContent.toLowerCase().includes(words);
 }
 status.oninput = find.oninput = choose;
-</script>
 """

@@ -1,11 +1,11 @@
-"""Pictures to a blind listening test: pieces to hear, two pictures each, one of which the piece was made from.
+"""Kit for a blind listening test (two-alternative forced choice): a piece, the picture it was made from, and another.
 
-    pictures ──► trials: the right picture, another one ──► pieces, composed and played
-                                                            ├─ KIT/          index.html, sounds, pictures: to listeners
-                                                            └─ KIT-key.json  which picture is right: to nobody
+    pictures ──► trials: the right picture, another one ──► pieces, composed and rendered
+                                                            ├─ KIT/          page, sounds, pictures: for listeners
+                                                            └─ KIT-key.json  the answers: for the experimenter
 
-What listeners get tells nothing: names are hashes with a secret that is in the key alone, order and sides are drawn
-from that secret, every file has the same date, and pictures lose their metadata.
+The kit does not reveal the answers: file names are hashes with a secret that is in the key only, order and sides are
+drawn from that secret, all files have the same date, and pictures are written without metadata.
 """
 
 import hashlib
@@ -22,8 +22,7 @@ import numpy as np
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.errors import ConfigError, DataError, OutputError
-from imagemusic.evaluation.listening.instructions import readme
-from imagemusic.evaluation.listening.test_page import page_html
+from imagemusic.evaluation.listening.page import page_html, readme
 from imagemusic.executors import Progress
 from imagemusic.files import replace_folder, write_atomically
 from imagemusic.version import __version__
@@ -38,11 +37,15 @@ PICTURE_PIXELS = 640
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KitOptions:
-    """What a kit holds."""
+    """Contents of a kit.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
 
     trials: int = 24
-    seconds: float = 20.0
-    seed: int = 0  # decides the pieces, and which pictures stand side by side
+    seconds: float = 20.0  # length of a piece
+    seed: int = 0  # decides the pieces and the pairs of pictures
     format: str = "mp3"
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class KitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One question: numbers of pictures, and which piece for the right one is played."""
+    """One question: indices of the pictures, and the variation of the piece for the right one."""
 
     right: int
     other: int
@@ -63,9 +66,9 @@ class Trial:
 
 
 def plan_trials(pictures: int, trials: int, rng: np.random.Generator) -> list[Trial]:
-    """Choose which pictures to ask about: pairs drawn afresh in rounds, in each of which a picture is seen once.
+    """Return `trials` random pairs of `pictures` indices, in rounds in each of which a picture appears at most once.
 
-    Which of a pair is right is left to chance, so that no answer follows from another.  Later rounds play other pieces.
+    Which of a pair is right is random, so that no answer follows from another.  Each round has its own variation.
     """
     planned: list[Trial] = []
     variation = 0
@@ -78,7 +81,7 @@ def plan_trials(pictures: int, trials: int, rng: np.random.Generator) -> list[Tr
 
 
 def key_path(out: Path) -> Path:
-    """Where the key of a kit lies: beside its folder, not inside."""
+    """Return the path of a kit's key, beside the kit's folder."""
     out = out.resolve()
     return out.with_name(f"{out.name}-key.json")
 
@@ -92,16 +95,17 @@ def make_kit(
     progress: Progress = lambda done, message: None,
     secret: bytes | None = None,
 ) -> Path:
-    """Write a kit and its key; return the key's path.  Both appear whole or not at all.
+    """Write a kit and its key, both or neither, and return the key's path.
 
     Args:
-        pictures: those that are alike count once.
-        secret: what hides the answers; drawn unless given.
+        pictures: files with the same pixels count once.
+        progress: receives progress.
+        secret: bytes that names, order and sides depend on; random by default.
 
     Raises:
         DataError: fewer than two different pictures.
-        ImageError: one cannot be read.
-        OutputError: there is something at `out` already, or it cannot be written.
+        ImageError: a picture cannot be read.
+        OutputError: `out` or its key exists already, or cannot be written.
     """
     key = key_path(out)
     for path in (out, key):
@@ -147,7 +151,7 @@ def _write_trial(
     options: KitOptions,
     name: Callable[[str], str],
 ) -> dict[str, Any]:
-    """Compose, play and write what one trial needs; return its row of the key."""
+    """Compose, render and write the files of one trial; return its row of the key."""
     compose = ComposeOptions(seconds=options.seconds, seed=options.seed, variation=trial.variation)
     piece = model.compose(pictures[trial.right][1], compose)
     sound = f"sounds/{name('sound')}.{options.format}"
@@ -158,7 +162,7 @@ def _write_trial(
         shown = f"pictures/{name(place)}.jpg"
         image = load_image(path, at_least=PICTURE_PIXELS)
         image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-        image.info.clear()  # Pillow would write a comment on
+        image.info.clear()  # else Pillow writes a JPEG's comment again
         image.save(folder / shown, "JPEG", quality=88)
         row[place] = {"file": shown, "picture": path.name, "hash": found}
     return row
@@ -181,7 +185,7 @@ def _namer(secret: bytes, number: int) -> Callable[[str], str]:
 
 
 def _same_date(folder: Path) -> None:
-    """Give all files one date: the order in which they were made tells which picture is right."""
+    """Set one date for all files: the order in which they were written would reveal the answers."""
     date = (folder / "index.html").stat().st_mtime
     for path in folder.rglob("*"):
         os.utime(path, (date, date))

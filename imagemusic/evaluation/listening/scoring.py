@@ -1,4 +1,4 @@
-"""Answers of listeners and the key to shares of right answers, with intervals."""
+"""Score listeners' answers against the key: shares of right answers, with intervals."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
 from imagemusic.evaluation.listening.kit import KEY_FORMAT, SIDES, VERSION
-from imagemusic.evaluation.listening.test_page import ANSWERS_FORMAT
+from imagemusic.evaluation.listening.page import ANSWERS_FORMAT
 
 CONFIDENCE = 0.95
 LEAST_LISTENERS = 5  # for an interval over listeners
-RESAMPLES = 10_000
+RESAMPLES = 10_000  # of the bootstrap over listeners
 CAVEAT = (
-    "The interval over all answers takes them as independent. They are not: a listener's answers are alike, and all "
-    "hear the same pieces; it is too narrow."
+    "The interval over all answers assumes that they are independent. They are not: a listener's answers are alike, "
+    "and all hear the same pieces; it is too narrow."
 )
 
 Answers = dict[str, dict[str, str]]  # listener -> trial -> side
@@ -29,33 +29,33 @@ Answers = dict[str, dict[str, str]]  # listener -> trial -> side
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often somebody was right."""
+    """Number of right answers and of all answers."""
 
     right: int
     answered: int
 
     @property
     def share(self) -> float:
-        """Share of right answers; 0.5 is chance."""
+        """Share of right answers; chance is 0.5."""
         return self.right / self.answered
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Exact 95 % interval of the share."""
+        """Exact binomial 95 % interval of the share."""
         return binomial_interval(self.right, self.answered)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a kit."""
+    """Result of a listening test."""
 
     listeners: Mapping[str, Tally]
     overall: Tally
-    trials: int  # that a listener could have answered
+    trials: int  # questions of the kit
     over_listeners: tuple[float, float] | None  # 95 % interval of the mean share; None with too few listeners
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values."""
+        """Return all figures as plain values."""
 
         def plain(tally: Tally) -> dict[str, Any]:
             values = {"right": tally.right, "answered": tally.answered, "share": tally.share}
@@ -72,25 +72,22 @@ class Result:
 
 
 def binomial_interval(right: int, answered: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Bound a share from both sides so that neither tail of the binomial is likelier than it may be.
-
-    Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404.
-    """
+    """Return the exact interval of a binomial share; Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404."""
     tail = (1 - confidence) / 2
     counts = np.arange(answered + 1)
     factorials = np.cumsum(np.log(np.maximum(counts, 1)))
-    ways = factorials[-1] - factorials - factorials[::-1]  # logarithms of the binomial coefficients
+    log_coefficients = factorials[-1] - factorials - factorials[::-1]
 
-    def likely(share: float) -> NDArray[np.float64]:
-        return np.exp(ways + counts * math.log(share) + (answered - counts) * math.log1p(-share))
+    def probabilities(share: float) -> NDArray[np.float64]:
+        return np.exp(log_coefficients + counts * math.log(share) + (answered - counts) * math.log1p(-share))
 
-    low = 0.0 if right == 0 else _solve(lambda share: float(likely(share)[right:].sum()) - tail)
-    high = 1.0 if right == answered else _solve(lambda share: tail - float(likely(share)[: right + 1].sum()))
+    low = 0.0 if right == 0 else _solve(lambda share: float(probabilities(share)[right:].sum()) - tail)
+    high = 1.0 if right == answered else _solve(lambda share: tail - float(probabilities(share)[: right + 1].sum()))
     return low, high
 
 
 def _solve(rising: Callable[[float], float]) -> float:
-    """Find where a rising function of a share is zero."""
+    """Return the zero of an increasing function on 0..1, by bisection."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -99,7 +96,7 @@ def _solve(rising: Callable[[float], float]) -> float:
 
 
 def score(key: Path, answers: Sequence[Path]) -> Result:
-    """Score files of answers.
+    """Score files of answers against a key.
 
     Raises:
         DataError: the key or an answer is missing, damaged, of another kit, or given twice.
@@ -122,11 +119,11 @@ def score(key: Path, answers: Sequence[Path]) -> Result:
 
 
 def _over_listeners(shares: Sequence[float]) -> tuple[float, float] | None:
-    """Bound the mean share by drawing listeners again and again; the same shares give the same bounds."""
+    """Return the bootstrap interval of the mean share over listeners; None with fewer than LEAST_LISTENERS."""
     if len(shares) < LEAST_LISTENERS:
         return None
-    drawn = np.random.default_rng(0).choice(np.array(shares), (RESAMPLES, len(shares))).mean(axis=1)
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    means = np.random.default_rng(0).choice(np.array(shares), (RESAMPLES, len(shares))).mean(axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
@@ -134,7 +131,7 @@ def read_key(path: Path) -> tuple[str, dict[str, str]]:
     """Read the id of a kit and the right side of each of its trials.
 
     Raises:
-        DataError: there is no key that this version reads.
+        DataError: the file is missing, damaged, not a key, or of another version.
     """
     table = _read_json(path, _read(path))
     if not isinstance(table, dict) or table.get("format") != KEY_FORMAT:
@@ -151,10 +148,10 @@ def read_key(path: Path) -> tuple[str, dict[str, str]]:
 
 
 def read_answers(path: Path, kit: str, correct: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Read (listener, trial, side) of each answer in a JSON or CSV file that the page has saved.
+    """Read (listener, trial, side) of each answer in a JSON or CSV file that the page saved.
 
     Raises:
-        DataError: it is no such file, empty, or of another kit.
+        DataError: it is not such a file, empty, or of another kit.
     """
     text = _read(path)
     rows = _json_rows(path, text) if text.lstrip().startswith("{") else _csv_rows(path, text)
@@ -198,7 +195,7 @@ def _check_version(path: Path, table: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark in front
+        return path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise DataError(f"{path}: cannot be read ({reason})") from error

@@ -1,7 +1,7 @@
-"""Many pieces composed and measured, each once: what was measured is kept in a file, so a killed run goes on.
+"""Compose and measure many pieces, with a cache on disk, so that a run that was killed resumes.
 
-Job ──> known in pieces.jsonl? ──yes──> Measured
-               └─no─> compose, here or in worker processes ──> Measured, appended to the file
+ComposeJob ──> in pieces.jsonl? ──yes──> Measured
+                     └─no─> compose, here or in worker processes ──> Measured, appended to the file
 """
 
 import hashlib
@@ -21,8 +21,8 @@ from imagemusic.generation.generate import generate
 from imagemusic.music.score import Score
 from imagemusic.vision.features import ImageFeatures
 
-COMPOSING = 4  # raise it whenever the same wishes come to be other pieces: what was measured of the old ones is stale
-CHUNK = 48  # pieces that a worker takes at a time, written side by side
+COMPOSING = 4  # cache version; raise it whenever the same request composes to another piece
+CHUNK = 48  # pieces that a worker composes in one batch
 
 Report = Callable[[str], None]
 
@@ -33,18 +33,20 @@ class ComposeJob:
 
     reading: ImageFeatures
     options: ComposeOptions
-    masked: bool = True  # as shipped; False: nothing says who may play, nothing holds repetition or silence back
+    masked: bool = True  # False: without constraints on instruments, repetition and silence
 
     def key(self, checkpoint_id: str) -> str:
-        """Name what the piece depends on."""
-        seen = self.reading
-        told = json.dumps([COMPOSING, checkpoint_id, seen.hash, self.options.to_json(), self.masked], sort_keys=True)
-        numbers = seen.embedding.tobytes() + seen.dial_mean.tobytes() + seen.dial_sd.tobytes()
-        return hashlib.sha256(told.encode() + numbers).hexdigest()[:20]
+        """Return the cache key, a hash of everything that the piece depends on."""
+        image = self.reading
+        settings = json.dumps(
+            [COMPOSING, checkpoint_id, image.hash, self.options.to_json(), self.masked], sort_keys=True
+        )
+        numbers = image.embedding.tobytes() + image.dial_mean.tobytes() + image.dial_sd.tobytes()
+        return hashlib.sha256(settings.encode() + numbers).hexdigest()[:20]
 
 
 class Composer:
-    """Composes and measures, and remembers."""
+    """Composes and measures pieces, with a cache in the file `memory`; a context manager that ends its workers."""
 
     def __init__(self, model: ImageMusic, memory: Path, *, workers: int = 1, report: Report | None = None) -> None:
         self.model, self.memory, self.workers = model, memory, workers
@@ -53,7 +55,7 @@ class Composer:
         self._pool: ProcessPoolExecutor | None = None
 
     def measure(self, jobs: Sequence[ComposeJob], what: str) -> list[Measured]:
-        """Compose and measure each job; those that were composed before are only looked up."""
+        """Return the measurements of each job's piece, in order; `what` names the jobs in progress messages."""
         keys = [job.key(self.model.checkpoint.id) for job in jobs]
         fresh = {key: job for key, job in zip(keys, jobs, strict=True) if key not in self._known}
         done = 0
@@ -90,7 +92,7 @@ class Composer:
 
 
 def _remembered(memory: Path) -> Iterator[tuple[str, Measured]]:
-    """Read the pieces measured before; a line cut short by a kill is passed over."""
+    """Yield the cached measurements by key; a line cut short by a kill is skipped."""
     if not memory.exists():
         return
     for line in memory.read_text(encoding="utf-8").splitlines():
@@ -117,7 +119,7 @@ def _measure(model: ImageMusic, jobs: Sequence[ComposeJob]) -> list[Measured]:
 
 
 def compose_jobs(model: ImageMusic, jobs: Sequence[ComposeJob]) -> Iterator[Score]:
-    """Compose the jobs, those of each kind side by side, and give them in order."""
+    """Yield the scores of the jobs in order; masked and unmasked jobs are composed as one batch each."""
     pieces = model.compose_batch([(job.reading, job.options) for job in jobs if job.masked])
     masked = iter([piece.score for piece in pieces])
     unmasked = iter(compose_unmasked(model, [job for job in jobs if not job.masked]))

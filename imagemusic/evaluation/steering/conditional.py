@@ -1,4 +1,4 @@
-"""Figure 1: what the right picture is worth in bits per note, against wrong ones and against none.
+"""Figure 1: the gap in bits per note between the right picture and wrong ones, or none.
 
 piece, picture ──> nats of its notes, teacher-forced, under the condition of  the right picture
                                                                               another pair's (three draws)
@@ -27,10 +27,10 @@ from imagemusic.music.dials import DIALS, IMAGE_DIALS, as_row
 if TYPE_CHECKING:
     from imagemusic.model.decoder import NoteDecoder
 
-BANDS = (16, 64, 256)
+BANDS = (16, 64, 256)  # last notes of the bands; the last band is open
 BAND_NAMES = ("notes_1_16", "notes_17_64", "notes_65_256", "notes_after_256")
-FEWEST_FOR_CEILING = 30
-DIAL_NOTES = 128  # scored where a single dial is given
+FEWEST_FOR_BOUND = 30  # pieces whose three dials are known
+DIAL_NOTES = 128  # of a piece, scored where a single dial is given
 
 Rows = NDArray[np.float32]  # (P, C) conditions
 Nats = NDArray[np.float64]  # (P, 1 + bands), the header first
@@ -38,16 +38,20 @@ Nats = NDArray[np.float64]  # (P, 1 + bands), the header first
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Music:
-    """The music of the pairs that have any, as events, with what its intervals need."""
+    """The music of P pairs as events."""
 
     prepared: PreparedSet
-    pairs: tuple[Pair, ...]  # in the order of the pieces
-    groups: tuple[str, ...]
-    kinds: tuple[str, ...]  # genre, else ensemble
+    pairs: tuple[Pair, ...]  # (P,) in the order of the pieces
+    groups: tuple[str, ...]  # (P,) that a bootstrap resamples
+    kinds: tuple[str, ...]  # (P,) genre, else ensemble
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], model: ImageMusic) -> "Music":
-        """Spell the music of pairs."""
+        """Return the music of the pairs that have any.
+
+        Raises:
+            DataError: no pair has music with notes.
+        """
         prepared, owners = prepare_pairs(pairs, model.checkpoint.scale)
         chosen = tuple(pairs[i] for i in owners)
         kinds = [p.genre or piece.ensemble for p, piece in zip(chosen, prepared.pieces, strict=True)]
@@ -55,7 +59,7 @@ class Music:
 
 
 def cut(prepared: PreparedSet, notes: int) -> list[PreparedPiece]:
-    """Shorten every piece to its first notes; their rows are those up to the last of these notes."""
+    """Return the pieces of a set cut to their first `notes` notes, with all rows up to the last of these notes."""
     result = []
     for piece in prepared.pieces:
         rows = prepared.rows[piece.start : piece.start + piece.rows]
@@ -67,7 +71,7 @@ def cut(prepared: PreparedSet, notes: int) -> list[PreparedPiece]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorer:
-    """Scores the pairs' music under any conditions."""
+    """Scores the pairs' music, cut to its first notes, under given conditions."""
 
     decoder: "NoteDecoder"
     music: Music
@@ -75,13 +79,13 @@ class Scorer:
 
     @classmethod
     def of(cls, model: ImageMusic, music: Music, notes: int) -> "Scorer":
-        """Make one for the first notes of every piece."""
+        """Return a scorer with the decoder of `model` for the first `notes` notes of every piece."""
         from imagemusic.training.loading import load_decoder
 
         return cls(load_decoder(model.checkpoint), music, tuple(cut(music.prepared, notes)))
 
     def nats(self, conditions: Rows) -> Nats:
-        """Nats by band of every piece."""
+        """Return the nats (P, 1 + bands) of each piece's header, then of its notes by band, under conditions (P, C)."""
         import torch
 
         from imagemusic.training.evaluation import banded_nats
@@ -92,14 +96,14 @@ class Scorer:
         )
 
     def notes(self) -> NDArray[np.float64]:
-        """Notes by band of every piece (P, 1 + bands); the header has none."""
+        """Return the number of notes (P, 1 + bands); the header has none."""
         edges = np.array([0, 0, *BANDS, np.inf])
         counts = np.array([piece.notes for piece in self.pieces])[:, None]
         return np.clip(counts, edges[:-1], edges[1:]) - edges[:-1]
 
 
 def derangement(kinds: Sequence[str], groups: Sequence[str], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Give every row another row of its kind and of another group; itself where there is none."""
+    """Return for each row a random other row (P,) of the same kind and another group; itself where there is none."""
     kind, group = (np.unique(np.array(names), return_inverse=True)[1] for names in (kinds, groups))
     result = np.arange(len(kind))
     for row in range(len(kind)):
@@ -112,16 +116,16 @@ def derangement(kinds: Sequence[str], groups: Sequence[str], rng: np.random.Gene
 def conditional_gap(
     model: ImageMusic, pairs: Sequence[Pair], options: SteeringOptions, report: Report
 ) -> dict[str, Any]:
-    """Measure figure 1 of pairs that have music."""
+    """Return figure 1 for pairs that have music."""
     music = Music.of([pairs[i] for i in drawn(len(pairs), options.scored_pairs)], model)
     scorer = Scorer.of(model, music, options.notes)
     result: dict[str, Any] = {"pieces": len(music.pairs), "notes_at_most": options.notes}
-    for name, sure in (("as_composed", True), ("calibrated", False)):
+    for name, exact in (("as_composed", True), ("calibrated", False)):
         report(f"conditional gap: {name.replace('_', ' ')}")
         readings = [pair.reading for pair in music.pairs]
-        right = np.stack([image_condition(model.checkpoint, model.prior, r, exact=sure) for r in readings])
-        result[name] = _against_wrong(scorer, right, options, all_wrongs=sure)
-    result["most_to_be_had"] = ceiling(model, music, options)
+        right = np.stack([image_condition(model.checkpoint, model.prior, r, exact=exact) for r in readings])
+        result[name] = _against_wrong(scorer, right, options, all_wrongs=exact)
+    result["most_to_be_had"] = upper_bound(model, music, options)
     report("conditional gap: a dial at a time")
     result["per_dial"] = per_dial(model, music, options)
     return result
@@ -158,19 +162,25 @@ def _against_wrong(scorer: Scorer, right: Rows, options: SteeringOptions, *, all
 
 
 def _swapped(right: Rows, order: NDArray[np.int64], pictures: Sequence[str]) -> tuple[Rows, NDArray[np.bool_]]:
-    """Reorder conditions; a row that got its own picture again does not count."""
+    """Return conditions (P, C) in another order, and whether each row has another picture's (P,)."""
     names = np.array(pictures)
     return right[order], names[order] != names
 
 
 def _noise(right: Rows, rng: np.random.Generator) -> Rows:
-    """Draw conditions whose numbers have the mean and deviation of real ones, each alone."""
-    drawn = rng.normal(right.mean(axis=0), right.std(axis=0), right.shape)
-    return drawn.astype(np.float32)
+    """Return conditions (P, C) of independent normal noise with the mean and deviation of each column of `right`."""
+    noise = rng.normal(right.mean(axis=0), right.std(axis=0), right.shape)
+    return noise.astype(np.float32)
 
 
 def gap_table(nats: Nats, notes: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
-    """Turn nats that a wrong condition costs more into bits per note: overall, without header, by note index."""
+    """Return gaps in bits per note with their intervals: overall, without the header, and by band of notes.
+
+    Args:
+        nats: (P, 1 + bands) that the wrong condition costs more than the right one.
+        notes: (P, 1 + bands).
+        groups: P names; the bootstrap resamples groups.
+    """
 
     def estimate(columns: slice) -> Estimate:
         return ratio_of(nats[:, columns].sum(axis=1) / math.log(2), notes[:, columns].sum(axis=1), groups)
@@ -182,37 +192,38 @@ def gap_table(nats: Nats, notes: NDArray[np.float64], groups: Sequence[str]) -> 
     return table
 
 
-def ceiling(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[str, Any] | None:
-    """Bits a note that a swapped picture would cost a perfect decoder which hears the picture's three dials.
+def upper_bound(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[str, Any] | None:
+    """Return the bits a note that a swapped picture would cost a perfect decoder conditioned on the image dials.
 
-    For dials of picture and music that are jointly normal with canonical correlations r, a swapped picture costs the
-    sum of r^2 / (1 - r^2) nats a piece, however many notes that has.  None where too few pieces know all three.
+    If the dials of picture and music are jointly normal with canonical correlations r, a swapped picture costs the sum
+    of r^2 / (1 - r^2) nats a piece in expectation, whatever its number of notes.
+    None where fewer than FEWEST_FOR_BOUND pieces have all three dials.
     """
-    pictured = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in music.pairs]
-    told = np.array([[dials[name] for name in IMAGE_DIALS] for dials in pictured])
+    targets = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in music.pairs]
+    pictured = np.array([[dials[name] for name in IMAGE_DIALS] for dials in targets])
     own = model.checkpoint.scale.table(np.array([as_row(piece.cues) for piece in music.prepared.pieces]))
     own = own[:, [DIALS.index(name) for name in IMAGE_DIALS]]
     known = np.flatnonzero(~np.isnan(own).any(axis=1))
-    if len(known) < FEWEST_FOR_CEILING:
+    if len(known) < FEWEST_FOR_BOUND:
         return None
     notes = np.array([min(piece.notes, options.notes) for piece in music.prepared.pieces])
 
     def bits(rows: NDArray[np.int64]) -> float:
         rows = known[rows]
-        squared = canonical_correlations(told[rows], own[rows]) ** 2
+        squared = canonical_correlations(pictured[rows], own[rows]) ** 2
         return float((squared / (1 - squared)).sum() / math.log(2) / notes[rows].mean())
 
     return bootstrap(bits, [music.groups[i] for i in known]).to_json()
 
 
 def canonical_correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Canonical correlations (min(F, G),) of rows (N, F) and (N, G): Hotelling 1936."""
+    """Return the canonical correlations (min(F, G),) of rows (N, F) and (N, G); Hotelling 1936."""
     bases = [np.linalg.qr(table - table.mean(axis=0))[0] for table in (one, other)]
     return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).clip(0, 0.999)
 
 
 def per_dial(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[str, Any]:
-    """Give one dial alone, right and swapped: the piece's own as measured, and as people rated or facts say."""
+    """Return the gap between a right and a swapped dial, each given alone: as measured in the music, and as rated."""
     scorer = Scorer.of(model, music, min(options.notes, DIAL_NOTES))
     measured = model.checkpoint.scale
     cues = [measured.dials(piece.cues) for piece in scorer.pieces]
@@ -228,7 +239,10 @@ def per_dial(model: ImageMusic, music: Music, options: SteeringOptions) -> dict[
 
 
 def _one_dial(model: ImageMusic, scorer: Scorer, name: str, values: NDArray[np.float64]) -> dict[str, Any] | None:
-    """Bits per note that another piece's dial costs more than the right one; None where fewer than two know it."""
+    """Return the gap in bits per note between another piece's dial and the right one of values (P,), NaN where unknown.
+
+    None where fewer than two are known.
+    """
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < 2:
         return None

@@ -1,6 +1,6 @@
-"""What is measured of a composed piece, small enough to keep: dials, figures of ticks alone, faults.
+"""Measurements of a piece, small enough to cache: dials, features of its notes, faults.
 
-Score ──> dials -1..1 | tick figures, without tempo and header | figures for the judge of ratings | bars | fault
+Score ──> dials -1..1 | features in ticks, without tempo and header | features of the affect regressor | bars | fault
 """
 
 from collections.abc import Mapping
@@ -23,38 +23,38 @@ TICK_FIGURES = (
 )  # fmt: skip
 FAMILIES = ((0, 8), (8, 16), (16, 24), (24, 32), (32, 40), (40, 52), (52, 56), (56, 80), (80, 128))  # of programs
 
-# Faults; each is counted in the same way in real music.
-SILENT_BARS = 4
-ONE_NOTE_SHARE = 0.5  # of the pitched notes that one pitch may have
-FEWEST_NOTES = 8  # below them a share says nothing
-ONSETS_A_BAR = 0.5  # fewer are an endless chord
+# Thresholds of faults, the same for composed and for real music.
+SILENT_BARS = 4  # bars of silence
+ONE_NOTE_SHARE = 0.5  # largest share of the pitched notes on one pitch
+FEWEST_NOTES = 8  # pitched notes that such a share needs
+ONSETS_A_BAR = 0.5  # fewest
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A piece as numbers."""
+    """Measurements of a piece; None stands for a value that is not defined."""
 
     dials: tuple[float | None, ...]  # (9,) in the order of DIALS
     ticks: tuple[float | None, ...]  # (15,) TICK_FIGURES
     programs: tuple[float, ...]  # (10,) share of notes by family of instruments, drums last
-    felt: tuple[float | None, ...]  # figures in seconds and pitches, for the judge
-    bars: tuple[tuple[float, ...], ...]  # (W, 4) of every four bars
-    fault: str  # "" where there is none
+    felt: tuple[float | None, ...]  # (21,) features of the affect regressor
+    bars: tuple[tuple[float, ...], ...]  # (W, 4) BAR_FIGURES of each window of four bars
+    fault: str  # "" for none
     ensemble: str
     notes: int
 
     def dial(self, name: str) -> float:
-        """A dial of the piece; NaN where it cannot be measured."""
+        """Return a dial of the piece, -1..1; NaN where it is not defined."""
         value = self.dials[DIALS.index(name)]
         return float("nan") if value is None else value
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Measured":
-        """Read what `to_json` gave."""
+        """Return the measurements that `to_json` wrote."""
         return cls(
             dials=tuple(table["dials"]), ticks=tuple(table["ticks"]), programs=tuple(table["programs"]),
             felt=tuple(table["felt"]), bars=tuple(tuple(row) for row in table["bars"]), fault=table["fault"],
@@ -63,7 +63,13 @@ class Measured:
 
 
 def measured(score: Score, scale: DialNormalizer, *, tempo_known: bool = True, velocity_known: bool = True) -> Measured:
-    """Measure a piece."""
+    """Return the measurements of a piece.
+
+    Args:
+        scale: turns measured attributes into dials.
+        tempo_known: False leaves out what depends on the tempo.
+        velocity_known: False leaves out what depends on velocities.
+    """
     dials = scale.dials(measure(score, tempo_known=tempo_known, velocity_known=velocity_known))
     return Measured(
         dials=tuple(_rounded(dials[name]) for name in DIALS),
@@ -82,7 +88,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def tick_figures(score: Score) -> list[float | None]:
-    """Measure what ticks, pitches, lengths and loudness of notes tell, in the order of TICK_FIGURES."""
+    """Return features (15,) from ticks, pitches, durations and velocities, in the order of TICK_FIGURES."""
     notes = metrics.pitched_notes(score)
     if not len(notes):
         return [None] * len(TICK_FIGURES)
@@ -106,7 +112,7 @@ def _families(score: Score) -> list[float]:
 
 
 def fault(score: Score) -> str:
-    """Name what makes a piece no music: silence, one note repeated, an endless chord; "" where nothing does."""
+    """Return the fault of a piece: "silence", "one note repeated" or "endless chord"; "" for none."""
     if not score.note_count or metrics.longest_silence_bars(score) > SILENT_BARS:
         return "silence"
     notes = metrics.pitched_notes(score)
@@ -118,7 +124,7 @@ def fault(score: Score) -> str:
 
 
 def first_seconds(score: Score, seconds: float) -> Score:
-    """Cut a score after so many seconds, notes that sound on included, so that it compares with a composed one."""
+    """Return the first `seconds` of a score, with notes that sound longer shortened."""
     tracks = []
     limit = int(np.searchsorted(score.seconds_at(np.arange(score.end + 1)), seconds))
     for track in score.tracks:
@@ -130,5 +136,5 @@ def first_seconds(score: Score, seconds: float) -> Score:
 
 
 def table(pieces: "list[Measured]", columns: str) -> NDArray[np.float64]:
-    """Lay out `dials`, `ticks`, `programs` or `felt` of pieces as (N, F), NaN where not measurable."""
+    """Return `dials`, `ticks`, `programs` or `felt` of pieces as (N, F), NaN for None."""
     return np.array([[np.nan if v is None else v for v in getattr(piece, columns)] for piece in pieces], np.float64)

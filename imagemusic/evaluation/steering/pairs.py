@@ -1,10 +1,10 @@
-"""Pictures, and the music that goes with each where there is any: read, checked, ready to be measured.
+"""Pictures, each with music where there is any, read from a CSV or a folder and checked.
 
     CSV: image, midi; album, artist, genre, valence, arousal, tempo_bpm where known ─┐
     a folder of pictures ────────────────────────────────────────────────────────────┴─> Pair, Pair, ...
 
-Paths are relative to the CSV.  What people rated or a fact says of a pair stands in valence, arousal (on any scale, as
-only ranks count) and tempo_bpm.
+Paths are relative to the CSV.  The columns valence and arousal hold people's ratings, on any scale, as only ranks are
+used; tempo_bpm holds a known tempo.
 """
 
 import csv
@@ -26,37 +26,37 @@ from imagemusic.vision.image import IMAGE_SUFFIXES
 
 RATED = ("valence", "arousal", "tempo_bpm")
 SHOWN_PROBLEMS = 5
-SEED = 0  # of every draw of pairs and pictures
+SEED = 0  # of every sample of pairs and pictures
 
 Encode = Callable[[Path], ImageFeatures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A picture and what goes with it."""
+    """A picture with its music and facts; NaN and "" stand for what is not known."""
 
-    name: str  # row 3 of the CSV, or the picture's file name
+    name: str  # "row 3" of the CSV, or the picture's file name
     image: Path
     reading: ImageFeatures
     piece: Piece | None = None
     album: str = ""
     artist: str = ""
     genre: str = ""
-    theme: str = ""  # of the picture: its subject, or the song that it is the jacket of
+    theme: str = ""  # the picture's subject, or the song whose cover it is
     valence: float = float("nan")
     arousal: float = float("nan")
     tempo_bpm: float = float("nan")
 
     @property
     def group(self) -> str:
-        """What is drawn again in a bootstrap: the album, else the artist, else the pair itself."""
+        """The group that a bootstrap resamples: the album, else the artist, else the pair itself."""
         if self.album:
             return f"album {self.artist} / {self.album}"
         return f"artist {self.artist}" if self.artist else f"pair {self.name}"
 
     @property
     def picture_group(self) -> str:
-        """What is drawn again where the music plays no part: the theme, else the album or artist, else the picture."""
+        """The group where figures depend on the picture alone: theme, else album or artist, else the picture."""
         if self.theme:
             return f"theme {self.theme}"
         return self.group if self.album or self.artist else f"image {self.image}"
@@ -64,16 +64,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PairList:
-    """The pairs of a list that can be used, and why others cannot."""
+    """The usable pairs of a list, and a message for each other row."""
 
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...]
 
     def checked(self, where: str, *, skip_bad: bool) -> "PairList":
-        """Return the list if it may be used.
+        """Return the list itself, checked; `where` names it in errors.
 
         Raises:
-            DataError: a row is no use and `skip_bad` is not asked for, or no row is left.
+            DataError: a row is not usable and `skip_bad` is off, or no row is left.
         """
         if self.problems and not skip_bad:
             more = f"; and {len(self.problems) - SHOWN_PROBLEMS} more" if len(self.problems) > SHOWN_PROBLEMS else ""
@@ -85,8 +85,11 @@ class PairList:
         return self
 
 
-def read_pairs(path: Path, look: Encode, *, music: bool = True) -> PairList:
-    """Read the pairs of a CSV, or its pictures alone where `music` is off; a row that is no use becomes a problem.
+def read_pairs(path: Path, encode: Encode, *, music: bool = True) -> PairList:
+    """Read the pairs of a CSV, or its pictures alone where `music` is off.
+
+    Args:
+        encode: returns the image features of a picture.
 
     Raises:
         DataError: the file cannot be read, or lacks a column.
@@ -95,17 +98,17 @@ def read_pairs(path: Path, look: Encode, *, music: bool = True) -> PairList:
     pairs, problems = [], []
     for number, row in _rows(path, needed):
         try:
-            pairs.append(_pair(number, row, path.parent, look, music))
+            pairs.append(_pair(number, row, path.parent, encode, music))
         except ImageMusicError as error:
             problems.append(f"row {number}: {error}")
     return PairList(tuple(pairs), tuple(problems))
 
 
-def read_folder(folder: Path, look: Encode) -> PairList:
-    """Read the pictures of a folder and of those below it.
+def read_folder(folder: Path, encode: Encode) -> PairList:
+    """Read the pictures of a folder and its subfolders.
 
     Raises:
-        DataError: it is no folder, or holds no picture.
+        DataError: it is not a folder, or holds no picture.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
@@ -116,25 +119,25 @@ def read_folder(folder: Path, look: Encode) -> PairList:
     for path in found:
         try:
             name = path.relative_to(folder).as_posix()
-            pairs.append(Pair(name=name, image=path, reading=look(path)))
+            pairs.append(Pair(name=name, image=path, reading=encode(path)))
         except ImageMusicError as error:
             problems.append(str(error))
     return PairList(tuple(pairs), tuple(problems))
 
 
 def drawn(count: int, most: int) -> NDArray[np.int64]:
-    """Draw up to `most` of `count` rows at random and put them in order; they are the same in every run."""
+    """Return at most `most` of `count` row numbers (N,), sampled, in order, the same in every run."""
     return np.sort(np.random.default_rng(SEED).permutation(count)[:most])
 
 
 def distinct_pictures(pairs: Sequence[Pair], most: int) -> tuple[Pair, ...]:
-    """Choose pairs of different pictures at random, in the order of the list."""
+    """Return a sample of at most `most` pairs of different pictures, in the order of the list."""
     firsts = list({pair.reading.hash: pair for pair in reversed(pairs)}.values())[::-1]
     return tuple(firsts[i] for i in drawn(len(firsts), most))
 
 
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a CSV with the numbers of their lines, blank ones counted, the header being row 1."""
+    """Yield the rows of a CSV with their line numbers, the header being 1 and blank lines counted."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
@@ -150,15 +153,15 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
         raise DataError(f"{path}: not a CSV file in UTF-8 ({error})") from error
 
 
-def _pair(number: int, row: dict[str, str], folder: Path, look: Encode, music: bool) -> Pair:
-    # A row with more cells than the header has them under None.
+def _pair(number: int, row: dict[str, str], folder: Path, encode: Encode, music: bool) -> Pair:
+    # csv.DictReader puts cells beyond the header under None.
     cells = {name: text.strip() for name, text in row.items() if name is not None}
     for column in ("image", "midi") if music else ("image",):
         if not cells[column]:
             raise DataError(f"no {column}")
     image = folder / cells["image"]
     piece = None
-    reading = look(image)
+    reading = encode(image)
     if music:
         midi = folder / cells["midi"]
         piece = user_piece(load_midi(midi), key=cells["midi"], title=midi.stem, licence="")
@@ -180,7 +183,11 @@ def _number(text: str, column: str) -> float:
 
 
 def prepare_pairs(pairs: Sequence[Pair], scale: DialNormalizer) -> tuple[PreparedSet, list[int]]:
-    """Spell the music of pairs as events; return the set, and for each of its pieces which pair it is of."""
+    """Encode the music of pairs as events; return the set, and for each of its pieces the index of its pair.
+
+    Raises:
+        DataError: no pair has music with notes.
+    """
     rows, segments, pieces, owners = [], [], [], []
     start = segment = 0
     for number, pair in enumerate(pairs):

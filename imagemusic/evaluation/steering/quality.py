@@ -1,9 +1,8 @@
-"""Figures 6 and 8: whether the music is as good as without steering, and whose it is.
+"""Figure 6: quality of the music; copying.py has figure 8.
 
-bits per note   null condition and the picture's, against a model trained without any condition
-distances       of 4-bar figures to held-out music: overlap area, KL (music/metrics.py)
-faults          share of pieces that are no music, overall and at every corner of the dials, against real music
-copying         longest run of intervals shared with a training piece, against held-out music's
+bits per note   with the null condition and with the picture's, against an unconditional baseline
+distances       of 4-bar figures to those of real music: overlap area, KL (music/metrics.py)
+faults          share of faulty pieces, overall, at every extreme of the dials, and in real music
 """
 
 import math
@@ -27,11 +26,11 @@ from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.music import metrics
 from imagemusic.music.dials import DIALS, DialNormalizer
 
-CORNERED = ("valence", "arousal", "density", "register")  # all their signs together; every dial alone besides
+COMBINED = ("valence", "arousal", "density", "register")  # dials whose extremes are combined; the others stand alone
 
 
 def real_pieces(pairs: Sequence[Pair], scale: DialNormalizer, seconds: float) -> list[Measured]:
-    """Measure the pairs' own music, as much of it as a composed piece is long."""
+    """Return the measurements of the first `seconds` of the pairs' own music."""
     return [
         measured(
             first_seconds(pair.piece.score, seconds), scale,
@@ -43,7 +42,7 @@ def real_pieces(pairs: Sequence[Pair], scale: DialNormalizer, seconds: float) ->
 
 
 def distances(ours: Sequence[Measured], real: Sequence[Measured]) -> dict[str, Any]:
-    """Compare the 4-bar figures of composed pieces with those of real ones."""
+    """Return overlap area and KL divergence of each 4-bar figure between composed and real pieces; {} without bars."""
     made, held_out = (np.array([row for piece in pieces for row in piece.bars]) for pieces in (ours, real))
     if not len(made) or not len(held_out):
         return {}
@@ -55,7 +54,7 @@ def distances(ours: Sequence[Measured], real: Sequence[Measured]) -> dict[str, A
 
 
 def fault_share(pieces: Sequence[Measured]) -> dict[str, Any]:
-    """Share of pieces that are no music, with its interval, and what is wrong with them."""
+    """Return the share of faulty pieces with its 95 % interval, their number and the counts by fault."""
     kinds = Counter(piece.fault for piece in pieces if piece.fault)
     low, high = wilson(sum(kinds.values()), len(pieces))
     share = sum(kinds.values()) / max(len(pieces), 1)
@@ -65,24 +64,24 @@ def fault_share(pieces: Sequence[Measured]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def corners() -> dict[str, dict[str, float]]:
-    """Name every corner of the dials: all signs of CORNERED, and each dial alone at its ends."""
+def extremes() -> dict[str, dict[str, float]]:
+    """Return the extremes of the dials by name: all signs of COMBINED, and each dial alone at its ends."""
     named = {}
-    for signs in product((-1.0, 1.0), repeat=len(CORNERED)):
-        dials = dict(zip(CORNERED, signs, strict=True))
+    for signs in product((-1.0, 1.0), repeat=len(COMBINED)):
+        dials = dict(zip(COMBINED, signs, strict=True))
         named[" ".join(f"{name} {value:+g}" for name, value in dials.items())] = dials
     return named | {f"{name} {value:+g}": {name: value} for name in DIALS for value in (-1.0, 1.0)}
 
 
-def corner_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOptions) -> dict[str, Any]:
-    """Compose at every corner of the dials and count what is no music."""
-    named, pieces = corners(), {}
+def extreme_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOptions) -> dict[str, Any]:
+    """Compose at each extreme of the dials; return the share of faulty pieces over all, at the worst and at each."""
+    named = extremes()
     jobs = []
     for number, dials in enumerate(named.values()):
         for place in range(options.corner_pieces):
             pair = pairs[(number * options.corner_pieces + place) % len(pairs)]
             jobs.append(ComposeJob(pair.reading, ComposeOptions(seed=place, seconds=options.seconds, dials=dials)))
-    found = composer.measure(jobs, "corners of the dials")
+    found = composer.measure(jobs, "extremes of the dials")
     count = options.corner_pieces
     pieces = {name: found[i * count : (i + 1) * count] for i, name in enumerate(named)}
     worst = max(pieces, key=lambda name: sum(bool(piece.fault) for piece in pieces[name]))
@@ -94,17 +93,17 @@ def corner_faults(composer: Composer, pairs: Sequence[Pair], options: SteeringOp
 
 
 def against_unconditional(
-    model: ImageMusic, pairs: Sequence[Pair], plainer: ImageMusic, options: SteeringOptions
+    model: ImageMusic, pairs: Sequence[Pair], baseline: ImageMusic, options: SteeringOptions
 ) -> dict[str, Any]:
-    """Bits per note of this model, with the picture and with nothing, less those of a model without conditions."""
+    """Return bits per note of a model, with the picture and with the null condition, and their gaps to a baseline."""
     music = Music.of(pairs, model)
-    scorer, other = (Scorer.of(one, music, options.notes) for one in (model, plainer))
-    size = plainer.checkpoint.layout.size
+    scorer, other = (Scorer.of(one, music, options.notes) for one in (model, baseline))
+    size = baseline.checkpoint.layout.size
     without = other.nats(np.zeros((len(music.pairs), size), np.float32)).sum(axis=1)
     right = np.stack([image_condition(model.checkpoint, model.prior, pair.reading) for pair in music.pairs])
     notes = scorer.notes().sum(axis=1)
     result: dict[str, Any] = {
-        "unconditional": plainer.checkpoint.id,
+        "unconditional": baseline.checkpoint.id,
         "bits_per_note": {"unconditional": plain(float(without.sum() / notes.sum() / math.log(2)))},
     }
     for name, conditions in (("with_nothing", np.zeros_like(right)), ("with_the_picture", right)):
@@ -118,12 +117,12 @@ def quality(
     model: ImageMusic, composer: Composer, pool: Pool, pairs: Sequence[Pair], options: SteeringOptions,
     unconditional: ImageMusic | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Measure figure 6; what needs music is left out where there are pictures alone."""
+    """Return figure 6; what needs real music is left out where no pair has any."""
     ours = pool.all_pieces
     real = real_pieces(pairs, model.checkpoint.scale, options.seconds)
     result: dict[str, Any] = {
         "faults": {"composed": fault_share(ours)} | ({"real_music": fault_share(real)} if real else {}),
-        "corners": corner_faults(composer, pool.pairs, options),
+        "corners": extreme_faults(composer, pool.pairs, options),
         "distance_to_real_music": distances(ours, real) if real else None,
     }
     if unconditional is not None and real:

@@ -1,10 +1,10 @@
-"""Figure 2: turn a dial, measure the music; and the same through pictures alone.
+"""Figure 2: dose-response of the dials, and the response to pictures that people rated.
 
-level -1 .. 1 of a dial, with a picture that says the opposite ──> pieces ──> the same dial, measured ──> rho, slope
-pictures that people rated ──> pieces ──> arousal and valence, judged ──> rho
+level -1 .. 1 of a dial, with a picture that implies the opposite ──> pieces ──> the dial, measured ──> rho, slope
+pictures that people rated ──> pieces ──> arousal and valence, measured ──> rho
 
-Valence and arousal are judged by a model of people's ratings (affect_regressor.py), where its corpora are given;
-otherwise by our own formula, and the report says so.
+Valence and arousal are measured by a regressor on people's ratings (affect_regressor.py) where its corpora are given,
+else by the formula that defines the dials; the report says which.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.compose.targets import image_targets
 from imagemusic.evaluation.intervals import bootstrap, partial_spearman, plain, spearman
-from imagemusic.evaluation.steering.affect_regressor import Judge
+from imagemusic.evaluation.steering.affect_regressor import AffectRegressor
 from imagemusic.evaluation.steering.composing import ComposeJob, Composer
 from imagemusic.evaluation.steering.measures import Measured, table
 from imagemusic.evaluation.steering.pairs import Pair, distinct_pictures
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.music.dials import AFFECT_DIALS, DIALS, IMAGE_DIALS
 
-# As composed, as composed but for the masks, and what the decoder does of itself.
+# Name of a setting: options, and whether the masks are on.
 SETTINGS = {
     "masks_off": (ComposeOptions(), False),
     "as_shipped": (ComposeOptions(), True),
@@ -35,42 +35,46 @@ TURNED = ("density", "register", "loudness", "articulation", "mode", "polyphony"
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
-    """Tells the dials of pieces: valence and arousal by a judge where there is one."""
+class DialMeter:
+    """Measures dials of pieces; valence and arousal by a regressor where there is one."""
 
-    judge: Judge | None
+    regressor: AffectRegressor | None
 
-    def hear(self, pieces: Sequence[Measured], dial: str) -> NDArray[np.float64]:
-        """Tell a dial of pieces (N,)."""
-        if self.judge is not None and dial in AFFECT_DIALS:
-            return self.judge.rate(table(list(pieces), "felt"))[:, AFFECT_DIALS.index(dial)]
+    def measure(self, pieces: Sequence[Measured], dial: str) -> NDArray[np.float64]:
+        """Return a dial of N pieces (N,), NaN where it is not defined."""
+        if self.regressor is not None and dial in AFFECT_DIALS:
+            return self.regressor.rate(table(list(pieces), "felt"))[:, AFFECT_DIALS.index(dial)]
         return np.array([piece.dial(dial) for piece in pieces])
 
-    def name(self, dial: str) -> str:
-        """Say who tells it."""
-        return (
-            "a model of people's ratings"
-            if self.judge is not None and dial in AFFECT_DIALS
-            else "measured in the score"
-        )
+    def method(self, dial: str) -> str:
+        """Return how a dial is measured, in words."""
+        by_regressor = self.regressor is not None and dial in AFFECT_DIALS
+        return "a model of people's ratings" if by_regressor else "measured in the score"
 
 
 def implied(model: ImageMusic, dial: str, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """Say what each picture suggests of a dial (P,): as seen, or what music with like seen dials has on average."""
-    asked = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in pairs]
-    seen = np.array([[dials[name] for name in IMAGE_DIALS] for dials in asked])
+    """Return the value of a dial that each picture implies (P,).
+
+    A dial that the image encoder predicts is taken from its image targets; another one is their linear regression,
+    fitted to the prior's pieces.
+    """
+    targets = [image_targets(model.checkpoint, model.prior, pair.reading) for pair in pairs]
+    predicted = np.array([[dials[name] for name in IMAGE_DIALS] for dials in targets])
     if dial in IMAGE_DIALS:
-        return seen[:, IMAGE_DIALS.index(dial)]
+        return predicted[:, IMAGE_DIALS.index(dial)]
     known = model.prior.dials[:, [DIALS.index(name) for name in (*IMAGE_DIALS, dial)]]
     known = known[~np.isnan(known).any(axis=1)]
     slopes = np.linalg.lstsq(np.column_stack([known[:, :3], np.ones(len(known))]), known[:, 3], rcond=None)[0]
-    return seen @ slopes[:3] + slopes[3]
+    return predicted @ slopes[:3] + slopes[3]
 
 
 def dose_jobs(
     model: ImageMusic, dial: str, pairs: Sequence[Pair], options: SteeringOptions, base: ComposeOptions, *, masked: bool
 ) -> tuple[list[ComposeJob], NDArray[np.float64], list[str]]:
-    """Plan the pieces for all levels of a dial: jobs, their levels and the groups of their pictures."""
+    """Return the pieces to compose for all levels of a dial: jobs, their levels (N,) and the groups of their pictures.
+
+    Each level is combined with the pictures that imply the opposite end of the dial.
+    """
     order = np.argsort(implied(model, dial, pairs), kind="stable")
     count = min(options.dose_pictures, max(1, len(order) // 2))
     low, high = order[:count], order[::-1][:count]
@@ -89,60 +93,65 @@ def dose_jobs(
 
 
 def dose_response(
-    model: ImageMusic, composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions
+    model: ImageMusic, composer: Composer, pairs: Sequence[Pair], meter: DialMeter, options: SteeringOptions
 ) -> dict[str, Any]:
-    """Turn each dial against the picture, in each of the SETTINGS.
+    """Return the response of each dial of TURNED in each of the SETTINGS, and how each dial was measured.
 
-    A tempo that nobody set follows the feeling that somebody did, and a judge hears it; so both of FELT are held
-    against the level with the tempo given, too.
+    Tempo follows valence and arousal where it is not set, and affects how these are measured, so for both the partial
+    rank correlation given the tempo is included.
     """
-    result: dict[str, Any] = {"judged_by": {dial: ear.name(dial) for dial in TURNED}}
+    result: dict[str, Any] = {"judged_by": {dial: meter.method(dial) for dial in TURNED}}
     for name, (base, masked) in SETTINGS.items():
         result[name] = {}
         for dial in TURNED:
             jobs, levels, groups = dose_jobs(model, dial, pairs, options, base, masked=masked)
             pieces = composer.measure(jobs, f"{dial} turned, {name.replace('_', ' ')}")
             tempos = np.array([piece.dial("tempo") for piece in pieces]) if dial in AFFECT_DIALS else None
-            result[name][dial] = response(levels, ear.hear(pieces, dial), groups, tempos)
+            result[name][dial] = response(levels, meter.measure(pieces, dial), groups, tempos)
     return result
 
 
 def response(
-    levels: NDArray[np.float64], heard: NDArray[np.float64], groups: Sequence[str],
+    levels: NDArray[np.float64], values: NDArray[np.float64], groups: Sequence[str],
     tempos: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Sum up what was heard (N,) at levels (N,): rank correlation, slope, and the quartiles at every level.
+    """Return rank correlation, slope, and quartiles at each level of values (N,) measured at levels (N,).
 
-    With the tempos of the pieces (N,), in any unit as only ranks count, the rank correlation given these as well.
+    Args:
+        values: NaN where a piece could not be measured; it is left out.
+        groups: N names; the bootstrap resamples groups.
+        tempos: (N,) in any unit; with them the partial rank correlation given the tempo is added.
     """
-    known = np.flatnonzero(~np.isnan(heard))
-    levels, heard, groups = levels[known], heard[known], [groups[i] for i in known.tolist()]
+    known = np.flatnonzero(~np.isnan(values))
+    levels, values, groups = levels[known], values[known], [groups[i] for i in known.tolist()]
 
     def slope(rows: NDArray[np.int64]) -> float:
         centred = levels[rows] - levels[rows].mean()
         scale = float(centred @ centred)
-        return float(centred @ heard[rows]) / scale if scale else float("nan")
+        return float(centred @ values[rows]) / scale if scale else float("nan")
 
     steps = np.unique(levels)
-    middles = [np.quantile(heard[levels == step], [0.25, 0.5, 0.75]) for step in steps]
-    of_means = spearman(steps, np.array([heard[levels == step].mean() for step in steps]))
+    quartiles = [np.quantile(values[levels == step], [0.25, 0.5, 0.75]) for step in steps]
+    of_means = spearman(steps, np.array([values[levels == step].mean() for step in steps]))
     given = {}
     if tempos is not None:
         tempos = tempos[known]
-        told = bootstrap(lambda rows: partial_spearman(levels[rows], heard[rows], tempos[rows]), groups)
-        given = {"rho_given_tempo": told.to_json()}
+        partial = bootstrap(lambda rows: partial_spearman(levels[rows], values[rows], tempos[rows]), groups)
+        given = {"rho_given_tempo": partial.to_json()}
     return {
-        "rho": bootstrap(lambda rows: spearman(levels[rows], heard[rows]), groups).to_json(),
+        "rho": bootstrap(lambda rows: spearman(levels[rows], values[rows]), groups).to_json(),
         **given,
         "slope": bootstrap(slope, groups).to_json(),
         "rho_of_level_means": plain(of_means),
         "levels": steps.tolist(),
-        "quartiles": [[plain(value) for value in row] for row in middles],
+        "quartiles": [[plain(value) for value in row] for row in quartiles],
     }
 
 
-def picture_response(composer: Composer, pairs: Sequence[Pair], ear: Ear, options: SteeringOptions) -> dict[str, Any]:
-    """Hold people's ratings of pictures against what the pictures yield, a piece at a time and over the seeds."""
+def picture_response(
+    composer: Composer, pairs: Sequence[Pair], meter: DialMeter, options: SteeringOptions
+) -> dict[str, Any]:
+    """Return the rank correlations of pictures' ratings with the dials of their music; None where too few are rated."""
     result: dict[str, Any] = {}
     for dial in AFFECT_DIALS:
         rated = [pair for pair in pairs if not np.isnan(getattr(pair, dial))]
@@ -155,23 +164,25 @@ def picture_response(composer: Composer, pairs: Sequence[Pair], ear: Ear, option
             for pair in chosen
             for seed in range(options.seeds)
         ]
-        heard = ear.hear(composer.measure(jobs, "rated pictures"), dial).reshape(len(chosen), options.seeds)
+        values = meter.measure(composer.measure(jobs, "rated pictures"), dial).reshape(len(chosen), options.seeds)
         ratings, groups = np.array([getattr(pair, dial) for pair in chosen]), [pair.picture_group for pair in chosen]
-        result[dial] = _against_ratings(ratings, heard, groups) | {"judged_by": ear.name(dial)}
+        result[dial] = _against_ratings(ratings, values, groups) | {"judged_by": meter.method(dial)}
     return result
 
 
-def _against_ratings(ratings: NDArray[np.float64], heard: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
-    """Correlate ratings (P,) with what was heard (P, S): each seed's piece, and their mean."""
+def _against_ratings(
+    ratings: NDArray[np.float64], values: NDArray[np.float64], groups: Sequence[str]
+) -> dict[str, Any]:
+    """Correlate ratings (P,) with a dial of the pictures' pieces (P, S): mean rho over seeds, and rho of the means."""
 
     def of_pieces(rows: NDArray[np.int64]) -> float:
         each = []
-        for column in heard[rows].T:
+        for column in values[rows].T:
             known = ~np.isnan(column)
             each.append(spearman(ratings[rows][known], column[known]))
         return float(np.mean(each))
 
-    means = np.array([row[~np.isnan(row)].mean() if (~np.isnan(row)).any() else np.nan for row in heard])
+    means = np.array([row[~np.isnan(row)].mean() if (~np.isnan(row)).any() else np.nan for row in values])
     known = np.flatnonzero(~np.isnan(means))
     kept = [groups[i] for i in known.tolist()]
     return {

@@ -1,12 +1,12 @@
-"""Figure 4: from a piece back to its picture, by what ticks alone tell.
+"""Figure 4: retrieval of a piece's picture from features of its notes.
 
-figures of pieces of other seeds ──> what each picture's pieces are like, and how much they vary
-a piece ──> how likely under each of up to 100 pictures ──> rank of its own
+features of pieces of other seeds ──> a normal distribution for each picture
+a piece ──> its density under each of up to 100 pictures ──> rank of its own picture
 
-Figures (measures.py) are of ticks, pitches, lengths and loudness: no tempo, no header.  Each picture's pieces are taken
-as normal about the picture's own mean, all with one covariance, and the means as normal too; a picture's predictive
-density follows (Ioffe 2006, "Probabilistic Linear Discriminant Analysis").  A seed's pieces are looked up with what
-was learned from the other seeds, so that no piece helps to find itself.
+Features (measures.py) are of ticks, pitches, durations and velocities: no tempo, no header.  Model: the pieces of a
+picture are normal about the picture's mean, with one covariance for all pictures, and the means are normal too; this
+gives a picture's predictive density (Ioffe 2006, "Probabilistic Linear Discriminant Analysis").  Pieces of a seed are
+scored under distributions fitted to the other seeds.
 """
 
 from typing import Any
@@ -18,35 +18,35 @@ from imagemusic.evaluation.intervals import bootstrap, mean_of
 from imagemusic.evaluation.steering.sensitivity import Pool
 
 CANDIDATES = 100
-RIDGE = 0.1  # of the mean variance, added so that few pieces do not make a covariance look certain
+RIDGE = 0.1  # shrinkage of the covariance, as a share of the mean variance: there are few pieces a picture
 
 
 def scores(known: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Score queries (Q, F) against pictures with pieces known (P, S, F): log densities (Q, P) up to a constant."""
+    """Return log densities (Q, P), up to a constant, of queries (Q, F) under P pictures with pieces known (P, S, F)."""
     pictures, seeds, width = known.shape
     means = known.mean(axis=1)
     inner = (known - means[:, None]).reshape(-1, width)
     scale = known.reshape(-1, width).std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1)  # what never changes says nothing
+    scale = np.where(scale > 1e-9, scale, 1)  # constant features
     inner, means, queries = inner / scale, means / scale, queries / scale
     center = means.mean(axis=0)
     within = inner.T @ inner / max(pictures * (seeds - 1), 1)
     within += RIDGE * max(float(np.trace(within)) / width, 1e-6) * np.eye(width)
-    # Turn the space so that pieces of a picture vary by 1 in every direction, and pictures along the axes.
+    # Rotate and scale: unit covariance within pictures, diagonal covariance between them.
     values, vectors = np.linalg.eigh(within)
     whiten = vectors / np.sqrt(values)
-    spread = np.cov(((means - center) @ whiten).T)
-    between, axes = np.linalg.eigh(np.atleast_2d(spread))
+    covariance = np.cov(((means - center) @ whiten).T)
+    between, axes = np.linalg.eigh(np.atleast_2d(covariance))
     between = np.maximum(between - 1 / seeds, 0)
-    turned = whiten @ axes
-    told = (means - center) @ turned * (seeds * between / (seeds * between + 1))  # (P, F)
+    transform = whiten @ axes
+    posterior_means = (means - center) @ transform * (seeds * between / (seeds * between + 1))  # (P, F)
     variance = 1 + between / (seeds * between + 1)
-    apart = ((queries - center) @ turned)[:, None] - told[None]
+    apart = ((queries - center) @ transform)[:, None] - posterior_means[None]
     return -0.5 * (apart**2 / variance).sum(axis=2)
 
 
 def retrieve(figures: NDArray[np.float64], groups: list[str]) -> dict[str, Any]:
-    """Look up every piece of figures (P, S, F) among the P pictures, each seed by the others."""
+    """Return recall at 1 and 5 and the median rank of the own picture, for pieces with features (P, S, F)."""
     pictures, seeds, _ = figures.shape
     ranks = np.zeros((pictures, seeds))
     for seed in range(seeds):
@@ -63,7 +63,7 @@ def retrieve(figures: NDArray[np.float64], groups: list[str]) -> dict[str, Any]:
 
 
 def retrieval(pool: Pool) -> dict[str, Any]:
-    """Measure figure 4 on a pool: by notes alone, and with their programs too."""
+    """Return the retrieval figures of a pool, from notes alone and from notes with their programs."""
     count = min(len(pool.pairs), CANDIDATES)
     notes = pool.figures("ticks")[:count]
     programs = np.concatenate([notes, pool.figures("programs")[:count]], axis=2)

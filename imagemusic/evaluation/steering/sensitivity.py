@@ -1,8 +1,7 @@
-"""Figures 3, 4 and 5, from pieces for many pictures with many seeds each.
+"""A pool of pieces, many pictures with many seeds each, and figures 3 and 5 from it; retrieval.py has figure 4.
 
-3  how far the music moves with another picture, against a null edit of the same one
-4  from a piece back to its picture among a hundred, by ticks alone
-5  how much of a dial's variance is the picture's, how much the seed's
+3  distance between the music of two pictures, against that between a picture and null edits of it
+5  share of a dial's variance between pictures, the rest being between seeds
 """
 
 from collections.abc import Sequence
@@ -23,26 +22,24 @@ from imagemusic.music.dials import AFFECT_DIALS, DIALS
 from imagemusic.vision.image import load_image
 from imagemusic.vision.null_edits import NULL_EDITS
 
-COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is exact, so it would prove nothing
-WITHOUT_TEMPO = tuple(
-    name for name in COMPARED if name not in AFFECT_DIALS
-)  # those weigh onsets a second, so tempo too
+COMPARED = tuple(name for name in DIALS if name != "tempo")  # tempo is set exactly, not generated
+WITHOUT_TEMPO = tuple(name for name in COMPARED if name not in AFFECT_DIALS)  # these depend on the tempo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """Pieces for many pictures, the same seeds for each."""
+    """Pieces for P pictures, with the same S seeds for each."""
 
-    pairs: tuple[Pair, ...]  # (P,) a picture each
+    pairs: tuple[Pair, ...]  # (P,) of different pictures
     pieces: tuple[tuple[Measured, ...], ...]  # (P, S)
 
     @property
     def groups(self) -> list[str]:
-        """What is drawn again in a bootstrap."""
+        """Groups of the pictures (P,), which a bootstrap resamples."""
         return [pair.picture_group for pair in self.pairs]
 
     def figures(self, columns: str) -> NDArray[np.float64]:
-        """Figures of all pieces (P, S, F); what could not be measured takes the mean of what could."""
+        """Return columns of `Measured` for all pieces (P, S, F); missing values are imputed by the column's mean."""
         rows = np.array([table(list(row), columns) for row in self.pieces])
         known = ~np.isnan(rows)
         means = np.where(known, rows, 0).sum(axis=(0, 1)) / np.maximum(known.sum(axis=(0, 1)), 1)
@@ -50,12 +47,12 @@ class Pool:
 
     @property
     def all_pieces(self) -> list[Measured]:
-        """Every piece."""
+        """All P x S pieces, picture by picture."""
         return [piece for row in self.pieces for piece in row]
 
 
 def compose_pool(composer: Composer, pairs: Sequence[Pair], options: SteeringOptions) -> Pool:
-    """Compose for up to `pictures` of the pairs, seeds 0 to `pieces` - 1."""
+    """Compose for up to `options.pictures` of the pairs' pictures, with seeds 0 to `options.pieces` - 1."""
     chosen = distinct_pictures(pairs, options.pictures)
     jobs = [
         ComposeJob(pair.reading, ComposeOptions(seed=seed, seconds=options.seconds))
@@ -68,9 +65,10 @@ def compose_pool(composer: Composer, pairs: Sequence[Pair], options: SteeringOpt
 
 
 def variance_shares(pool: Pool) -> dict[str, Any]:
-    """Split each dial's variance by a one-way random-effects analysis: the picture's share, the rest being the seed's.
+    """Return the intraclass correlation of each dial: the share of its variance that lies between pictures.
 
-    Share = (M - W) / (M + (S - 1) W), with M and W the mean squares between and within pictures.
+    ICC(1) = (M - W) / (M + (S - 1) W), with M and W the mean squares between and within pictures (Shrout & Fleiss
+    1979, "Intraclass correlations").
     """
     values = pool.figures("dials")
     seeds = values.shape[1]
@@ -89,10 +87,10 @@ def variance_shares(pool: Pool) -> dict[str, Any]:
 
 
 def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: SteeringOptions) -> dict[str, Any]:
-    """Compare how far music moves with another picture and with null edits, each less the floor of the seeds.
+    """Compare the distance of the music to that of other pictures and to that of null edits, each less the floor.
 
-    Distances are between the mean standardised dials of `pieces` pieces, tempo left out; and once more without the
-    dials that hold it.  The floor is the distance between two sets of seeds for one picture.
+    Distances are Euclidean between the mean standardised dials of `options.pieces` pieces, without tempo, and again
+    without the dials that depend on it.  The floor is the distance between two sets of seeds for one picture.
     """
     chosen = drawn(len(pool.pairs), options.edited_pictures)
     jobs = []
@@ -118,10 +116,14 @@ def sensitivity(model: ImageMusic, composer: Composer, pool: Pool, options: Stee
 def _distances(
     pool: Pool, chosen: NDArray[np.int64], edited: NDArray[np.float64], dials: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Measure how far the mean of some dials lies from that of each chosen picture of a pool.
+    """Return distances between mean dials for C chosen pictures of a pool.
 
-    Returns the mean distance to the other pictures (C,), and those to its pieces of `edited` (C, 1 + E, S, 9): with
-    other seeds alone, and with each null edit (C, 1 + E).
+    Args:
+        chosen: (C,) indices.
+        edited: (C, 1 + E, S, 9) dials of pieces with other seeds: of the picture itself, and of each null edit.
+
+    Returns:
+        The mean distance to the other pictures (C,), and the distances to the pieces of `edited` (C, 1 + E).
     """
     columns = [DIALS.index(name) for name in dials]
     values, edited = pool.figures("dials")[..., columns], edited[..., columns]
@@ -135,9 +137,9 @@ def _distances(
 
 
 def moved(others: NDArray[np.float64], apart: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
-    """Sum up distances to other pictures (P,), and to the same one with other seeds and null edits (P, 1 + E).
+    """Summarise distances to other pictures (P,), and to the same one with other seeds and null edits (P, 1 + E).
 
-    Where null edits move the music no further than other seeds do, the ratio has no end, which JSON says as null.
+    Where null edits move the music no further than other seeds do, the ratio is infinite: null in JSON.
     """
     floors = apart[:, 0]
     effect = others - floors

@@ -6,7 +6,6 @@ RUNS/NAME-SEED/result.json  the result
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from imagemusic.data.prepared import PreparedPiece
+from imagemusic.files import write_atomically
 from imagemusic.research.decoders.adapters import Adapter, NoteAdapter, make_adapter
 from imagemusic.research.decoders.benchmark import Benchmark
 from imagemusic.research.decoders.dial_savings import dial_savings
@@ -79,9 +79,7 @@ def run_variant(
     }  # fmt: skip
     if isinstance(adapter, NoteAdapter) and VARIANTS[name].conditioned:
         result["dials"] = dial_savings(adapter.net, benchmark)
-    waiting = folder / "result.json.partial"
-    waiting.write_text(json.dumps(result))
-    os.replace(waiting, folder / "result.json")
+    write_atomically(folder / "result.json", json.dumps(result))
     return result
 
 

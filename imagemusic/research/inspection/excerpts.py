@@ -1,4 +1,4 @@
-"""Pieces to excerpts: the first events of held-out music, as a decoder reads them, with what a musician would say.
+"""Excerpts: the first events of held-out pieces as a decoder reads them, with musical labels of each step.
 
 prepared set or MIDI files ──► Excerpt: rows, transposed at random, so that no key is rare
 excerpts ──► columns (P, T) for the decoder ──► labels (P, T) of every step: key, chord root, beat, ...
@@ -21,9 +21,9 @@ from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlation
 from imagemusic.music.midi import load_midi
 from imagemusic.training.batches import window_columns
 
-FEWEST = 10  # pieces: with fewer, nothing that is found would hold for others
-SHIFTS = range(-5, 7)  # semitones: every key from every key
-UNKNOWN = -1  # label of a step of which nothing is said
+FEWEST = 10  # pieces
+SHIFTS = range(-5, 7)  # semitones: each key can become any other
+UNKNOWN = -1  # label of a step without one
 
 NAMES = ("C", "D♭", "D", "E♭", "E", "F", "G♭", "G", "A♭", "A", "B♭", "B")
 FAMILIES = (
@@ -43,10 +43,10 @@ TRIADS = ((0, 4, 7), (0, 3, 7))  # major and minor, in semitones above the root
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Excerpt:
-    """The first events of a piece, moved by `shift` semitones when it is read."""
+    """The first N events of a piece, transposed by `shift` semitones when it is read."""
 
     id: str
-    group: str  # pieces of one group never stand on both sides of a test
+    group: str  # a split keeps pieces of a group together
     rows: NDArray[np.void]  # (N,) of ROW
     end: int  # ticks of the whole piece
     cues: Cues  # of the whole piece
@@ -55,23 +55,23 @@ class Excerpt:
 
     @property
     def events(self) -> codec.Events:
-        """The events (N, 5) as they are read."""
+        """The events (N, 5) as they are read, drums not transposed."""
         events = np.column_stack([self.rows[name] for name in codec.FIELDS]).astype(np.int16)
-        moved = self.rows["program"] < codec.DRUMS
-        pitch = np.where(moved, np.clip(events[:, codec.PITCH] + self.shift, 0, 127), events[:, codec.PITCH])
+        pitched = self.rows["program"] < codec.DRUMS
+        pitch = np.where(pitched, np.clip(events[:, codec.PITCH] + self.shift, 0, 127), events[:, codec.PITCH])
         return np.column_stack([events[:, :2], pitch, events[:, 3:]]).astype(np.int16)
 
     def dials(self, scale: DialNormalizer) -> NDArray[np.float64]:
-        """Dials (D,) of the piece at the pitch at which it is read; NaN where not known."""
+        """Return the dials (D,) of the whole piece, transposed, in the order of DIALS; NaN where not known."""
         register = self.cues["register"]
         return scale.table(as_row(self.cues | {"register": None if register is None else register + self.shift}))
 
 
 def choose_prepared(folder: Path, count: int, length: int, seed: int) -> list[Excerpt]:
-    """Draw held-out pieces of a prepared set, each cut to `length` events.
+    """Sample `count` validation and test pieces of a prepared set, each cut to `length` events.
 
     Raises:
-        DataError: there is no prepared set, or it has too few held-out pieces.
+        DataError: there is no prepared set, or it has too few such pieces.
     """
     prepared = PreparedSet.open(folder)
     held_out = [
@@ -95,8 +95,8 @@ def read_files(paths: Sequence[Path], length: int, seed: int) -> list[Excerpt]:
     """Read MIDI files, each cut to `length` events.
 
     Raises:
-        ScoreError: a file is no MIDI file.
-        DataError: too few of them hold notes.
+        ScoreError: a file is not a MIDI file.
+        DataError: fewer than FEWEST files hold notes.
     """
     rng = np.random.default_rng(seed)
     excerpts = []
@@ -111,7 +111,7 @@ def read_files(paths: Sequence[Path], length: int, seed: int) -> list[Excerpt]:
             )
     if len(excerpts) < FEWEST:
         raise DataError(
-            f"{len(excerpts)} MIDI files with notes, need {FEWEST} or more to try on some what others taught"
+            f"{len(excerpts)} MIDI files with notes, need {FEWEST} or more, to split them into training and test"
         )
     return excerpts
 
@@ -120,7 +120,10 @@ Columns = dict[str, NDArray[np.int64]]
 
 
 def columns(excerpts: Sequence[Excerpt]) -> tuple[Columns, Columns, dict[str, NDArray[np.float32]]]:
-    """Lay out what the decoder reads before every event, the events, and which of their fields count: (P, T) each."""
+    """Return what the decoder reads before each event, the events, and the weights of their fields: (P, T) by field.
+
+    T is the length of the longest excerpt; shorter ones are padded with zeros.
+    """
     length = max(len(excerpt.rows) for excerpt in excerpts)
     parts = [
         window_columns(excerpt.rows, excerpt.end, 0, length, shift=excerpt.shift, hide_remaining=True)
@@ -136,7 +139,7 @@ def columns(excerpts: Sequence[Excerpt]) -> tuple[Columns, Columns, dict[str, ND
 
 
 def label(excerpt: Excerpt, length: int) -> dict[str, NDArray[np.int64]]:
-    """Say for each of `length` steps what the music is like after the events that were read: one of TARGETS each."""
+    """Return labels (length,) by target, each an index into its TARGETS, of the music read before each step."""
     events, rows = excerpt.events.astype(np.int64), excerpt.rows
     is_note = rows["part"] < codec.SLOTS
     pitched = is_note & (rows["program"] < codec.DRUMS)
@@ -164,9 +167,16 @@ def label(excerpt: Excerpt, length: int) -> dict[str, NDArray[np.int64]]:
 def chord_roots(
     onset: NDArray[np.int64], offset: NDArray[np.int64], pitch_class: NDArray[np.int64], pitched: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Name the root (N,) of the major or minor triad that fits best what sounds in the beat of each event.
+    """Return the root (N,), 0 to 11, of the triad that fits the beat of each of N events best; UNKNOWN for none.
 
-    A beat in which fewer than three pitch classes sound has no chord.
+    A triad's fit is the total duration of its pitch classes in the beat; a beat with fewer than three pitch classes has
+    no chord.
+
+    Args:
+        onset: (N,) in ticks.
+        offset: (N,) in ticks, after which the note does not sound.
+        pitch_class: (N,), 0 to 11.
+        pitched: (N,), false for drums and other events.
     """
     beat = onset // TICKS_PER_BEAT
     roots = np.full(len(onset), UNKNOWN)

@@ -1,7 +1,7 @@
-"""How long a decoder remembers: its first state, and the events that it has read.
+"""Memory of a decoder: the influence of its initial state and of earlier events on its predictions.
 
-the same events, another first state ──► how far the predictions differ, note by note      (KL, bits a note)
-one prediction ──► its gradient with respect to what was read 0, 1, 2 ... events before     (norm)
+the same events, another initial state ──► KL divergence of the predictions, bits an event
+one event's loss ──► norm of its gradient with respect to the input 0, 1, 2 ... events before
 """
 
 import math
@@ -27,10 +27,16 @@ def divergences(
     condition: Tensor,
     others: Mapping[str, tuple[Tensor, Tensor]],
 ) -> dict[str, NDArray[np.floating]]:
-    """Measure by how much predictions differ (P, T), in bits an event, once the condition (P, C) is another.
+    """Return the KL divergence of the predictions under each of other conditions, in bits an event: (P, T) by name.
 
-    Each of `others` holds the condition from which the first state is made, and the one that every step is told,
-    (P, C) each.  The fields of an event are each given the true ones before, so that their divergences add up.
+    Fields of an event are predicted given the true values of the fields before, so that their divergences add up.
+
+    Args:
+        before: columns (P, T) that the decoder reads before each event.
+        target: columns (P, T) of the events.
+        weights: (P, T) by field; fields of weight 0 do not count.
+        condition: (P, C) of the reference.
+        others: by name, the conditions of the initial state and of the steps, (P, C) each.
     """
     parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in others}
     for start in range(0, len(condition), BATCH):
@@ -52,7 +58,7 @@ def _scores(
 
 
 def by_note(values: NDArray[np.floating], is_note: NDArray[np.bool_], most: int) -> NDArray[np.float64]:
-    """Gather values (P, T) of notes by their number in the piece: (P, most), NaN where a piece has fewer."""
+    """Return values (P, T) of events by the number of the note in its piece: (P, most), NaN where it has fewer."""
     result = np.full((len(values), most), np.nan)
     for row, (value, note) in enumerate(zip(values, is_note, strict=True)):
         found = value[note][:most]
@@ -68,7 +74,10 @@ def gradients(
     condition: Tensor,
     last: int,
 ) -> NDArray[np.float64]:
-    """Norm (P, last + 1) of the gradient of what event `last` costs, by how many events before it was read."""
+    """Return the norm (P, last + 1) of the gradient of event `last`'s loss with respect to the LSTM's inputs.
+
+    Column d is for the input d events before.  Columns and weights are (P, T), the condition (P, C).
+    """
     norms = []
     for start in range(0, len(condition), BATCH):
         part = slice(start, start + BATCH)

@@ -1,4 +1,4 @@
-"""Everything that is asked of a decoder's layers, in order, as plain figures."""
+"""Inspect a decoder's layers: probes, selective units, gates and memory, as plain figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,12 @@ from imagemusic.evaluation.intervals import mean_of, plain
 from imagemusic.events import codec
 from imagemusic.executors import Progress
 from imagemusic.model.decoder import NoteDecoder
+from imagemusic.music.score import Score
 from imagemusic.research.inspection.excerpts import TARGETS, Excerpt, columns, label
 from imagemusic.research.inspection.memory import by_note, divergences, gradients
 from imagemusic.research.inspection.probes import Probe, Steps, probe_classes, probe_numbers, split
 from imagemusic.research.inspection.tracing import GATES, Trace, trace
-from imagemusic.research.inspection.units import Unit, excited_most, most_telling, passage
+from imagemusic.research.inspection.units import Unit, highest_activations, most_selective, passage
 from imagemusic.training.evaluation import to_tensors
 from imagemusic.training.loading import load_decoder
 
@@ -29,19 +30,23 @@ Tables = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]  # read,
 HALF_LIVES = {"a tenth of the units": 0.1, "half": 0.5, "nine tenths": 0.9, "all but one in a hundred": 0.99}
 NOTE_BANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STARTS = {
-    "another start": "first state of another piece's condition, the same reminder at every step",
-    "no start": "first state of the null condition, the same reminder at every step",
-    "another condition": "another piece's condition at the start and at every step",
+    "another start": "initial state of another piece's condition, the same condition at every step",
+    "no start": "initial state of the null condition, the same condition at every step",
+    "another condition": "another piece's condition in the initial state and at every step",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectOptions:
-    """How much music is read."""
+    """How much music is read.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
 
     pieces: int = 100
     events: int = 256  # of each piece, at most
-    seed: int = 0
+    seed: int = 0  # of the choice and transposition of pieces, and of the split
 
     def __post_init__(self) -> None:
         if self.pieces < 10 or not 32 <= self.events <= 4096:
@@ -51,12 +56,12 @@ class InspectOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Telling:
-    """A unit with the passages that excite it."""
+class SelectiveUnit:
+    """The unit that depends most on a target, with the passages before its strongest activations."""
 
-    target: str
+    target: str  # a key of TARGETS
     unit: Unit
-    passages: tuple[Any, ...]  # scores
+    passages: tuple[Score, ...]
 
 
 def inspect(
@@ -64,11 +69,11 @@ def inspect(
     excerpts: Sequence[Excerpt],
     options: InspectOptions,
     progress: Progress = lambda done, message: None,
-) -> tuple[Figures, list[Telling]]:
-    """Look into every layer of a checkpoint's decoder while it reads excerpts.
+) -> tuple[Figures, list[SelectiveUnit]]:
+    """Measure every layer of a checkpoint's decoder while it reads excerpts; return the figures and the units.
 
     Raises:
-        DataError: the excerpts are too much alike to try on some what others taught.
+        DataError: all excerpts are of one group, so they cannot be split.
     """
     decoder = load_decoder(checkpoint)
     before, target, weights = columns(excerpts)
@@ -81,26 +86,26 @@ def inspect(
     dials = np.stack([excerpt.dials(checkpoint.scale) for excerpt in excerpts])
 
     progress(0.05, "reading")
-    # Nothing is given, so that whatever a layer knows it has heard.
-    silent = torch.zeros(len(excerpts), decoder.config.condition_size)
+    # With the null condition, a layer's information comes from the events alone.
+    null_condition = torch.zeros(len(excerpts), decoder.config.condition_size)
     read = to_tensors(before)
-    traced = trace(decoder, read, silent, counts)
+    traced = trace(decoder, read, null_condition, counts)
     figures: Figures = {
         "checkpoint": checkpoint.id, "pieces": len(excerpts), "events": int(counts.sum()),
         "layers": decoder.config.layers, "hidden_size": decoder.config.hidden_size,
     }  # fmt: skip
     progress(0.4, "probing")
     figures["probes"] = _probe(traced, labels, dials, checkpoint.layout.dials, steps, groups)
-    progress(0.7, "looking for units")
-    telling = _find_units(traced, labels, steps, excerpts)
-    figures["units"] = {one.target: _unit_figures(one.unit) for one in telling}
+    progress(0.7, "choosing units")
+    units = _find_units(traced, labels, steps, excerpts)
+    figures["units"] = {one.target: _unit_figures(one.unit) for one in units}
     figures["gates"] = _gates(traced)
     progress(0.8, "measuring memory")
     conditions = _conditions(checkpoint, excerpts, dials)
     tables = (read, to_tensors(target), to_tensors(weights))
     figures["first_state"] = _first_state(decoder, tables, conditions, target["part"], counts, groups)
     figures["gradients"] = _gradients(decoder, tables, conditions, counts, groups)
-    return figures, telling
+    return figures, units
 
 
 def _probe(
@@ -111,7 +116,7 @@ def _probe(
     steps: Steps,
     groups: Sequence[str],
 ) -> Figures:
-    """Probe the raw input and every layer for everything."""
+    """Probe the input and every layer for all targets and dials."""
     found: Figures = {"classes": {}, "dials": {}}
     layers = {"input": traced.inputs} | {f"layer {n + 1}": states for n, states in enumerate(traced.hidden)}
     for place, features in layers.items():
@@ -130,24 +135,24 @@ def _plain(probe: Probe | None) -> Figures | None:
 
 def _find_units(
     traced: Trace, labels: dict[str, NDArray[np.int64]], steps: Steps, excerpts: Sequence[Excerpt]
-) -> list[Telling]:
-    telling = []
+) -> list[SelectiveUnit]:
+    units = []
     for name, values in labels.items():
-        unit = most_telling(traced.hidden, values, steps, len(TARGETS[name]))
+        unit = most_selective(traced.hidden, values, steps, len(TARGETS[name]))
         if unit is not None:
             activation = traced.hidden[unit.layer, :, :, unit.number]
-            found = excited_most(unit.direction * activation, steps.train | steps.test)
-            telling.append(Telling(name, unit, tuple(passage(excerpts[piece], step) for piece, step in found)))
-    return telling
+            found = highest_activations(unit.direction * activation, steps.train | steps.test)
+            units.append(SelectiveUnit(name, unit, tuple(passage(excerpts[piece], step) for piece, step in found)))
+    return units
 
 
 def _unit_figures(unit: Unit) -> Figures:
     means = [plain(value) for value in unit.by_class.tolist()]
-    return {"layer": unit.layer + 1, "unit": unit.number, "told": plain(unit.told), "by_class": means}
+    return {"layer": unit.layer + 1, "unit": unit.number, "told": plain(unit.explained), "by_class": means}
 
 
 def _gates(traced: Trace) -> Figures:
-    """Sum up the gates of each layer; a unit forgets half in log 2 / -log f events, f being its mean forget gate."""
+    """Summarise the gates of each layer; a unit's half-life is log 2 / -log f events, f being its mean forget gate."""
     found: Figures = {}
     for layer, gates in enumerate(traced.gates):
         half_lives = np.log(2) / -np.log(np.clip(gates[GATES.index("forget")].astype(np.float64), 1e-6, 1 - 1e-6))
@@ -165,7 +170,7 @@ def _gates(traced: Trace) -> Figures:
 
 
 def _conditions(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], dials: NDArray[np.float64]) -> Tensor:
-    """Lay out what each piece would be asked for with: its own dials and ensemble, without a picture."""
+    """Return the condition (P, C) of each piece's own dials and ensemble, without a picture."""
     layout = checkpoint.layout
     rows = [
         layout.vector(
@@ -182,16 +187,16 @@ def _first_state(
     decoder: NoteDecoder, tables: Tables, conditions: Tensor, part: NDArray[np.int64],
     counts: NDArray[np.bool_], groups: Sequence[str],
 ) -> Figures:  # fmt: skip
-    """Measure how long another start is heard, by number of note."""
+    """Measure the divergence of predictions after another initial state, by number of note."""
     others = conditions.roll(1, 0)
     none = torch.zeros_like(conditions)
-    told = {
+    changed = {
         "another start": (others, conditions),
         "no start": (none, conditions),
         "another condition": (others, others),
     }
     found: Figures = {"what": STARTS, "notes": [], "bits": {}}
-    for name, differs in divergences(decoder, *tables, conditions, told).items():
+    for name, differs in divergences(decoder, *tables, conditions, changed).items():
         gathered = by_note(differs, counts & (part < codec.SLOTS), NOTE_BANDS[-1])
         rows = []
         for low, high in zip(NOTE_BANDS, NOTE_BANDS[1:], strict=False):
@@ -208,7 +213,7 @@ def _gradients(
     decoder: NoteDecoder, tables: Tables, conditions: Tensor, counts: NDArray[np.bool_],
     groups: Sequence[str],
 ) -> Figures:  # fmt: skip
-    """Measure how much what was read before weighs in a prediction, by how long ago it was."""
+    """Measure the gradient of a prediction's loss with respect to earlier inputs, by distance in events."""
     length = counts.shape[1]
     long = np.flatnonzero(counts[:, length - 1])  # pieces that fill the whole excerpt
     if not len(long):

@@ -1,8 +1,8 @@
-"""A decoder's layers while it reads: hidden states, and how far each gate stands open.
+"""Hidden states and gate activations of a decoder's layers while it reads.
 
-    columns (P, T) ──► decoder ──► what its LSTM is fed (P, T, H) ──► layer by layer, gate by gate
+    columns (P, T) ──► decoder ──► input of its LSTM (P, T, H) ──► layer by layer, gate by gate
 
-torch's LSTM tells only what its last layer says, so the recurrence is written out here; a test compares the two.
+torch's LSTM returns the outputs of its last layer only, so the recurrence is written out here; a test compares the two.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """What went on in P excerpts of T events."""
+    """Activations for P excerpts of T events, in L layers of H units."""
 
-    inputs: NDArray[np.float32]  # (P, T, H): what the first layer is fed
+    inputs: NDArray[np.float32]  # (P, T, H) of the first layer
     hidden: NDArray[np.float32]  # (L, P, T, H)
-    gates: NDArray[np.float32]  # (L, 3, H): how far each gate of each unit stands open on average, 0..1
-    shut: NDArray[np.float64]  # (L, 3): share of times at which a gate is below 0.1
-    open: NDArray[np.float64]  # (L, 3): above 0.9
+    gates: NDArray[np.float32]  # (L, 3, H) mean activation of each gate, 0..1
+    shut: NDArray[np.float64]  # (L, 3) share of steps and units at which a gate is below 0.1
+    open: NDArray[np.float64]  # (L, 3) above 0.9
 
 
 @torch.no_grad()
 def trace(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, counts: NDArray[np.bool_]) -> Trace:
-    """Read columns (P, T) from conditions (P, C); gates are averaged over the steps that count (P, T)."""
+    """Run a decoder on columns (P, T) under conditions (P, C); gates are averaged where `counts` (P, T) is true."""
     lstm, layers, hidden_size = decoder.lstm, decoder.config.layers, decoder.config.hidden_size
     inputs, hidden = [], []
     sums, shut, open_ = (np.zeros((layers, 3, hidden_size)) for _ in range(3))
@@ -61,7 +61,7 @@ def trace(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, co
 
 
 def feed_of(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, state: DecoderState) -> Tensor:
-    """Catch what the LSTM is fed (B, T, H) while the decoder reads columns (B, T)."""
+    """Return the input of the LSTM (B, T, H) for columns (B, T) under conditions (B, C)."""
     caught: list[Tensor] = []
     hook = decoder.lstm.register_forward_pre_hook(lambda _, arguments: caught.append(arguments[0]))
     try:
@@ -72,7 +72,7 @@ def feed_of(decoder: NoteDecoder, before: dict[str, Tensor], condition: Tensor, 
 
 
 def run_layer(lstm: nn.LSTM, layer: int, fed: Tensor, state: DecoderState) -> tuple[Tensor, list[Tensor]]:
-    """Run one layer over (B, T, H); return its hidden states and the input, forget and output gates, (B, T, H) each."""
+    """Run one layer on (B, T, H); return its hidden states and the input, forget and output gates, (B, T, H) each."""
     weight_ih, weight_hh, bias_ih, bias_hh = (
         getattr(lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )

@@ -1,4 +1,4 @@
-"""Single hidden units that tell something: which they are, and the music that excites them."""
+"""Single hidden units that depend on a musical property, and the passages with their strongest activations."""
 
 from dataclasses import dataclass
 
@@ -10,30 +10,31 @@ from imagemusic.music.score import DURATION, ONSET, Score
 from imagemusic.research.inspection.excerpts import Excerpt
 from imagemusic.research.inspection.probes import Steps
 
-SHOWN = 3  # passages for each unit
+SHOWN = 3  # passages of each unit
 TICKS_BEFORE = 384  # of a passage: four bars of 4/4
 TICKS_AFTER = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unit:
-    """A hidden unit and what it tells."""
+    """A hidden unit and its dependence on a label of K classes."""
 
     layer: int  # from 0
     number: int
-    told: float  # share of its variance that the label explains, in pieces that did not choose it
-    by_class: NDArray[np.float64]  # how far its mean activation with each class lies from the mean; NaN: never came
+    explained: float  # share of its variance that the label explains in the test pieces
+    by_class: NDArray[np.float64]  # (K,) mean activation of each class less the overall mean; NaN for an absent class
 
     @property
     def direction(self) -> float:
-        """Tell which way it goes where it tells most: 1 up, -1 down."""
+        """Sign of the class mean that is farthest from the overall mean: 1 or -1."""
         return float(np.sign(self.by_class[np.nanargmax(np.abs(self.by_class))])) or 1.0
 
 
-def most_telling(hidden: NDArray[np.float32], labels: NDArray[np.int64], steps: Steps, classes: int) -> Unit | None:
-    """Find the unit of hidden states (L, P, T, H) whose variance labels (P, T), -1 for none, explain best.
+def most_selective(hidden: NDArray[np.float32], labels: NDArray[np.int64], steps: Steps, classes: int) -> Unit | None:
+    """Return the unit of hidden states (L, P, T, H) whose variance labels (P, T), -1 for none, explain best.
 
-    The training pieces choose it, the others say how much it tells.
+    It is chosen on the training steps; its explained variance is of the test steps.  None where fewer than two classes
+    occur in training or no step is left for the test.
     """
     train, test = steps.train & (labels >= 0), steps.test & (labels >= 0)
     counts = np.bincount(labels[train], minlength=classes).astype(np.float64)
@@ -46,20 +47,23 @@ def most_telling(hidden: NDArray[np.float32], labels: NDArray[np.int64], steps: 
         with np.errstate(invalid="ignore"):
             means = (kinds.T @ values).astype(np.float64) / counts[:, None]  # (classes, H)
         gaps = means - values.mean(0, dtype=np.float64)
-        told = np.nansum(counts[:, None] * gaps**2, axis=0) / counts.sum() / np.maximum(values.var(0), 1e-12)
-        number = int(told.argmax())
-        if told[number] > best:
-            best, chosen = float(told[number]), (layer, number, gaps[:, number], float(values[:, number].mean()))
+        explained = np.nansum(counts[:, None] * gaps**2, axis=0) / counts.sum() / np.maximum(values.var(0), 1e-12)
+        number = int(explained.argmax())
+        if explained[number] > best:
+            best, chosen = float(explained[number]), (layer, number, gaps[:, number], float(values[:, number].mean()))
     assert chosen is not None
     layer, number, by_class, mean = chosen
-    heard = hidden[layer, :, :, number][test].astype(np.float64) - mean
+    measured = hidden[layer, :, :, number][test].astype(np.float64) - mean
     expected = np.nan_to_num(by_class)[labels[test]]
-    told_others = 1 - ((heard - expected) ** 2).sum() / max(float((heard**2).sum()), 1e-12)
-    return Unit(layer, number, float(told_others), by_class)
+    explained_in_test = 1 - ((measured - expected) ** 2).sum() / max(float((measured**2).sum()), 1e-12)
+    return Unit(layer, number, float(explained_in_test), by_class)
 
 
-def excited_most(activation: NDArray[np.float32], counts: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Find the steps (piece, step) at which a unit (P, T) is highest, each in another piece."""
+def highest_activations(activation: NDArray[np.float32], counts: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the SHOWN steps (piece, step) at which a unit (P, T) is highest, each in another piece.
+
+    Steps where `counts` (P, T) is false are left out.
+    """
     masked = np.where(counts, activation, -np.inf)
     steps = masked.argmax(1)
     order = np.argsort(-masked.max(1), kind="stable")[:SHOWN]
@@ -67,7 +71,7 @@ def excited_most(activation: NDArray[np.float32], counts: NDArray[np.bool_]) -> 
 
 
 def passage(excerpt: Excerpt, step: int) -> Score:
-    """Cut out what is heard before and at a step of an excerpt, so that it begins at tick 0."""
+    """Return the TICKS_BEFORE ticks of an excerpt up to the event read at a step, and TICKS_AFTER more, from tick 0."""
     score = codec.decode(excerpt.events)
     now = int(excerpt.rows["tick"][max(step - 1, 0)])
     first, last = max(now - TICKS_BEFORE, 0), now + TICKS_AFTER

@@ -1,7 +1,7 @@
 """Time loading of exported, checked graphs, against graphs that are rebuilt and compared at every load.
 
     git worktree add BASELINE f4c92eb     # the last commit that rebuilt them
-    imagemusic study run graph_loading --baseline BASELINE --out docs/results/graph_loading.json
+    imagemusic study run graph_loading --baseline BASELINE --out docs/results/graphs.json
 
 Both trees load the bundled model in turn, in processes of their own; times are of the processor, on one thread.  The
 third way, an int8 graph that stores its quantized matrices, is written by ONNX Runtime and loaded beside the graph that
@@ -128,8 +128,8 @@ class GraphLoading(Study):
         return {
             "checkpoint": open_checkpoint(BUNDLED).id,
             "rounds": options.rounds,
-            "from_pretrained": loading_times(trees, options.rounds),
-            "check_of_the_encoder_graph_ms": milliseconds(lambda: check_external_data(encoder, spans, "encoder")),
+            "from_pretrained_cpu_ms": loading_times(trees, options.rounds),
+            "check_of_the_encoder_graph_cpu_ms": milliseconds(lambda: check_external_data(encoder, spans, "encoder")),
             "int8": int8_graphs(BUNDLED),
             "checkpoint_bytes": {
                 name: sum(file.stat().st_size for file in folder.iterdir()) for name, folder in bundled.items()

@@ -1,4 +1,4 @@
-"""How well and how steadily dials are told from pictures: correlations with intervals over groups, coverage."""
+"""Accuracy and robustness of predicted dials: correlations with intervals over groups, coverage."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ CENTRAL = {50: 0.674490, 80: 1.281552, 95: 1.959964}
 
 
 def pearson(one: Floats, other: Floats) -> float:
-    """Correlate two series; nan when one is constant."""
+    """Compute Pearson's correlation of two series (N,); nan when one is constant."""
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt((one @ one) * (other @ other)))
     return float(one @ other) / scale if scale > 0 else float("nan")
 
 
 def spearman(one: Floats, other: Floats) -> float:
-    """Correlate the ranks of two series; equal values share their middle rank."""
+    """Compute Spearman's rank correlation of two series (N,); equal values share their middle rank."""
     return pearson(_ranks(one), _ranks(other))
 
 
@@ -30,9 +30,10 @@ def bootstrap_interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Bound a statistic of rows with 95 % confidence by drawing whole groups (N,) with replacement.
+    """Compute the 95 % bootstrap interval of a statistic of row numbers (M,), resampling whole groups.
 
-    Rows of a group resemble each other, so drawing rows would make the interval too narrow.
+    groups (N,) names the group of each row.  Rows of a group are similar, so resampling rows would make the interval
+    too narrow.
     """
     rng = np.random.default_rng(seed)
     _, group_of = np.unique(groups, return_inverse=True)
@@ -46,23 +47,23 @@ def bootstrap_interval(
 
 
 def coverage(truth: Floats, mean: Floats, sd: Floats) -> dict[int, float]:
-    """Tell what share of truths (N,) lies in the central 50, 80 and 95 % of their Gaussians."""
+    """Return the shares of truths (N,) in the central 50, 80 and 95 % of Gaussians with mean (N,) and sd (N,)."""
     error = np.abs(truth - mean) / sd
     return {percent: float((error <= width).mean()) for percent, width in CENTRAL.items()}
 
 
 def steadiness(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:
-    """Divide how far two pictures (N,) lie apart, on average, by how far an edit moves one."""
+    """Return the mean distance of two pictures over the mean change by an edit; values before and after it, (N,)."""
     ordered = np.sort(before.astype(np.float64))
     count = len(ordered)
     # The mean over all pairs, from the gaps between neighbours.
-    apart = 2 * float((2 * np.arange(count) - count + 1) @ ordered) / (count * (count - 1))
-    moved = float(np.abs(after.astype(np.float64) - before).mean())
-    return apart / moved if moved > 0 else float("inf")
+    distance = 2 * float((2 * np.arange(count) - count + 1) @ ordered) / (count * (count - 1))
+    change = float(np.abs(after.astype(np.float64) - before).mean())
+    return distance / change if change > 0 else float("inf")
 
 
 def compare(predicted: Floats, baseline: Floats, truth: Floats, groups: NDArray[np.str_]) -> dict[str, list[float]]:
-    """Correlate two predictions (N,) with the truth; each row of the table is a value and its 95 % bounds."""
+    """Correlate two predictions (N,) with the truth (N,); return correlations with 95 % bounds over groups (N,)."""
     statistics: dict[str, Callable[[NDArray[np.int64]], float]] = {
         "pearson": lambda rows: pearson(predicted[rows], truth[rows]),
         "spearman": lambda rows: spearman(predicted[rows], truth[rows]),
@@ -70,9 +71,9 @@ def compare(predicted: Floats, baseline: Floats, truth: Floats, groups: NDArray[
         "ridge_spearman": lambda rows: spearman(baseline[rows], truth[rows]),
         "pearson_gain": lambda rows: pearson(predicted[rows], truth[rows]) - pearson(baseline[rows], truth[rows]),
     }
-    everything = np.arange(len(truth))
+    all_rows = np.arange(len(truth))
     return {
-        name: [round(value, 3) for value in (statistic(everything), *bootstrap_interval(statistic, groups))]
+        name: [round(value, 3) for value in (statistic(all_rows), *bootstrap_interval(statistic, groups))]
         for name, statistic in statistics.items()
     }
 

@@ -1,4 +1,4 @@
-"""An encoder to one ONNX graph, so that composing needs no torch.
+"""Export an encoder as one ONNX graph, so that composing needs no torch.
 
     pixels (B, 3, H, W) float32 in 0..1  ──>  embedding (B, E), dial_mean (B, 3), dial_sd (B, 3)
 
@@ -16,13 +16,14 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from imagemusic.files import replace_atomically
+from imagemusic.training.encoder.features import FEATURES
 from imagemusic.training.encoder.net import ImageEncoder
 
 OUTPUTS = ("embedding", "dial_mean", "dial_sd")
 
 
-class _Everything(nn.Module):
-    """Give all that a picture says in one pass."""
+class _AllOutputs(nn.Module):
+    """Embedding and dials in one pass."""
 
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
@@ -33,25 +34,25 @@ class _Everything(nn.Module):
         return embedding, *self.encoder.affect(embedding)
 
 
-class _Looks(nn.Module):
-    """Give what the backbone sees, pooled, look by look."""
+class _Backbone(nn.Module):
+    """Pooled features of every augmentation."""
 
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
         self.encoder = encoder
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.encoder.look(pixels)
+        return self.encoder.augmented_features(pixels)
 
 
 def export_onnx(encoder: ImageEncoder, path: Path) -> None:
     """Write an encoder as a float32 ONNX file; the file appears whole or not at all."""
-    _export(_Everything(encoder), OUTPUTS, encoder, path)
+    _export(_AllOutputs(encoder), OUTPUTS, encoder, path)
 
 
-def export_looks(encoder: ImageEncoder, path: Path) -> None:
-    """Write the backbone alone, pixels to `looks` (B, L, F), to compute features for many pictures."""
-    _export(_Looks(encoder), ("looks",), encoder, path)
+def export_backbone(encoder: ImageEncoder, path: Path) -> None:
+    """Write the backbone alone, pixels to features (B, A, F) of A augmentations, to compute those of many pictures."""
+    _export(_Backbone(encoder), (FEATURES,), encoder, path)
 
 
 def _export(module: nn.Module, outputs: Sequence[str], encoder: ImageEncoder, path: Path) -> None:
@@ -71,7 +72,7 @@ def _export(module: nn.Module, outputs: Sequence[str], encoder: ImageEncoder, pa
                 opset_version=17,
                 dynamo=False,
                 do_constant_folding=False,
-                training=torch.onnx.TrainingMode.PRESERVE,  # in eval mode already; this keeps batch norms apart
+                training=torch.onnx.TrainingMode.PRESERVE,  # in eval mode already; this keeps batch norms separate
             )
         model = onnx.load(temporary)
         _restore_names(model.graph, encoder)
@@ -80,7 +81,7 @@ def _export(module: nn.Module, outputs: Sequence[str], encoder: ImageEncoder, pa
 
 
 def _restore_names(graph: onnx.GraphProto, encoder: ImageEncoder) -> None:
-    """Name weights as the state dict does, and give equal ones, which the exporter shares, their own copy."""
+    """Name weights as in the state dict; equal weights, which the exporter shares, get a copy each."""
     prefix = "encoder."
     shared = [node for node in graph.node if node.op_type == "Identity" and node.output[0].startswith(prefix)]
     for node in shared:

@@ -1,7 +1,7 @@
-"""Pictures to the pooled features of a frozen backbone, computed once and kept in a file.
+"""Pooled features of pictures under a frozen backbone, computed once and kept in a file.
 
-Every look at a picture keeps a row of its own, to tell what the mean of them is good for.  ONNX Runtime computes them
-about twice as fast as torch.
+Every augmentation of a picture has a row of its own, to measure what averaging them gains.  ONNX Runtime is about twice
+as fast here as torch.
 """
 
 import hashlib
@@ -21,16 +21,17 @@ from imagemusic.training.encoder.labels import LabelledPicture
 from imagemusic.vision.image import load_image, load_pixels
 from imagemusic.vision.null_edits import NULL_EDITS
 
+FEATURES = "looks"  # output of the graph of `export_backbone`
 CHUNK = 16  # pictures that a worker takes at a time
 
-Features = NDArray[np.float16]  # (P, views, looks, F)
+Features = NDArray[np.float16]  # (P, V, A, F): views, augmentations
 
 
-def _as_it_is(image: Image.Image) -> Image.Image:
+def _unchanged(image: Image.Image) -> Image.Image:
     return image
 
 
-VIEWS: dict[str, Callable[[Image.Image], Image.Image]] = {"original": _as_it_is, **NULL_EDITS}
+VIEWS: dict[str, Callable[[Image.Image], Image.Image]] = {"original": _unchanged, **NULL_EDITS}
 
 
 def cache_features(
@@ -43,10 +44,14 @@ def cache_features(
     shape: tuple[int, int],
     workers: int,
 ) -> Features:
-    """Compute what `graph` makes of every view of the pictures, (looks, F) = `shape`, unless `path` holds it already.
+    """Compute the features (P, V, A, F) of every view of pictures, unless `path` holds them already.
+
+    Args:
+        graph: file of `export_backbone`.
+        shape: (A, F), augmentations and features.
 
     Raises:
-        DataError: `path` holds the features of other pictures, or what another graph sees.
+        DataError: `path` holds the features of other pictures, or of another graph.
     """
     whole = (len(pictures), len(views), *shape)
     made_by = path.with_name(path.name + ".graph")
@@ -82,5 +87,5 @@ def _features(pictures: Sequence[LabelledPicture], views: Sequence[str], graph: 
     for picture in pictures:
         image = load_image(picture.path)
         pixels = [load_pixels(VIEWS[view](image), size) for view in views]
-        rows.append(np.concatenate([session.run(["looks"], {"pixels": one[None]})[0] for one in pixels]))
+        rows.append(np.concatenate([session.run([FEATURES], {"pixels": one[None]})[0] for one in pixels]))
     return np.stack(rows).astype(np.float16)

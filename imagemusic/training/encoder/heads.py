@@ -1,11 +1,11 @@
-"""Features of a frozen backbone and labels to the heads of an encoder, in closed form.
+"""Fit the heads of an encoder to features of a frozen backbone and labels, in closed form.
 
-    dials       a ridge regression each; its strength and its deviation come from folds over groups
-    embedding   those three, and the components of the features in which pictures differ most for how much the looks
-                at one picture do
+    dials       a ridge regression each; its strength and its deviation come from cross-validation over groups
+    embedding   those three, and the directions of the features with the largest ratio of the variance between pictures
+                to the variance between augmentations of one picture
 
-A few hundred rated pictures are too few to move two million weights: fine-tuning the backbone gained nothing that could
-be told from chance.
+A few hundred rated pictures are too few to train two million weights: fine-tuning the backbone gained nothing
+significant.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from imagemusic.errors import ConfigError, DataError
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.training.encoder.net import SMALLEST_SD, ImageEncoder
 
-# A ridge holds that every feature tells as little as any other.  The connotations are two among three thousand and
-# made to tell mood.
+# Ridge regression penalises all features alike.  The connotations are two of three thousand features, and the ones
+# that predict affect best, so they are scaled up.
 CONNOTATION_WEIGHT = 15.0
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ class HeadOptions:
 
     strengths: tuple[float, ...] = (5e3, 2e4, 1e5)  # of the ridge, to choose from
     folds: int = 5  # over groups
-    components: int = 256  # principal ones, that the embedding chooses from
+    components: int = 256  # principal ones, from which the embedding is chosen
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -45,14 +45,14 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """Features to zero mean and unit variance, every source counting the same; connotations to a larger one."""
+    """Standardisation of features with equal weight for every source; connotations get a larger variance."""
 
     centre: Singles  # (F,)
     spread: Singles  # (F,)
 
     @classmethod
     def of(cls, features: NDArray[np.floating], sources: NDArray[np.str_], connotations: int = 0) -> "Scaled":
-        """Measure features (N, F) of pictures of some sources (N,); the last `connotations` count for more."""
+        """Fit to features (N, F) of pictures from sources (N,), the last `connotations` of them scaled up."""
         parts = [features[sources == source].astype(np.float64) for source in np.unique(sources)]
         centre = np.mean([part.mean(axis=0) for part in parts], axis=0)
         variance = np.mean([np.square(part - centre).mean(axis=0) for part in parts], axis=0)
@@ -65,7 +65,7 @@ class Scaled:
 
 
 def group_folds(groups: NDArray[np.str_], count: int, seed: int) -> NDArray[np.int64]:
-    """Give every row (N,) one of `count` folds, the rows of a group the same.
+    """Assign every row one of `count` folds (N,), the rows of a group the same; groups (N,) names their groups.
 
     Raises:
         DataError: there are fewer groups than folds.
@@ -78,10 +78,10 @@ def group_folds(groups: NDArray[np.str_], count: int, seed: int) -> NDArray[np.i
 
 
 class Gram:
-    """Ridge regression by inner products (N, N) of rows, so that folds and strengths cost little.
+    """Ridge regression by inner products (N, N) of rows (N, F), so that folds and strengths are cheap.
 
-    Rows and truths are centred source by source: silhouettes differ from photographs in more than their mood.  The
-    offset is that of the first source.
+    Rows and truths are centred by source (N,): silhouettes differ from photographs in more than affect.  The offset is
+    that of the source `first`.
     """
 
     def __init__(self, rows: Singles, sources: NDArray[np.str_], first: str) -> None:
@@ -90,7 +90,7 @@ class Gram:
         self.first = first
 
     def fit(self, truth: Floats, train: NDArray[np.int64], strength: float) -> tuple[Floats, float]:
-        """Weigh the training rows, and give the offset: a prediction is the weighted products plus it."""
+        """Return weights (M,) of the training rows (M,) and an offset, added to the weighted products."""
         products = self.products[np.ix_(train, train)]
         block = products.copy()
         centred: Floats = truth[train].copy()
@@ -105,53 +105,53 @@ class Gram:
         return weights, float(truth[train][here].mean() - (products[here] @ weights).mean())
 
     def predict(self, truth: Floats, train: NDArray[np.int64], test: NDArray[np.int64], strength: float) -> Floats:
-        """Fit on some rows and tell the truth of others."""
+        """Fit to the rows `train` (M,) of truth (N,) and predict those of `test` (K,); return (K,)."""
         weights, offset = self.fit(truth, train, strength)
-        told: Floats = self.products[np.ix_(test, train)] @ weights + offset
-        return told
+        predicted: Floats = self.products[np.ix_(test, train)] @ weights + offset
+        return predicted
 
 
 def out_of_fold(gram: Gram, truth: Floats, groups: NDArray[np.str_], options: HeadOptions) -> tuple[float, Floats]:
-    """Choose the strength that errs least on groups left out; also give the predictions (N,) made without them."""
+    """Choose the strength with the smallest cross-validation error; also return the out-of-fold predictions (N,)."""
     fold = group_folds(groups, options.folds, options.seed)
     tried = []
     for strength in options.strengths:
-        told = np.empty_like(truth)
+        predicted = np.empty_like(truth)
         for number in range(options.folds):
             train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            told[test] = gram.predict(truth, train, test, strength)
-        tried.append((float(np.square(told - truth).mean()), strength, told))
-    _, strength, told = min(tried, key=lambda one: one[0])
-    return strength, told
+            predicted[test] = gram.predict(truth, train, test, strength)
+        tried.append((float(np.square(predicted - truth).mean()), strength, predicted))
+    _, strength, predicted = min(tried, key=lambda one: one[0])
+    return strength, predicted
 
 
 def content_directions(
-    looks: Singles, sources: NDArray[np.str_], count: int, components: int, seed: int = 0
+    augmented: Singles, sources: NDArray[np.str_], count: int, components: int, seed: int = 0
 ) -> tuple[Singles, Floats]:
-    """Find directions (count, F) in which pictures differ much and the looks at one picture, (N, L, F), little.
+    """Find directions (count, F) of large variance between pictures, small between augmentations of one, (N, A, F).
 
-    Sources count the same, by drawing as many rows of each as the smallest two hold on average.  Also give the ratio
-    of both variances along each direction.
+    Sources (N,) have equal weight: as many rows of each are sampled as the smallest two have on average.  Also returns
+    the ratio (count,) of both variances.
 
     Raises:
-        ConfigError: more directions are wanted than there are components.
+        ConfigError: more directions than components.
     """
     if count > components:
         raise ConfigError(f"{count} directions cannot be chosen from {components} components")
     rng = np.random.default_rng(seed)
     share = max(2, int(np.mean(np.sort(np.unique(sources, return_counts=True)[1])[:2])))
     rows = np.concatenate([rng.permutation(np.flatnonzero(sources == source))[:share] for source in np.unique(sources)])
-    means = looks[rows].mean(axis=1)
+    means = augmented[rows].mean(axis=1)
     means = means - means.mean(axis=0)
     sizes, axes = np.linalg.eigh(means @ means.T)
     keep = np.argsort(sizes)[::-1][: min(components, len(rows) - 1)]
     basis = means.T @ (axes[:, keep] / np.sqrt(sizes[keep]))  # (F, C), orthonormal
-    apart = (looks[rows] - looks[rows].mean(axis=1, keepdims=True)).reshape(-1, looks.shape[2]) @ basis
+    residuals = (augmented[rows] - augmented[rows].mean(axis=1, keepdims=True)).reshape(-1, augmented.shape[2]) @ basis
     between = sizes[keep].astype(np.float64) / len(rows)  # variances, as the components are uncorrelated
-    within = apart.T.astype(np.float64) @ apart / len(apart)
-    # Whiten what differs between pictures, then take the axes along which looks differ least.
-    noise, turn = np.linalg.eigh(within / np.sqrt(np.outer(between, between)))
-    directions = (basis @ (turn[:, :count] / np.sqrt(between)[:, None])).T
+    within = residuals.T.astype(np.float64) @ residuals / len(residuals)
+    # Whiten the variance between pictures, then take the axes of the smallest variance between augmentations.
+    noise, rotation = np.linalg.eigh(within / np.sqrt(np.outer(between, between)))
+    directions = (basis @ (rotation[:, :count] / np.sqrt(between)[:, None])).T
     return directions.astype(np.float32), 1 / noise[:count]
 
 
@@ -164,13 +164,13 @@ def set_heads(
     features: NDArray[np.floating],
     deviations: Sequence[float],
 ) -> None:
-    """Write the heads: directions (F,) and offsets of the dials, then directions of the content (E - 3, F), all scaled.
+    """Set the heads from directions (F,) and offsets of the dials and directions (E - 3, F) of the content, all scaled.
 
     The embedding has zero mean and unit variance in each dimension over `features` (N, F).
     """
     weight = np.concatenate([np.stack([direction for direction, _ in dials]), content])
-    told = scaled(features) @ weight.T
-    centre, spread = told.mean(axis=0), told.std(axis=0) + 1e-6
+    predicted = scaled(features) @ weight.T
+    centre, spread = predicted.mean(axis=0), predicted.std(axis=0) + 1e-6
     weight = weight / spread[:, None]
     encoder.to_embedding.weight.copy_(torch.from_numpy(weight / scaled.spread))
     encoder.to_embedding.bias.copy_(torch.from_numpy(-weight @ (scaled.centre / scaled.spread) - centre / spread))

@@ -1,6 +1,6 @@
-"""Rated pictures and song jackets to labels and a frozen split.
+"""Labels of rated pictures and song jackets, and a frozen split.
 
-| source | what people or songs say | group: never in two splits |
+| source | labels | group: never in two splits |
 |---|---|---|
 | oasis | valence and arousal of photographs | theme |
 | bass | valence and arousal of silhouettes | word, the name without its trailing digits |
@@ -27,7 +27,7 @@ VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2  # of the groups
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledPicture:
-    """A picture and what is known of it; nan where nothing is."""
+    """A picture and its labels; nan where unknown."""
 
     id: str  # source/name
     path: Path
@@ -40,7 +40,7 @@ class LabelledPicture:
 
     @property
     def split(self) -> str:
-        """Tell the split from the group alone."""
+        """The split, a function of the group alone."""
         share = int.from_bytes(hashlib.sha256(self.group.encode()).digest()[:8]) / 2**64
         return "test" if share < TEST_SHARE else "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
 
@@ -103,7 +103,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterable[dict[str, str]]:
 
 
 class Ranks:
-    """Turn values into signed percentiles, 2 x percentile - 1, of the values it was made from."""
+    """Rank normalisation: values to signed percentiles, 2 x percentile - 1, among the values it was made from."""
 
     def __init__(self, values: ArrayLike) -> None:
         known = np.asarray(values, dtype=np.float64)
@@ -112,12 +112,12 @@ class Ranks:
             raise DataError("no value is known, so none can be ranked")
 
     def to_percentile(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Rank values (N,) to -1..1; equal values share the middle of their ranks; nan stays nan."""
-        wanted = np.asarray(values, dtype=np.float64)
-        below = np.searchsorted(self.ordered, wanted, side="left")
-        up_to = np.searchsorted(self.ordered, wanted, side="right")
-        return np.where(np.isnan(wanted), np.nan, (below + up_to) / self.ordered.size - 1)
+        """Return the percentiles (N,) of values (N,) in -1..1; equal values share their middle rank; nan stays nan."""
+        asked = np.asarray(values, dtype=np.float64)
+        below = np.searchsorted(self.ordered, asked, side="left")
+        up_to = np.searchsorted(self.ordered, asked, side="right")
+        return np.where(np.isnan(asked), np.nan, (below + up_to) / self.ordered.size - 1)
 
     def quantiles(self, count: int = 101) -> list[float]:
-        """List `count` values at equal steps of percentile, the table that undoes `to_percentile`."""
+        """Return `count` values at equal steps of percentile, the inverse of `to_percentile`."""
         return [round(float(value), 3) for value in np.quantile(self.ordered, np.linspace(0, 1, count))]

@@ -1,13 +1,13 @@
-"""Pixels to an embedding and dials: torchvision CNNs in one table.
+"""The image encoder: a torchvision CNN, an embedding and dials.
 
 pixels (B, 3, S, S) in 0..1
   │  normalised, then the stages of the backbone, one after the other
-features (B, F): means and deviations of the channels after each of the last three stages, and what the names of the
-  │                things seen connote
+features (B, F): means and deviations of the channels after each of the last three stages, and the connotations: the
+  │                affect ratings of the ImageNet classes, averaged by their probability
   │  one linear layer
 embedding (B, E), about zero mean and unit variance
   │  one linear layer each
-mean (B, 3), standard deviation (B, 3) of valence, arousal, tempo, ranked to -1..1
+mean (B, 3), standard deviation (B, 3) of IMAGE_DIALS, percentiles in -1..1
 """
 
 from dataclasses import dataclass
@@ -22,26 +22,26 @@ from imagemusic.errors import ConfigError
 from imagemusic.music.dials import IMAGE_DIALS
 
 POOLED = 3  # stages, the last ones
-CLASSES = 1000  # of ImageNet, which the backbone's own classifier tells apart
+CLASSES = 1000  # of ImageNet
 
-SMALLEST_SD = 0.02  # of a dial: below this no picture is that certain, and the likelihood explodes
+SMALLEST_SD = 0.02  # of a dial, a lower bound: else the likelihood is unbounded
 
 
 class Family(NamedTuple):
-    """How torchvision lays out one encoder."""
+    """Layout of an encoder in torchvision."""
 
     channels: tuple[int, int, int]  # after each of the last three stages
-    stages: tuple[tuple[str, ...], ...]  # module names, in order; a stage is what can be frozen
-    classifier: str = ""  # the linear layer that names what is seen, where that reads the last stage
+    stages: tuple[tuple[str, ...], ...]  # module names, in order; stages can be frozen
+    classifier: str = ""  # the linear layer of the classifier, where its input is the last stage
 
     @property
     def feature_size(self) -> int:
-        """Count the pooled channels, means and deviations."""
+        """Number of pooled features: means and deviations of the channels."""
         return 2 * sum(self.channels)
 
 
 def _numbered(*ends: int) -> tuple[tuple[str, ...], ...]:
-    """Split `features.0`, `features.1` ... into stages that stop before each of `ends`."""
+    """Return stages of the modules `features.0`, `features.1` ..., which end before each of `ends`."""
     return tuple(
         tuple(f"features.{index}" for index in range(start, end)) for start, end in zip((0, *ends), ends, strict=False)
     )
@@ -64,15 +64,15 @@ class EncoderConfig:
     """Shape of an `ImageEncoder`; saved in the checkpoint as JSON."""
 
     name: str = "mobilenet_v2"  # a key of ENCODERS
-    size: int = 224  # side of the pictures that it was trained on, in pixels; it takes others too
+    size: int = 224  # side of the training pictures in pixels; other sizes work too
     embedding_size: int = 128
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet, as torchvision's weights expect
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    padding: str = "torch"  # or "tensorflow": weights from there pad a strided convolution right and below only
-    scales: tuple[float, ...] = (1.0,)  # sizes at which a picture is looked at, as shares of its own
-    mirror: bool = False  # look at the mirrored picture too
-    connotations: int = 0  # scales, such as valence, on which every class that the backbone can name is rated
-    trainable_from: int | None = None  # first stage that training changes; None freezes the backbone
+    padding: str = "torch"  # or "tensorflow": strided convolutions pad right and below only
+    scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes, as shares of the picture's
+    mirror: bool = False  # test-time augmentation: the mirrored picture
+    connotations: int = 0  # number of ratings, such as valence, of every class
+    trainable_from: int | None = None  # first stage that is trained; None freezes the backbone
 
     def __post_init__(self) -> None:
         if self.name not in ENCODERS:
@@ -98,19 +98,19 @@ class EncoderConfig:
 
 
 class Dials(NamedTuple):
-    """What a picture says about the music, as a Gaussian for each of IMAGE_DIALS."""
+    """Predicted IMAGE_DIALS, a Gaussian each."""
 
     mean: Tensor  # (B, 3)
     sd: Tensor  # (B, 3)
 
 
 class ImageEncoder(nn.Module):
-    """See a picture: pixels to features, features to an embedding, an embedding to dials."""
+    """The encoder net: pixels to features, features to an embedding, an embedding to dials."""
 
     pixel_mean: Tensor  # (1, 3, 1, 1)
     pixel_std: Tensor
     dial_sd_scale: Tensor  # (3,)
-    class_connotations: Tensor  # (CLASSES, connotations), how each class is rated
+    class_connotations: Tensor  # (CLASSES, connotations) ratings of each class
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class ImageEncoder(nn.Module):
         self.to_dial_mean = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
         self.to_dial_sd = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
         self.register_buffer("dial_sd_scale", torch.ones(len(IMAGE_DIALS)))  # set once training is over, to calibrate
-        # They belong to the settings, so they are not saved with the weights.
+        # Part of the config, so not saved with the weights.
         self.register_buffer("pixel_mean", torch.tensor(config.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(config.std).view(1, 3, 1, 1), persistent=False)
         first = len(self.family.stages) if config.trainable_from is None else config.trainable_from
@@ -141,42 +141,42 @@ class ImageEncoder(nn.Module):
 
     @property
     def feature_size(self) -> int:
-        """Count the features, F."""
+        """Number of features F."""
         return self.family.feature_size + self.config.connotations
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (B, 3, S, S) in 0..1 into embeddings (B, E)."""
+        """Compute embeddings (B, E) of pixels (B, 3, S, S) in 0..1."""
         return self.embed(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (B, 3, S, S) in 0..1 into pooled features (B, F), averaged over the looks."""
-        return self.look(pixels).mean(dim=1)
+        """Compute pooled features (B, F) of pixels (B, 3, S, S) in 0..1, averaged over augmentations."""
+        return self.augmented_features(pixels).mean(dim=1)
 
-    def look(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (B, 3, S, S) in 0..1 into the pooled features of every look (B, L, F).
+    def augmented_features(self, pixels: Tensor) -> Tensor:
+        """Compute the pooled features (B, A, F) of A augmentations of pixels (B, 3, S, S) in 0..1.
 
-        A convolution with strides answers a shift of a pixel; what it says of several sizes and of the mirrored
-        picture errs differently, so that the mean is steadier than any of them.
+        Strided convolutions are not invariant to small shifts.  Their errors differ between sizes and for the mirrored
+        picture, so the mean varies less than one of them.
         """
-        looks = []
+        features = []
         for scale in self.config.scales:
-            seen = pixels if scale == 1 else _shrink(pixels, scale)
-            for one in (seen, seen.flip(3)) if self.config.mirror else (seen,):
-                looks.append(self.after_stage(self.before_stage(one, 0), 0))
-        return torch.stack(looks, dim=1)
+            scaled = pixels if scale == 1 else _shrink(pixels, scale)
+            for one in (scaled, scaled.flip(3)) if self.config.mirror else (scaled,):
+                features.append(self.after_stage(self.before_stage(one, 0), 0))
+        return torch.stack(features, dim=1)
 
     def before_stage(self, pixels: Tensor, stage: int) -> Tensor:
-        """Compute the feature maps (B, C, H, W) that a stage reads."""
+        """Compute the input (B, C, H, W) of a stage from pixels (B, 3, S, S) in 0..1."""
         maps = (pixels - self.pixel_mean) / self.pixel_std
         for earlier in range(stage):
             maps = self._through(earlier, maps)
         return maps
 
     def after_stage(self, maps: Tensor, stage: int) -> Tensor:
-        """Continue from `before_stage` to pooled features (B, F).
+        """Compute pooled features (B, F) from the input (B, C, H, W) of a stage.
 
-        What is seen (the last stage) and how it looks (those before) both tell mood.  Too few pictures are rated to
-        learn of every thing how it feels; what its name connotes tells of those that no rated picture shows.
+        Content (the last stage) and style (those before) both predict affect.  Too few pictures are rated to learn the
+        affect of every kind of object; the connotations cover those that no rated picture shows.
         """
         count = len(self.family.stages)
         if stage > count - POOLED:
@@ -190,22 +190,22 @@ class ImageEncoder(nn.Module):
                 centre = maps.mean(dim=(2, 3), keepdim=True)
                 pooled += [centre.flatten(1), ((maps - centre).square().mean(dim=(2, 3)) + 1e-6).sqrt()]
         if self.config.connotations:
-            named = self.classes(maps).softmax(dim=1).mean(dim=(2, 3))  # (B, CLASSES), every place for itself
-            pooled.append(named @ self.class_connotations)
+            probabilities = self.classes(maps).softmax(dim=1).mean(dim=(2, 3))  # (B, CLASSES), mean over positions
+            pooled.append(probabilities @ self.class_connotations)
         return torch.cat(pooled, dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
-        """Turn pooled features (B, F) into embeddings (B, E)."""
+        """Compute embeddings (B, E) of pooled features (B, F)."""
         embedding: Tensor = self.to_embedding(features)
         return embedding
 
     def affect(self, embedding: Tensor) -> Dials:
-        """Read valence, arousal and tempo, each (B,) of means and deviations, from embeddings (B, E)."""
+        """Predict the dials, means and deviations (B, 3), from embeddings (B, E)."""
         sd = functional.softplus(self.to_dial_sd(embedding)) + SMALLEST_SD
         return Dials(self.to_dial_mean(embedding), sd * self.dial_sd_scale)
 
     def train(self, mode: bool = True) -> "ImageEncoder":
-        """Switch to training, but leave the backbone's batch statistics alone: small sets would spoil them."""
+        """Switch to training mode, except for the batch norms of the backbone, whose statistics are kept."""
         super().train(mode)
         self.backbone.eval()
         return self
@@ -220,7 +220,7 @@ class ImageEncoder(nn.Module):
 
 
 def _shrink(pixels: Tensor, scale: float) -> Tensor:
-    """Make pixels (B, 3, S, S) smaller; the blur before keeps fine detail from turning into coarse patterns."""
+    """Scale down pixels (B, 3, S, S), blurred first against aliasing."""
     blurred = functional.avg_pool2d(functional.pad(pixels, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
     return functional.interpolate(
         blurred, scale_factor=scale, mode="bilinear", align_corners=False, recompute_scale_factor=False
@@ -228,7 +228,7 @@ def _shrink(pixels: Tensor, scale: float) -> Tensor:
 
 
 class _PadAfter:
-    """Pad what a strided convolution reads as TensorFlow does for even sides: the odd pixel goes right and below."""
+    """Pad the input of a strided convolution as TensorFlow does for even sides: the odd pixel goes right and below."""
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         high, wide = (max(0, size - 2) for size in convolution.kernel_size)

@@ -1,4 +1,4 @@
-"""The weights of an encoder: torchvision's to start from, its own to keep."""
+"""Load and save the weights of an encoder."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,8 +21,8 @@ def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tenso
     """Build an encoder with weights.
 
     Args:
-        weights: "DEFAULT" for torchvision's own, downloaded once; a .safetensors or torch file; or a state dict.  Those
-            of torchvision fill the backbone only, those of an `ImageEncoder` everything.
+        weights: "DEFAULT" for torchvision's own, downloaded once; a .safetensors or torch file; or a state dict.
+            Torchvision's weights set the backbone only, those of an `ImageEncoder` all.
 
     Raises:
         CheckpointError: the weights are missing, damaged or of another encoder.
@@ -46,7 +46,7 @@ def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tenso
 
 
 def _load_backbone(encoder: ImageEncoder, state: Mapping[str, Tensor]) -> None:
-    """Fill the backbone, and what names classes, with weights of torchvision."""
+    """Set the weights of the backbone, and of its classifier, to torchvision's."""
     kept = {name: tensor for name, tensor in state.items() if not name.startswith(("classifier.", "fc."))}
     encoder.backbone.load_state_dict(kept)
     if encoder.config.connotations:

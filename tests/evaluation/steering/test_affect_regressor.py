@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from imagemusic.errors import DataError
-from imagemusic.evaluation.steering.affect_regressor import FELT_FIGURES, Clip, Judge, check_judge, describe, read_clips
+from imagemusic.evaluation.steering.affect_regressor import (
+    FEATURES,
+    AffectRegressor,
+    Clip,
+    cross_validate,
+    describe,
+    read_clips,
+)
 from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Note, Score, Tempo, Track
 
@@ -43,10 +50,10 @@ def folders(tmp_path_factory):
     return root
 
 
-def test_the_judge_tells_major_from_minor_and_fast_from_slow(folders):
-    judge = Judge.fit(read_clips([folders / "emopia"]))
+def test_the_regressor_tells_major_from_minor_and_fast_from_slow(folders):
+    regressor = AffectRegressor.fit(read_clips([folders / "emopia"]))
     figures = np.array([describe(clip(500 + i, i % 2 == 0, i < 2)) for i in range(4)])
-    valence, arousal = judge.rate(figures).T
+    valence, arousal = regressor.rate(figures).T
     assert (np.sign(valence) == [1, -1, 1, -1]).all()
     assert (np.sign(arousal) == [1, 1, -1, -1]).all()
 
@@ -55,14 +62,14 @@ def test_both_corpora_are_known_by_their_tables_and_missing_clips_are_passed_ove
     clips = read_clips([folders / "vgmidi", folders / "emopia"])
     assert len(clips) == 40
     assert {c.song for c in clips if c.corpus == "emopia"} == {f"song{i}" for i in range(32)}
-    assert check_judge(clips)["emopia"]["arousal_right"]["value"] > 0.9
+    assert cross_validate(clips)["emopia"]["arousal_right"]["value"] > 0.9
 
 
-def test_labels_by_chance_are_judged_by_chance(folders):
+def test_labels_by_chance_are_predicted_by_chance(folders):
     clips = read_clips([folders / "emopia"])
     rng = np.random.default_rng(0)
     shuffled = [type(c)(c.corpus, c.song, c.figures, (*rng.choice([-1.0, 1.0], 2),)) for c in clips]
-    assert check_judge(shuffled)["emopia"]["valence_right"]["value"] < 0.8
+    assert cross_validate(shuffled)["emopia"]["valence_right"]["value"] < 0.8
 
 
 def test_beside_the_share_of_right_answers_stand_its_interval_and_the_share_of_the_commonest(folders):
@@ -72,7 +79,7 @@ def test_beside_the_share_of_right_answers_stand_its_interval_and_the_share_of_t
         Clip(clip.corpus, f"song {place // 2}", clip.figures, (1.0 if place // 2 % 4 == 0 else -1.0, clip.labels[1]))
         for place, clip in enumerate(clips)
     ]
-    found = check_judge(one_sided)["emopia"]
+    found = cross_validate(one_sided)["emopia"]
     assert (found["clips"], found["valence_commonest"], found["arousal_commonest"]) == (32, 0.75, 0.5)
     valence = found["valence_right"]
     assert valence["low"] < valence["value"] < valence["high"]
@@ -88,7 +95,7 @@ def test_a_key_does_not_change_what_is_felt_but_height(folders):
 
 def test_too_few_notes_are_not_judged():
     found = describe(Score([Track([Note(0, 60, 24)])]))
-    assert len(found) == FELT_FIGURES
+    assert len(found) == FEATURES
     assert np.isnan(found).all()
 
 

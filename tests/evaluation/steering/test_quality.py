@@ -3,7 +3,7 @@ import pytest
 
 from imagemusic.evaluation.steering.copying import copying, line_of, longest_matches, prepared_line
 from imagemusic.evaluation.steering.measures import Measured
-from imagemusic.evaluation.steering.quality import corners, distances, fault_share
+from imagemusic.evaluation.steering.quality import distances, extremes, fault_share
 from imagemusic.music.dials import DIALS
 from imagemusic.music.score import Note, Score, Track
 from tests import tiny
@@ -13,8 +13,8 @@ def piece(fault="", bars=()):
     return Measured((0.0,) * 9, (0.0,) * 15, (0.0,) * 10, (), tuple(bars), fault, "piano", 9)
 
 
-def test_every_corner_is_visited():
-    named = corners()
+def test_every_extreme_is_visited():
+    named = extremes()
     assert len(named) == 16 + 2 * len(DIALS)
     assert named["polyphony -1"] == {"polyphony": -1}
     assert all(abs(value) == 1 for dials in named.values() for value in dials.values())

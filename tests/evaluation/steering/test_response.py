@@ -4,7 +4,14 @@ import pytest
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.evaluation.steering.measures import Measured
 from imagemusic.evaluation.steering.pairs import read_pairs
-from imagemusic.evaluation.steering.response import Ear, dose_jobs, dose_response, implied, picture_response, response
+from imagemusic.evaluation.steering.response import (
+    DialMeter,
+    dose_jobs,
+    dose_response,
+    implied,
+    picture_response,
+    response,
+)
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from tests.evaluation.steering.conftest import write_pairs
 
@@ -16,14 +23,14 @@ def pairs(tiny_model, tmp_path_factory):
 
 
 class Fake:
-    """Gives each job a piece whose dials are what `heard` says of it."""
+    """Gives each job a piece whose dials have the value that `value_of` returns."""
 
-    def __init__(self, heard):
-        self.heard = heard
+    def __init__(self, value_of):
+        self.value_of = value_of
 
     def measure(self, jobs, what):
         return [
-            Measured((float(self.heard(job)),) * 9, (0.0,) * 15, (0.0,) * 10, (), (), "", "piano", 9) for job in jobs
+            Measured((float(self.value_of(job)),) * 9, (0.0,) * 15, (0.0,) * 10, (), (), "", "piano", 9) for job in jobs
         ]
 
 
@@ -72,7 +79,7 @@ def test_music_that_is_only_quicker_follows_no_more_once_its_tempo_is_given():
 
 def test_a_feeling_alone_is_told_with_the_tempo_given(tiny_model, pairs):
     options = SteeringOptions(levels=3, dose_pictures=4)
-    found = dose_response(tiny_model, Fake(lambda job: job.options.seed), pairs, Ear(None), options)
+    found = dose_response(tiny_model, Fake(lambda job: job.options.seed), pairs, DialMeter(None), options)
     assert {dial for dial, table in found["as_shipped"].items() if "rho_given_tempo" in table} == {"arousal", "valence"}
 
 
@@ -86,7 +93,7 @@ def test_pieces_that_cannot_be_measured_are_left_out():
 def test_pictures_are_sorted_by_what_people_rated(pairs):
     rating = {pair.reading.hash: pair.valence for pair in pairs}
     composer = Fake(lambda job: rating[job.reading.hash] + 0.001 * job.options.seed)
-    found = picture_response(composer, pairs, Ear(None), SteeringOptions())
+    found = picture_response(composer, pairs, DialMeter(None), SteeringOptions())
     assert found["valence"]["rho"]["value"] == pytest.approx(1)
     assert found["arousal"]["rho"]["value"] == pytest.approx(-1)  # the list rates it the other way round
     assert found["valence"]["judged_by"] == "measured in the score"
@@ -96,7 +103,7 @@ def test_pictures_are_sorted_by_what_people_rated(pairs):
 def test_rated_pictures_are_drawn_from_all_of_the_list(pairs):
     heard = []
     composer = Fake(lambda job: heard.append(job.reading.hash) or 0)
-    picture_response(composer, pairs, Ear(None), SteeringOptions(rated_pictures=4))
+    picture_response(composer, pairs, DialMeter(None), SteeringOptions(rated_pictures=4))
     assert len(set(heard)) == 4
     assert set(heard) != {pair.reading.hash for pair in pairs[:4]}
 
@@ -104,7 +111,7 @@ def test_rated_pictures_are_drawn_from_all_of_the_list(pairs):
 def test_a_list_without_ratings_answers_nothing(tiny_model, tmp_path):
     rows = {f"row_{n}": {"valence": "", "arousal": ""} for n in range(2, 6)}
     pairs = read_pairs(write_pairs(tmp_path / "a", 4, **rows), tiny_model.encode, music=False).pairs
-    assert picture_response(Fake(lambda job: 0), pairs, Ear(None), SteeringOptions()) == {
+    assert picture_response(Fake(lambda job: 0), pairs, DialMeter(None), SteeringOptions()) == {
         "valence": None,
         "arousal": None,
     }

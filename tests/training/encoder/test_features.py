@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from imagemusic.errors import DataError
-from imagemusic.training.encoder.export import export_looks
+from imagemusic.training.encoder.export import export_backbone
 from imagemusic.training.encoder.features import VIEWS, cache_features
 from imagemusic.training.encoder.labels import LabelledPicture
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
@@ -24,17 +24,17 @@ def pictures(tmp_path):
     return made
 
 
-def test_rows_are_the_looks_of_each_view_and_are_computed_once(pictures, tmp_path):
+def test_rows_are_the_augmentations_of_each_view_and_are_computed_once(pictures, tmp_path):
     torch.manual_seed(0)
     encoder = ImageEncoder(EncoderConfig(name="squeezenet1_1", size=64, mirror=True)).eval()
     graph, path = tmp_path / "looks.onnx", tmp_path / "features.npy"
-    export_looks(encoder, graph)
+    export_backbone(encoder, graph)
     shape = (2, encoder.family.feature_size)
     rows = cache_features(pictures, ("original", "half_size"), graph, path, size=64, shape=shape, workers=1)
     assert rows.shape == (2, 2, *shape)
     edited = load_pixels(VIEWS["half_size"](Image.open(pictures[1].path)), 64)
     with torch.no_grad():
-        wanted = encoder.look(torch.from_numpy(edited)[None])[0].numpy()
+        wanted = encoder.augmented_features(torch.from_numpy(edited)[None])[0].numpy()
     np.testing.assert_allclose(rows[1, 1], wanted, atol=5e-3)
     how = {"size": 64, "shape": shape, "workers": 1}
     np.save(path, np.zeros(rows.shape, np.float16))  # computed again, it would not be this

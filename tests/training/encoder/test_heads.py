@@ -80,7 +80,7 @@ def test_the_strength_suits_groups_left_out(rng):
     assert strength == 1.0 and np.corrcoef(told, signal)[0, 1] > 0.3
 
 
-def test_content_is_what_differs_between_pictures_and_not_between_looks(rng):
+def test_content_differs_between_pictures_and_not_between_augmentations(rng):
     pictures = rng.normal(size=(80, 1, 6)) * [3, 3, 1, 1, 1, 1]
     looks = (pictures + rng.normal(size=(80, 2, 6)) * [0.1, 3, 0.1, 1, 1, 1]).astype(np.float32)
     directions, ratios = content_directions(looks, np.repeat(["a", "b"], 40), 2, 6)

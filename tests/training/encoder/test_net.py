@@ -10,7 +10,7 @@ import torch
 
 from imagemusic.errors import CheckpointError, ConfigError
 from imagemusic.music.dials import IMAGE_DIALS
-from imagemusic.training.encoder.export import OUTPUTS, export_looks, export_onnx
+from imagemusic.training.encoder.export import OUTPUTS, export_backbone, export_onnx
 from imagemusic.training.encoder.net import CLASSES, ENCODERS, POOLED, EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder, save_encoder
 
@@ -62,7 +62,11 @@ def test_pooling_refuses_to_start_behind_what_it_reads(encoder):
 def test_a_mirrored_picture_has_the_same_features():
     pixels = torch.rand(1, 3, 64, 64)
     encoder = small(mirror=True)
-    assert small(mirror=True, scales=(1.0, 0.75)).look(pixels).shape == (1, 4, encoder.family.feature_size)
+    assert small(mirror=True, scales=(1.0, 0.75)).augmented_features(pixels).shape == (
+        1,
+        4,
+        encoder.family.feature_size,
+    )
     torch.testing.assert_close(encoder.features(pixels), encoder.features(pixels.flip(3)), atol=1e-5, rtol=1e-5)
     one_look = small()
     assert not torch.allclose(one_look.features(pixels), one_look.features(pixels.flip(3)), atol=1e-5)
@@ -236,14 +240,14 @@ def test_the_graph_equals_the_encoder_at_any_size(encoder, graph_path, count, he
         torch.testing.assert_close(torch.from_numpy(got), wanted, atol=1e-4, rtol=1e-4)
 
 
-def test_the_graphs_of_several_looks_equal_the_encoder(tmp_path):
+def test_the_graphs_of_several_augmentations_equal_the_encoder(tmp_path):
     encoder = small("mobilenet_v2", mirror=True, scales=(1.0, 0.5), padding="tensorflow", connotations=2)
     encoder.class_connotations.normal_()
     pixels = torch.rand(2, 3, 64, 64)
-    export_looks(encoder, tmp_path / "looks.onnx")
+    export_backbone(encoder, tmp_path / "looks.onnx")
     export_onnx(encoder, tmp_path / "encoder.onnx")
     with torch.no_grad():
-        looks, embedding = encoder.look(pixels), encoder(pixels)
+        looks, embedding = encoder.augmented_features(pixels), encoder(pixels)
     for name, output, wanted in (("looks", "looks", looks), ("encoder", "embedding", embedding)):
         session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"])
         got = torch.from_numpy(session.run([output], {"pixels": pixels.numpy()})[0])

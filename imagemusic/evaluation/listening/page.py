@@ -1,48 +1,73 @@
-"""The page of a listening kit: one file that plays, asks and keeps the answers; it asks nothing of any other place."""
+"""The page of a listening kit, which plays, asks and keeps the answers offline, and the kit's README."""
 
 import json
 from collections.abc import Mapping, Sequence
 
+from imagemusic.reports.page import html_page
+
 ANSWERS_FORMAT = "imagemusic listening answers"
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Which picture?</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; --ink: #1d2330; --quiet: #5c6577; --paper: #f3f5f9; --card: #fff; --accent: #4f53d6; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9f0; --quiet: #9aa3b5; --paper: #12151c; --card: #1c212b; --accent: #8f93ff; }
-}
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--paper); color: var(--ink);
-  font: 1.05rem/1.5 system-ui, sans-serif; }
+README = """\
+# A blind listening test
+
+Each of {trials} questions plays a piece of {seconds:g} seconds and shows two pictures. The piece was made from one of
+them; the listener says which. Chance is one half.
+
+## How to run it
+
+1. Keep the key (`...-key.json`, beside this folder) where listeners cannot reach it. It is not in this folder, and the
+   page does not contain the answers.
+2. Give listeners this folder: as it is, to open `index.html`, or on any static web server. The page loads nothing from
+   other hosts and sends nothing.
+3. Headphones, a quiet place, one listener at a time, no talking about the pieces before all are done.
+4. Each listener enters a code of your choice, or keeps the random one. Answers are kept in the browser, so that a
+   closed page resumes, until the listener saves them at the end: as a JSON or CSV file, or copied.
+5. Collect the files, and score them: `imagemusic evaluate score-listening KEY ANSWERS...`
+
+The order of the pieces is random for each listener.
+
+## Before the first listener
+
+- Have twice as many pictures as questions, so that no picture is shown twice.
+- Fix the number of listeners beforehand and ask that many: optional stopping invalidates the intervals.
+- Fix the criteria for exclusion beforehand. Exclude listeners who did not hear the sound; never exclude for answers.
+- Do not answer yourself if you have seen the key.
+
+## How to read the result
+
+Each listener's share of right answers has an exact binomial (Clopper-Pearson) interval. The interval of all answers
+together assumes that they are independent. They are not: one listener's answers are alike, and all listeners hear the
+same pieces, so that interval is too narrow. With five listeners or more there is one over listeners too. Neither
+generalises to other pictures than those of this kit.
+"""
+
+HEAD = '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'
+
+STYLE = """
+body { margin: 0 auto; padding: 1rem; max-width: 60rem; font-size: 1.05rem; }
 h1 { font-size: 1.5rem; margin: 0.3rem 0; }
-p, label { color: var(--quiet); }
+p, label { color: var(--faint); }
 section { display: none; }
 section.shown { display: block; }
 audio { width: 100%; margin: 0.6rem 0; }
 #pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 #pictures button { padding: 0.4rem; background: var(--card); border: 3px solid transparent; border-radius: 0.6rem; }
-#pictures button:not(:disabled):hover, #pictures button:focus-visible { border-color: var(--accent); }
+#pictures button:not(:disabled):hover, #pictures button:focus-visible { border-color: var(--mark); }
 #pictures button:disabled { opacity: 0.6; }
 #pictures img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; }
-button.plain { font: inherit; padding: 0.5rem 1.2rem; border: 0; border-radius: 0.4rem; background: var(--accent);
+button.plain { font: inherit; padding: 0.5rem 1.2rem; border: 0; border-radius: 0.4rem; background: var(--mark);
   color: #fff; cursor: pointer; }
 input { font: inherit; padding: 0.3rem 0.5rem; width: 12rem; }
-progress { width: 100%; accent-color: var(--accent); }
+progress { width: 100%; accent-color: var(--mark); }
 textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace; }
-</style>
+"""
 
-<section id="welcome">
+BODY = """<section id="welcome">
   <h1>Which picture?</h1>
   <p>You will hear <b id="count"></b> short pieces of music. With each you see two pictures. The piece was made from
   one of them: choose the one that you think it was. If you cannot tell, guess.</p>
-  <p>Put on headphones, and play a sound first to set the loudness. You may hear a piece as often as you like. Nobody
-  is told whether an answer is right, this page neither. Answers stay in this browser until you save them at the
-  end.</p>
+  <p>Put on headphones, and play a sound first to set the loudness. You may play a piece as often as you like. The page
+  does not show whether an answer is right. Answers stay in this browser until you save them at the end.</p>
   <p><label>Your code <input id="listener" maxlength="40" autocomplete="off"></label></p>
   <button class="plain" id="begin">Begin</button>
 </section>
@@ -60,20 +85,20 @@ textarea { width: 100%; height: 10rem; font: 0.8rem/1.3 ui-monospace, monospace;
 
 <section id="end">
   <h1>Thank you</h1>
-  <p>These are your answers. Please save them, and give the file to whoever asked you.</p>
+  <p>These are your answers. Please save them, and give the file to the experimenter.</p>
   <p><button class="plain" id="json">Save as JSON</button> <button class="plain" id="csv">Save as CSV</button>
   <button class="plain" id="copy">Copy</button> <span id="copied" role="status"></span></p>
   <textarea id="text" readonly aria-label="your answers"></textarea>
   <p><button class="plain" id="again">Saved: another listener begins</button></p>
-</section>
+</section>"""
 
-<script>
+SCRIPT = """
 "use strict";
 const KIT = /*kit*/;
-const LEAST_SECONDS = 5;  // of a piece to hear before the pictures can be chosen
+const LEAST_SECONDS = 5;  // played of a piece before a picture can be chosen
 const place = "imagemusic-listening-" + KIT.kit;
 const $ = (id) => document.getElementById(id);
-let heard = 0, last = 0;
+let played = 0, last = 0;  // seconds
 
 function shuffled(items) {
   const list = [...items];
@@ -84,15 +109,15 @@ function shuffled(items) {
   return list;
 }
 
-function remembered() {
+function saved_state() {
   try { return JSON.parse(localStorage.getItem(place)); } catch { return null; }
 }
 
-function remember() {
+function save_state() {
   try { localStorage.setItem(place, JSON.stringify(state)); } catch { /* private windows: the page must stay open */ }
 }
 
-const state = remembered() || {
+const state = saved_state() || {
   listener: Math.random().toString(36).slice(2, 8), started: null, finished: null,
   order: shuffled(KIT.trials.map((trial) => trial.trial)), answers: [],
 };
@@ -105,7 +130,7 @@ function ask() {
   const number = state.answers.length;
   if (number === state.order.length) return finish();
   const trial = KIT.trials.find((one) => one.trial === state.order[number]);
-  heard = last = 0;
+  played = last = 0;
   $("done").max = state.order.length;
   $("done").value = number;
   $("which").textContent = `Piece ${number + 1} of ${state.order.length}: which picture was it made from?`;
@@ -120,9 +145,9 @@ function ask() {
 
 function listen() {
   const now = $("sound").currentTime;
-  if (now > last && now - last < 1) heard += now - last;  // not a jump
+  if (now > last && now - last < 1) played += now - last;  // not a jump
   last = now;
-  if (heard >= Math.min(LEAST_SECONDS, 0.9 * ($("sound").duration || LEAST_SECONDS))) {
+  if (played >= Math.min(LEAST_SECONDS, 0.9 * ($("sound").duration || LEAST_SECONDS))) {
     for (const side of ["left", "right"]) $(side).disabled = false;
     $("hint").textContent = "Choose a picture: click it, or press the left or right arrow key.";
   }
@@ -132,15 +157,15 @@ function choose(side) {
   if (!$("question").classList.contains("shown") || $(side).disabled) return;
   $("sound").pause();
   state.answers.push({
-    trial: state.order[state.answers.length], choice: side, heard_seconds: Math.round(heard * 10) / 10,
+    trial: state.order[state.answers.length], choice: side, heard_seconds: Math.round(played * 10) / 10,
   });
-  remember();
+  save_state();
   ask();
 }
 
 function finish() {
   if (!state.finished) state.finished = new Date().toISOString();
-  remember();
+  save_state();
   $("text").value = as_json();
   show("end");
 }
@@ -177,7 +202,7 @@ $("listener").value = state.listener;
 $("begin").onclick = () => {
   state.listener = $("listener").value.trim() || state.listener;
   state.started = new Date().toISOString();
-  remember();
+  save_state();
   ask();
 };
 $("sound").addEventListener("timeupdate", listen);
@@ -196,16 +221,20 @@ $("again").onclick = () => {
   try {
     localStorage.setItem(`${place}-${state.listener}-${state.finished}`, as_json());  // in case it was not saved
     localStorage.removeItem(place);
-  } catch { /* nothing was kept */ }
+  } catch { /* nothing is stored */ }
   location.reload();
 };
 state.started ? ask() : show("welcome");
-</script>
-</html>
 """
 
 
 def page_html(kit: str, trials: Sequence[Mapping[str, str]]) -> str:
-    """Write the page of a kit; each trial names its sound and its two pictures, and says no more."""
+    """Return the page of kit `kit`; each trial names its sound and its two pictures, not which is right."""
     table = json.dumps({"kit": kit, "trials": list(trials)}).replace("</", "<\\/")
-    return _PAGE.replace("/*kit*/", table).replace("/*format*/", json.dumps(ANSWERS_FORMAT))
+    script = SCRIPT.replace("/*kit*/", table).replace("/*format*/", json.dumps(ANSWERS_FORMAT))
+    return html_page("Which picture?", BODY, style=STYLE, head=HEAD, script=script)
+
+
+def readme(trials: int, seconds: float) -> str:
+    """Return the README of a kit, for the experimenter."""
+    return README.format(trials=trials, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Tracing, units and memory, on a decoder that fits in a thimble."""
+"""Tracing, units and memory, on a tiny decoder."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from imagemusic.music.score import ONSET
 from imagemusic.research.inspection.excerpts import columns
 from imagemusic.research.inspection.memory import by_note, divergences, gradients
 from imagemusic.research.inspection.tracing import feed_of, run_layer, trace
-from imagemusic.research.inspection.units import excited_most, most_telling, passage
+from imagemusic.research.inspection.units import highest_activations, most_selective, passage
 from imagemusic.training.evaluation import to_tensors
 from tests import tiny
 
@@ -28,7 +28,7 @@ def condition(decoder, excerpts):
     return torch.randn(len(excerpts), decoder.config.condition_size, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_layers_written_out_say_what_torch_s_say(decoder, tables, condition):
+def test_the_layers_written_out_equal_those_of_torch(decoder, tables, condition):
     state = decoder.initial_state(condition)
     with torch.no_grad():
         fed = feed_of(decoder, tables[0], condition, state)
@@ -76,38 +76,38 @@ def test_notes_are_gathered_by_their_number():
     assert np.isnan(gathered).tolist() == [[False, False, True], [False, True, True]]
 
 
-def test_what_was_read_last_weighs_most(decoder, tables, condition):
+def test_the_last_input_has_the_largest_gradient(decoder, tables, condition):
     norms = gradients(decoder, *tables, condition, 20)
     assert norms.shape == (len(condition), 21)
     assert (norms >= 0).all()
     assert norms[:, 0].mean() > 3 * norms[:, 20].mean()
 
 
-def test_the_unit_that_tells_is_found(steps_of):
+def test_the_unit_that_depends_on_the_label_is_found(steps_of):
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(2, 12, 10, 5)).astype(np.float32)
     labels = rng.integers(3, size=(12, 10))
     hidden[1, :, :, 4] = 0.1 * hidden[1, :, :, 4] - 2 * (labels == 1)
-    unit = most_telling(hidden, labels, steps_of(12, 10), 4)
+    unit = most_selective(hidden, labels, steps_of(12, 10), 4)
     assert (unit.layer, unit.number, unit.direction) == (1, 4, -1)
-    assert unit.told > 0.9
+    assert unit.explained > 0.9
     assert int(unit.by_class[:3].argmin()) == 1
     assert np.isnan(unit.by_class[3])
 
 
-def test_nothing_to_tell_apart_has_no_unit(steps_of):
-    assert most_telling(np.zeros((1, 6, 4, 2), np.float32), np.zeros((6, 4), int), steps_of(6, 4), 3) is None
+def test_a_single_class_has_no_unit(steps_of):
+    assert most_selective(np.zeros((1, 6, 4, 2), np.float32), np.zeros((6, 4), int), steps_of(6, 4), 3) is None
 
 
-def test_what_excites_comes_from_different_pieces():
+def test_the_highest_activations_are_of_different_pieces():
     activation = np.zeros((4, 5), np.float32)
     activation[2, 3], activation[0, 1], activation[3, 4] = 5, 3, 9
     counts = np.ones((4, 5), bool)
     counts[3] = False
-    assert excited_most(activation, counts) == [(2, 3), (0, 1), (1, 0)]
+    assert highest_activations(activation, counts) == [(2, 3), (0, 1), (1, 0)]
 
 
-def test_a_passage_ends_where_the_unit_was_excited(excerpts):
+def test_a_passage_ends_at_its_step(excerpts):
     excerpt = excerpts[0]
     score = passage(excerpt, len(excerpt.rows) - 1)
     assert score.note_count > 3
