@@ -257,11 +257,14 @@ class Session:
         tracks = number_names(score.tracks) if options.rules > 1 else _capitalized(score.tracks)
         if options.playable:
             tracks = [separate_notes(track, ensemble) for track in tracks]
-        tempos = [Tempo(0, plan.tempo_bpm)]
+        score = replace(score, tracks=tracks, tempos=[Tempo(0, plan.tempo_bpm)])
         if options.ritardando and self.cadence:
             running = grammar.running
             tempos = tempo_map(plan.tempo_bpm, plan.end, running.origin, running.bar, mild=ensemble in MILD)
-        score = replace(score, tracks=tracks, tempos=tempos, keys=options.constraints.keys)
+            slowing = replace(score, tempos=tempos)
+            if options.bars is not None or abs(slowing.seconds - options.seconds) < 1:
+                score = slowing
+        score = replace(score, keys=options.constraints.keys)
         if options.rules > 1 and not self._is_sparse:
             score = fill_holes(score)
         return fade_out(score) if options.ending_used == "fade" else score
