@@ -10,8 +10,9 @@ ImageMusicError
 ├── OutputError         a result cannot be written where it was asked for
 ├── DependencyError     an optional part is not installed
 └── DataError           a corpus, manifest, download or data set is not usable
-    ├── NotThere            a catalogue has not what it was asked for
-    └── GatheringStopped    a catalogue cannot be asked any further now: credentials, quota, disk
+    ├── NotThere            the catalogue does not have what was requested
+    ├── NotAPicture         what was fetched as a cover cannot be used as a picture
+    └── GatheringStopped    gathering cannot go on now: credentials, quota, disk
 """
 
 
@@ -56,11 +57,15 @@ class DataError(ImageMusicError):
 
 
 class NotThere(DataError):
-    """A catalogue has not what it was asked for."""
+    """The catalogue does not have what was requested."""
+
+
+class NotAPicture(DataError):
+    """What was fetched as a cover cannot be used as a picture."""
 
 
 class GatheringStopped(DataError):
-    """A catalogue cannot be asked any further now: credentials, quota, disk."""
+    """Gathering cannot go on now: wrong credentials, a quota that is used up, a full disk."""
 
 
 class ImageMusicWarning(UserWarning):

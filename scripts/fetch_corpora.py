@@ -18,13 +18,13 @@ from urllib.parse import quote
 from tqdm import tqdm
 
 from imagemusic.data.corpora.registry import ORIGINS, Origin, check, convert_engraved, digest, read_origins, unpack
-from imagemusic.data.download import Patience, download
+from imagemusic.data.download import RetryPolicy, download
 from imagemusic.errors import ConfigError, DataError, ImageMusicError
 
 ARCHIVES, RAW, BLOBS = "https://codeload.github.com", "https://raw.githubusercontent.com", "https://api.github.com"
 
 
-def fetch(name: str, origin: Origin, out: Path, base_url: str | None, patience: Patience, table: Path) -> str:
+def fetch(name: str, origin: Origin, out: Path, base_url: str | None, policy: RetryPolicy, table: Path) -> str:
     """Bring one corpus to out/name, unless it is there; return one line to print."""
     folder, partial, archive = out / name, out / f".{name}.part", out / f".{name}.tar.gz"
     if folder.exists():
@@ -33,12 +33,12 @@ def fetch(name: str, origin: Origin, out: Path, base_url: str | None, patience: 
         raise DataError(f"{name}: cannot be fetched; {origin.note}")
     partial.mkdir(parents=True, exist_ok=True)
     if origin.history:
-        fetch_history(origin, table.parent / origin.history, partial, base_url, patience)
+        fetch_history(origin, table.parent / origin.history, partial, base_url, policy)
     else:
         if not archive.exists():
             url = f"{base_url or ARCHIVES}/{origin.repository}/tar.gz/{origin.commit}"
             with tqdm(desc=name, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-                download(url, archive, patience=patience, progress=bar.update)
+                download(url, archive, policy=policy, progress=bar.update)
         try:
             unpack(archive, origin, partial)
         except DataError:
@@ -57,7 +57,7 @@ def fetch(name: str, origin: Origin, out: Path, base_url: str | None, patience: 
     return line
 
 
-def fetch_history(origin: Origin, listing: Path, folder: Path, base_url: str | None, patience: Patience) -> None:
+def fetch_history(origin: Origin, listing: Path, folder: Path, base_url: str | None, policy: RetryPolicy) -> None:
     """Fetch files that stood in a repository at different commits, each known by its git hash."""
     with listing.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -68,13 +68,13 @@ def fetch_history(origin: Origin, listing: Path, folder: Path, base_url: str | N
         new = path.with_name(path.name + ".new")
         try:
             raw = f"{base_url or RAW}/{origin.repository}/{row['commit']}/{quote(row['path'])}"
-            download(raw, new, patience=patience)
+            download(raw, new, policy=policy)
             right = git_hash(new.read_bytes()) == row["blob"]
         except DataError:
             right = False
         if not right:  # the commit is the one that removed the file
             blob = f"{base_url or BLOBS}/repos/{origin.repository}/git/blobs/{row['blob']}"
-            download(blob, new, patience=patience, headers={"Accept": "application/vnd.github.raw"})
+            download(blob, new, policy=policy, headers={"Accept": "application/vnd.github.raw"})
             if git_hash(new.read_bytes()) != row["blob"]:
                 raise DataError(f"{row['file']}: what {origin.repository} sent is not {row['blob']}")
         os.replace(new, path)
@@ -117,10 +117,10 @@ def main() -> int:
         return 1
 
     failed = []
-    patience = Patience(first_wait_seconds=arguments.first_wait)
+    policy = RetryPolicy(first_wait_seconds=arguments.first_wait)
     for name in names:
         try:
-            print(fetch(name, origins[name], arguments.out, arguments.base_url, patience, arguments.table))
+            print(fetch(name, origins[name], arguments.out, arguments.base_url, policy, arguments.table))
         except (ImageMusicError, OSError) as error:
             failed.append(name)
             print(f"fetch_corpora: error: {error}", file=sys.stderr)

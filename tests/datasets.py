@@ -9,7 +9,7 @@ SONGS = [song_of(number) for number in range(6)]
 SPOTIFY = ("--source", "spotify", "--accept-spotify-terms")
 
 
-def put(path, data):
+def put(path, data=b""):
     """Write a file, and the folders it lies in; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

@@ -71,10 +71,10 @@ def add_source(command: argparse.ArgumentParser) -> None:
 
 def run_match(arguments: argparse.Namespace) -> int:
     try:
-        from imagemusic.data.gather.cover_store import sweep
-        from imagemusic.data.gather.gather import GatherOptions, Lookup, find_midi, gather, survey
+        from imagemusic.data.gather.cover_store import remove_unfinished
+        from imagemusic.data.gather.gather import GatherOptions, Lookup, find_midi, gather, read_statuses
         from imagemusic.data.gather.journal import Header, Journal, begin
-        from imagemusic.data.gather.review import REVIEW, read_choices, settle, write_review
+        from imagemusic.data.gather.review import REVIEW, read_choices, resolve, write_review
     except ModuleNotFoundError as error:
         raise DependencyError(f"data match needs {error.name}; run: pip install 'imagemusic[gather]'") from error
 
@@ -101,11 +101,11 @@ def run_match(arguments: argparse.Namespace) -> int:
         )
         begin(folder, header)
         with Journal(folder) as journal:
-            sweep(folder)
+            remove_unfinished(folder)
             lookup = Lookup(midi_dir, folder, source, options.size)
-            statuses = survey(folder, lookup)
+            statuses = read_statuses(folder, lookup)
             try:
-                for row in settle(choices, arguments.review, folder, journal, lookup):
+                for row in resolve(choices, arguments.review, folder, journal, lookup):
                     statuses[row["key"]] = row["status"]
                     say(f"{row['key']}: {row['status']}, {row['why']}")
                 for row in gather(keys, statuses, journal, lookup, options):

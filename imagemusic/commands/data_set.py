@@ -64,10 +64,10 @@ def add_data_set(command: argparse.ArgumentParser) -> None:
 
 def run_build(arguments: argparse.Namespace) -> int:
     from imagemusic.data.build.build import build
-    from imagemusic.data.build.manifest import need_arrow
+    from imagemusic.data.build.manifest import require_arrow
     from imagemusic.data.build.statistics import measure_set
 
-    need_arrow()
+    require_arrow()
     with progress_bar() as (progress, say):
         manifest = build(arguments.dataset, executor=arguments.executor, workers=arguments.workers, progress=progress)
         found = measure_set(manifest)
@@ -82,23 +82,23 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     from imagemusic.data.build.html_view import ShowOptions, write_page
-    from imagemusic.data.build.manifest import need_arrow
+    from imagemusic.data.build.manifest import require_arrow
 
-    need_arrow()
+    require_arrow()
     print(write_page(arguments.dataset, ShowOptions(limit=arguments.limit, status=arguments.status)))
     return 0
 
 
 def run_stats(arguments: argparse.Namespace) -> int:
-    from imagemusic.data.build.manifest import Manifest, need_arrow
-    from imagemusic.data.build.statistics import draw_statistics, measure_set, spell_statistics
+    from imagemusic.data.build.manifest import Manifest, require_arrow
+    from imagemusic.data.build.statistics import draw_statistics, measure_set, statistics_table
     from imagemusic.files import MARK, write_outputs
 
-    need_arrow()
+    require_arrow()
     if arguments.plot and arguments.plot.suffix.lower() != ".svg":
         raise ConfigError(f"{arguments.plot}: the plot is an SVG picture; name it FILE.svg")
     found = measure_set(Manifest.open(arguments.dataset))
-    print("\n".join(spell_out(spell_statistics(found))))
+    print("\n".join(spell_out(statistics_table(found))))
     if arguments.plot:
         plot = f"<!-- {MARK} -->\n{draw_statistics(found)}"
         write_outputs({arguments.plot: plot.encode()}, overwrite=arguments.overwrite)
@@ -108,9 +108,9 @@ def run_stats(arguments: argparse.Namespace) -> int:
 
 def run_export(arguments: argparse.Namespace) -> int:
     from imagemusic.data.build.export import export, push
-    from imagemusic.data.build.manifest import Manifest, need_arrow
+    from imagemusic.data.build.manifest import Manifest, require_arrow
 
-    need_arrow()
+    require_arrow()
     out = arguments.out or arguments.dataset / "export"
     for path in export(Manifest.open(arguments.dataset), out):
         print(path)

@@ -78,9 +78,9 @@ def run_train(arguments: argparse.Namespace) -> int:
         print(train(arguments.config, resume=not arguments.restart))
         return 0
 
-    from imagemusic.data.build.manifest import need_arrow
+    from imagemusic.data.build.manifest import require_arrow
 
-    need_arrow()
+    require_arrow()
     run = given.pop("run_dir", arguments.data.resolve().parent / "run")
     options = FinetuneOptions(run=run, init_from=given.pop("checkpoint", None), restart=arguments.restart, **given)
     with progress_bar() as (progress, say):

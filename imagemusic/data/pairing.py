@@ -1,13 +1,13 @@
-"""Which picture goes with which piece: its own cover, one of the same label, or one whose dials agree.
+"""Pair pieces with pictures for training: the cover of a piece, one of the same label, or one with similar dials.
 
-    exact    a piece that has a picture of its own draws it in most epochs
-    label    else, one that is labelled draws among the pictures of its label
-    dials    the others, and sometimes these, draw among all, with the odds exp(-d^2 / (2 temperature^2)), where d is
-             the distance between their dials
+    exact    a piece that has its own picture gets it in most epochs
+    label    otherwise a labelled piece gets a random picture of its label
+    dials    the others, and sometimes these, get any picture, with probability proportional to
+             exp(-d^2 / (2 temperature^2)), where d is the distance between their dials
 
-Pictures are labelled for valence and arousal (rated photos) or for tempo (jackets of songs), or by what an encoder says
-of them; never for more than these three.  Where both kinds are there, a piece draws the kind by a coin.  Both sides are
-percentiles, so that the whole range of pictures meets the whole range of music.
+Pictures have labels of valence and arousal (rated photos) or of tempo (covers of songs), or predictions of an encoder
+for these three.  Where both kinds of labels exist, each piece draws one kind at random.  Both sides are percentiles, so
+the whole range of pictures is paired with the whole range of music.
 """
 
 from collections.abc import Mapping
@@ -21,23 +21,23 @@ from numpy.typing import NDArray
 from imagemusic.errors import DataError
 from imagemusic.music.dials import IMAGE_DIALS
 
-EXACT_SHARE = 0.85  # of the epochs in which a piece meets its own picture; in the others it learns to do without
+EXACT_SHARE = 0.85  # of the epochs in which a piece gets its own picture
 NO_PICTURE = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Embedded pictures with their labels; views are the same picture flipped, cropped or compressed."""
+    """Embeddings and labels of P pictures in A augmentations: flipped, cropped or compressed."""
 
     ids: NDArray[np.str_]  # (P,)
     embeddings: NDArray[np.float16]  # (P, A, E)
     labels: NDArray[np.float64]  # (P, 3): valence, arousal, tempo in -1..1, NaN where not labelled
     own: Mapping[str, int] = field(default_factory=dict)  # id of a piece -> its picture
-    kinds: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # id of a piece -> pictures of its label
+    by_label: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # id of a piece -> pictures of its label
 
     @classmethod
     def open(cls, path: Path, split: str) -> "Pictures":
-        """Read the pictures of one split from the file that scripts/train_encoder.py wrote.
+        """Read the pictures of one split from a file of scripts/train_encoder.py.
 
         Raises:
             DataError: the file is missing, damaged, or holds no picture of that split.
@@ -56,13 +56,13 @@ class Pictures:
         return made
 
     def preferred(self, pieces: list[str], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Choose for each piece its own picture, or one of its label, drawn afresh; NO_PICTURE where there is none."""
+        """Return for each piece (B,) its own picture, else a random one of its label, else NO_PICTURE."""
         chosen = np.full(len(pieces), NO_PICTURE)
-        for place, piece in enumerate(pieces if self.own or self.kinds else ()):
+        for place, piece in enumerate(pieces if self.own or self.by_label else ()):
             if piece in self.own:
                 chosen[place] = self.own[piece]
-            elif len(alike := self.kinds.get(piece, ())):
-                chosen[place] = rng.choice(alike)
+            elif len(candidates := self.by_label.get(piece, ())):
+                chosen[place] = rng.choice(candidates)
         return chosen
 
 
@@ -72,26 +72,28 @@ def pair(
     rng: np.random.Generator,
     *,
     temperature: float = 0.25,
-    contrary: float = 0.0,
+    mismatch_prob: float = 0.0,
     exact: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Draw a picture index for each piece with dials (B, 3); any picture where nothing is known or, with probability
-    `contrary`, on purpose.
+    """Sample a picture index (B,) for each piece.
 
     Args:
-        exact: (B,) the picture that a piece has, or NO_PICTURE; it wins in EXACT_SHARE of the draws.
+        dials: IMAGE_DIALS (B, 3) of the pieces in -1..1, NaN where unknown.
+        temperature: standard deviation, in units of dials, of the Gaussian kernel.
+        mismatch_prob: probability of any picture, whatever its labels.
+        exact: (B,) the picture of a piece, or NO_PICTURE; it is taken in EXACT_SHARE of the draws.
     """
     by_affect = ~np.isnan(pictures.labels[:, 0])
     coins = rng.random(len(dials)) < 0.5
-    anything = rng.random(len(dials)) < contrary
+    mismatched = rng.random(len(dials)) < mismatch_prob
     kinds = np.where(coins[:, None], by_affect, ~by_affect)  # (B, P)
     both = ~np.isnan(dials)[:, None] & ~np.isnan(pictures.labels)[None]  # (B, P, 3)
-    gaps = np.where(both, dials[:, None] - pictures.labels[None], 0)
-    distance = (gaps**2).sum(axis=2) / np.maximum(both.sum(axis=2), 1)
-    score = np.where(anything[:, None], 0, -distance / (2 * temperature**2))
+    difference = np.where(both, dials[:, None] - pictures.labels[None], 0)
+    distance = (difference**2).sum(axis=2) / np.maximum(both.sum(axis=2), 1)
+    score = np.where(mismatched[:, None], 0, -distance / (2 * temperature**2))
     score = np.where(kinds, score, -np.inf) if by_affect.any() and not by_affect.all() else score
     drawn = np.argmax(score + rng.gumbel(size=score.shape), axis=1)
     if exact is None or (exact == NO_PICTURE).all():
-        return drawn  # and no number drawn: what was trained on such pictures goes on to the same ones
-    kept = (exact != NO_PICTURE) & (rng.random(len(dials)) < EXACT_SHARE) & ~anything
+        return drawn  # without drawing a number, so that seeds of older trainings give the same pictures
+    kept = (exact != NO_PICTURE) & (rng.random(len(dials)) < EXACT_SHARE) & ~mismatched
     return np.where(kept, exact, drawn)

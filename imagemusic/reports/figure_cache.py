@@ -1,14 +1,15 @@
-"""Measured figures kept as JSON files, so that a run that was killed goes on where it was."""
+"""A cache of measured figures in JSON files, so that a run that was killed resumes."""
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from imagemusic.files import write_atomically
 
 Figure = dict[str, Any]
 
@@ -40,9 +41,7 @@ class FigureCache:
         self.report(title)
         figure = make()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps({"key": self.key, "figure": figure}, default=plain_number), encoding="utf-8")
-        os.replace(partial, path)
+        write_atomically(path, json.dumps({"key": self.key, "figure": figure}, default=plain_number))
         return figure
 
 

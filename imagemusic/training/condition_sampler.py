@@ -55,7 +55,7 @@ class ConditionSampler:
         prepared, pieces, pictures = data.prepared, data.pieces, data.pictures
         count = len(pieces)
         self.prepared, self.layout, self.shift = prepared, data.layout, shift
-        self.first = np.array([piece.stretch for piece in pieces])
+        self.first = np.array([piece.first_segment for piece in pieces])
         cues = np.array([as_row(piece.cues) for piece in pieces])
         cues[:, REGISTER] += shift
         self.whole = prepared.scale.table(cues)  # (P, D) dials
@@ -91,7 +91,7 @@ class ConditionSampler:
     def conditions(self, pieces: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the conditions (B, S, C) of pieces (B,) for the segments that hold rows (B, S) of theirs."""
         segments = self.first[pieces][:, None] + rows // SEGMENT
-        cues = np.array(self.prepared.stretches[segments], np.float64)
+        cues = np.array(self.prepared.segments[segments], np.float64)
         cues[..., REGISTER] += self.shift[pieces][:, None]
         exact = (self.kind[pieces] == EXACT)[:, None, None]
         values = np.where(exact, self.prepared.scale.table(cues), self.piece_level[pieces][:, None])

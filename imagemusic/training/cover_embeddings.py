@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.prior import Prior
-from imagemusic.data.build.built_set import OwnSet
+from imagemusic.data.build.built_set import BuiltSet
 from imagemusic.data.pairing import Pictures
 from imagemusic.errors import DataError
 from imagemusic.executors import Progress
@@ -27,7 +27,7 @@ PICTURES = "pictures.npz"
 SAVE_EVERY = 500  # covers
 
 
-def embed_covers(own: OwnSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
+def embed_covers(own: BuiltSet, checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
     """Embed every cover of a piece; return the file.
 
     Raises:
@@ -80,7 +80,7 @@ def _save(path: Path, done: Mapping[str, Any], splits: Mapping[str, str], checkp
         )  # fmt: skip
 
 
-def own_pictures(own: OwnSet, path: Path, split: str = "train") -> Pictures:
+def own_pictures(own: BuiltSet, path: Path, split: str = "train") -> Pictures:
     """Open the embedded covers of a split, paired with the pieces of the same release or the same label.
 
     Raises:
@@ -96,4 +96,4 @@ def own_pictures(own: OwnSet, path: Path, split: str = "train") -> Pictures:
             labelled[row.label] = [*labelled.get(row.label, ()), exact[name]]
     by_label = {label: np.unique(np.array(numbers)) for label, numbers in labelled.items()}
     kinds = {name: by_label[row.label] for name, row in pieces if row.label in by_label and name not in exact}
-    return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, kinds=kinds)
+    return Pictures(pictures.ids, pictures.embeddings, pictures.labels, own=exact, by_label=kinds)

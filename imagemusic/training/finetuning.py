@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, resolve, write_checkpoint
-from imagemusic.data.build.built_set import OwnSet, open_own_set
+from imagemusic.data.build.built_set import BuiltSet, open_built_set
 from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.executors import Progress
@@ -66,7 +66,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
         ConfigError: the loss is not finite.
     """
     base = open_checkpoint(resolve(options.init_from))
-    own = open_own_set(data, None if options.from_scratch else base.scale)
+    own = open_built_set(data, None if options.from_scratch else base.scale)
     spotify_rows = check_terms(own, accepted=options.accept_spotify_terms)
     pieces = own.prepared.select("train")
     if not pieces:
@@ -79,7 +79,7 @@ def finetune(data: Path, options: FinetuneOptions, progress: Progress | None = N
     return _export(config, own, base, pieces, spotify_rows, from_scratch=options.from_scratch)
 
 
-def check_terms(own: OwnSet, *, accepted: bool) -> int:
+def check_terms(own: BuiltSet, *, accepted: bool) -> int:
     """Count the rows of a data set that come under Spotify's terms.
 
     Raises:
@@ -112,7 +112,7 @@ def train_config(data: Path, pictures: Path, base: Checkpoint, options: Finetune
 
 def _export(
     config: TrainConfig,
-    own: OwnSet,
+    own: BuiltSet,
     base: Checkpoint,
     pieces: tuple[PreparedPiece, ...],
     spotify_rows: int,
@@ -153,7 +153,7 @@ def _export(
 
 
 def prior_of(
-    own: OwnSet, pieces: tuple[PreparedPiece, ...], base: Checkpoint, *, alone: bool
+    own: BuiltSet, pieces: tuple[PreparedPiece, ...], base: Checkpoint, *, alone: bool
 ) -> dict[str, NDArray[np.float64]]:
     """Collect the prior, from which attributes that a picture leaves open are sampled when composing.
 

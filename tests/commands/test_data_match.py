@@ -10,6 +10,7 @@ import pytest
 from imagemusic.commands import cli
 from tests.datasets import SONGS, SPOTIFY, lines_of, put, rows_of
 from tests.songs import Song, midi_of, picture_of
+from tests.tagged_audio import flac, mp3, ogg
 
 # What a person decides
 
@@ -92,8 +93,40 @@ def test_a_folder_gathers_what_lies_in_it_and_asks_nobody(match, midi, tmp_path,
     assert status == 0
     assert out.splitlines()[-1].endswith("4 matched, 1 failed, 1 unmatched, of 6 MIDI files")
     row = rows_of(tmp_path / "set")[SONGS[0].key]
-    assert (row["terms"], row["licence"], row["cover_source"]) == ("own", "not told", f"{SONGS[0].artist}/cover.jpg")
+    assert (row["terms"], row["licence"], row["cover_source"]) == ("own", "not stated", f"{SONGS[0].artist}/cover.jpg")
     assert catalogues.asked == []
+
+
+@pytest.mark.parametrize("bad", [b"", b"<!DOCTYPE html><html></html>", picture_of("tiny", 8)])
+def test_the_next_nearest_cover_is_taken_when_one_is_no_picture(match, midi, tmp_path, bad):
+    for song in SONGS:
+        put(midi / song.artist / "cover.jpg", bad)
+        put(midi / song.artist / "folder.jpg", picture_of(song.album_id, 64))
+    status, out, _ = match("--source", "folder")
+    assert status == 0
+    assert out.splitlines()[-1].endswith("6 matched, of 6 MIDI files")
+    assert {row["cover_source"].split("/")[-1] for row in rows_of(tmp_path / "set").values()} == {"folder.jpg"}
+
+
+def test_tags_without_a_usable_picture_hide_no_cover(match, midi, tmp_path):
+    pytest.importorskip("mutagen")
+    files = (mp3((3, b"")), flac(title="x"), ogg(title="x"), b"no audio", mp3(), mp3())
+    for song, data in zip(SONGS, files, strict=True):
+        path = midi / song.key
+        put(path.with_suffix(".ogg" if data[:4] == b"OggS" else ".flac" if data[:4] == b"fLaC" else ".mp3"), data)
+        if song is not SONGS[5]:
+            put(path.parent / "cover.jpg", picture_of(song.album_id, 64))
+    assert match("--source", "folder")[1].splitlines()[-1].endswith("5 matched, 1 unmatched, of 6 MIDI files")
+
+
+def test_pictures_that_may_be_anything_are_named_and_leave_a_file_unmatched(match, midi, tmp_path):
+    song = SONGS[0]
+    for name in ("x.jpg", "y.jpg"):
+        put(midi / song.artist / name, picture_of(name, 64))
+    assert match("--source", "folder")[0] == 0
+    row = rows_of(tmp_path / "set")[song.key]
+    assert (row["status"], row["cover"]) == ("unmatched", None)
+    assert "(x.jpg, y.jpg) name one cover.jpg" in row["why"]
 
 
 def test_a_table_that_names_missing_files_is_used_and_they_are_told(match, midi, tmp_path):
@@ -166,7 +199,7 @@ def test_a_newer_data_set_is_refused(match, catalogues, tmp_path):
     path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
     status, _, err = match(*SPOTIFY)
     assert status == 1
-    assert "version 9, but this imagemusic knows up to 1" in err
+    assert "version 9, but this imagemusic reads up to 1" in err
 
 
 def test_without_the_extra_it_says_how_to_get_it(match, monkeypatch):

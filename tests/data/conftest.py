@@ -3,7 +3,7 @@ import functools
 import pytest
 
 from imagemusic.commands import cli
-from imagemusic.data.download import Patience
+from imagemusic.data.download import RetryPolicy
 from tests.datasets import SONGS, put
 from tests.songs import midi_of
 
@@ -16,14 +16,14 @@ def catalogues(monkeypatch):
     pytest.importorskip("rapidfuzz")
     from tests.servers import serving
 
-    quick = Patience(attempts=2, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
+    quick = RetryPolicy(attempts=2, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
     with serving(SONGS) as server:
         for name in ("SPOTIFY_API", "SPOTIFY_ACCOUNTS", "MUSICBRAINZ", "COVERART"):
             monkeypatch.setenv(f"IMAGEMUSIC_{name}_URL", server.url)
         monkeypatch.setenv("SPOTIPY_CLIENT_ID", "id")
         monkeypatch.setenv("SPOTIPY_CLIENT_SECRET", "secret")
-        monkeypatch.setattr(spotify, "Spotify", functools.partial(spotify.Spotify, patience=quick))
-        hurried = functools.partial(musicbrainz.MusicBrainz, patience=quick, per_second=1000)
+        monkeypatch.setattr(spotify, "Spotify", functools.partial(spotify.Spotify, policy=quick))
+        hurried = functools.partial(musicbrainz.MusicBrainz, policy=quick, per_second=1000)
         monkeypatch.setattr(musicbrainz, "MusicBrainz", hurried)
         yield server
 

@@ -40,8 +40,8 @@ def test_a_piece_of_which_nothing_is_known_meets_any_picture():
     assert shares == pytest.approx([0.5, 0.5], abs=0.05)
 
 
-def test_contrary_pictures_are_any_pictures():
-    shares = drawn([1, 1, NAN], pictures_of([-1, -1, NAN], [1, 1, NAN]), temperature=0.1, contrary=1.0)
+def test_mismatched_pictures_are_any_pictures():
+    shares = drawn([1, 1, NAN], pictures_of([-1, -1, NAN], [1, 1, NAN]), temperature=0.1, mismatch_prob=1.0)
     assert shares == pytest.approx([0.5, 0.5], abs=0.05)
 
 
@@ -92,9 +92,11 @@ def test_a_piece_without_a_picture_of_its_own_goes_by_dials_as_ever():
     assert plain.tolist() == pair(dials, pictures, np.random.default_rng(0), exact=np.full(50, NO_PICTURE)).tolist()
 
 
-def test_a_contrary_picture_wins_over_the_piece_s_own():
+def test_a_mismatched_picture_wins_over_the_piece_s_own():
     pictures = pictures_of([-1, -1, NAN], [1, 1, NAN])
-    assert drawn([1, 1, NAN], pictures, contrary=1.0, exact=np.zeros(2000, int)) == pytest.approx([0.5, 0.5], abs=0.05)
+    assert drawn([1, 1, NAN], pictures, mismatch_prob=1.0, exact=np.zeros(2000, int)) == pytest.approx(
+        [0.5, 0.5], abs=0.05
+    )
 
 
 def test_a_piece_prefers_its_own_picture_then_one_of_its_label_then_none():
@@ -104,7 +106,7 @@ def test_a_piece_prefers_its_own_picture_then_one_of_its_label_then_none():
         pictures.embeddings,
         pictures.labels,
         own={"a": 3},
-        kinds={"a": np.array([0]), "b": np.array([1, 2])},
+        by_label={"a": np.array([0]), "b": np.array([1, 2])},
     )
     draws = [known.preferred(["a", "b", "c"], np.random.default_rng(seed)).tolist() for seed in range(40)]
     assert {(a, c) for a, _, c in draws} == {(3, NO_PICTURE)}

@@ -1,10 +1,11 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.prepared import FORMAT_VERSION, ROW, SEGMENT, PreparedSet, prepare, prepare_piece, stretches_of
+from imagemusic.data.prepared import FORMAT_VERSION, ROW, SEGMENT, PreparedSet, prepare, prepare_piece, segment_count
 from imagemusic.errors import DataError
 from imagemusic.events.codec import FIELDS, decode, encode
 from imagemusic.events.context import CONTEXT, context
@@ -69,6 +70,16 @@ def test_a_set_opens_as_it_was_made(prepared, folder):
     np.testing.assert_array_equal(again.rows, prepared.rows)
 
 
+def test_a_set_with_the_old_names_is_still_read(prepared, folder, tmp_path):
+    shutil.copytree(folder / "prepared", tmp_path / "old")
+    (tmp_path / "old" / "segments.bin").rename(tmp_path / "old" / "stretches.bin")
+    lines = (tmp_path / "old" / "pieces.jsonl").read_text()
+    (tmp_path / "old" / "pieces.jsonl").write_text(lines.replace('"first_segment"', '"stretch"'))
+    old = PreparedSet.open(tmp_path / "old")
+    assert old.pieces == prepared.pieces
+    np.testing.assert_array_equal(old.segments, prepared.segments)
+
+
 def test_preparing_again_replaces_the_set_and_leaves_nothing_behind(tmp_path):
     corpora = tiny.write_corpus(tmp_path / "corpora", count=2)
     first = (prepare(corpora, tmp_path / "out", [tiny.CORPUS], workers=1).rows).tobytes()
@@ -85,15 +96,15 @@ def test_a_piece_keeps_its_events_and_what_they_lost():
     assert json.loads(json.dumps(made.cues)) == made.cues
 
 
-def test_the_cues_of_stretches_join_to_those_of_the_piece():
-    rows, stretches, made = prepare_piece(piece_of(tiny.tune(1, bars=30)))
-    assert len(stretches) == stretches_of(len(rows)) > 3
+def test_the_cues_of_segments_join_to_those_of_the_piece():
+    rows, segments, made = prepare_piece(piece_of(tiny.tune(1, bars=30)))
+    assert len(segments) == segment_count(len(rows)) > 3
     spans = np.diff(np.append(rows["tick"][::SEGMENT], made.end).astype(int))
-    density = stretches[:, CUES.index("density")]
+    density = segments[:, CUES.index("density")]
     assert (density * spans).sum() / spans.sum() == pytest.approx(made.cues["density"], rel=1e-3)
 
 
-def test_loudness_that_nobody_played_is_not_learned():
+def test_a_default_loudness_is_not_learned():
     rows, _, made = prepare_piece(piece_of(tiny.tune(1), velocity_known=False))
     assert made.cues["loudness"] is None
     assert not rows["velocity"].any()

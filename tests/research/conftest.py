@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import prepare_piece
 from imagemusic.research.inspection.excerpts import Excerpt
 from tests import tiny
@@ -13,7 +13,7 @@ LENGTH = 48
 
 def excerpt_of(score, name="tune", *, shift=0, length=LENGTH):
     """Cut the first events out of a score."""
-    rows, _, about = prepare_piece(own_piece(score, key=name, title=name, licence=""))
+    rows, _, about = prepare_piece(user_piece(score, key=name, title=name, licence=""))
     return Excerpt(about.id, about.group, rows[:length], about.end, about.cues, about.ensemble, shift)
 
 

@@ -8,7 +8,7 @@ import torch
 from imagemusic.checkpoint import open_checkpoint
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.targets import image_condition
-from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music
 from imagemusic.evaluation.steering.pairs import Pair, prepare_pairs
@@ -62,7 +62,7 @@ def music(base):
     for number in range(24):
         pitch = (40, 80)[number % 2] + number % 3
         score = Score([Track([Note(24 * i, pitch, 24, 60) for i in range(12)])])
-        piece = own_piece(score, key=f"{number}", title="", licence="")
+        piece = user_piece(score, key=f"{number}", title="", licence="")
         pairs.append(Pair(name=f"{number}", image=Path(), reading=reading(f"{number}"), piece=piece))
     prepared, _ = prepare_pairs(pairs, base.scale)
     return Music(prepared, tuple(pairs), tuple(f"{i}" for i in range(24)), ("piano",) * 24)

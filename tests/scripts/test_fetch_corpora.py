@@ -16,7 +16,7 @@ import pytest
 
 from imagemusic.data.corpora import registry
 from imagemusic.data.corpora.registry import convert_engraved, digest, read_origins
-from imagemusic.data.download import Patience, download
+from imagemusic.data.download import RetryPolicy, download
 from imagemusic.errors import ConfigError, DataError, DependencyError
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Note, Score, Track
@@ -24,7 +24,7 @@ from imagemusic.music.score import Note, Score, Track
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fetch_corpora.py"
 COMMIT = "0123456789" * 4
 SONG = midi_bytes(Score([Track([Note(0, 60, 24)])]))
-QUICK = Patience(first_wait_seconds=0.001, timeout_seconds=5)
+QUICK = RetryPolicy(first_wait_seconds=0.001, timeout_seconds=5)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -126,7 +126,7 @@ def fetch(server, tmp_path, monkeypatch, capsys):
 
 def test_what_a_corpus_takes_of_an_archive_lands_in_its_folder(fetch, tmp_path):
     status, out, err = fetch("--out", tmp_path / "corpora")
-    assert (status, out, err) == (0, "songs: 2 files, as the table says\n", "")
+    assert (status, out, err) == (0, "songs: 2 files, as expected\n", "")
     folder = tmp_path / "corpora" / "songs"
     assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", "a.mid", "b.mid"]
     assert [path.name for path in folder.parent.iterdir()] == ["songs"]
@@ -186,31 +186,31 @@ def test_a_missing_archive_is_one_line_and_not_asked_for_twice(fetch, tmp_path, 
 def test_a_server_that_stays_busy_is_given_up(tmp_path, server):
     server.files["/x"], server.troubles["/x"] = b"x", ["503"] * 9
     with pytest.raises(DataError, match=r"gave up after 6 attempts \(HTTP 503\)"):
-        download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
 
 
 def test_nobody_listening_is_given_up(tmp_path):
     with pytest.raises(DataError, match="gave up after 2 attempts"):
-        download("http://127.0.0.1:9/x", tmp_path / "x", patience=Patience(attempts=2, first_wait_seconds=0.001))
+        download("http://127.0.0.1:9/x", tmp_path / "x", policy=RetryPolicy(attempts=2, first_wait_seconds=0.001))
 
 
 def test_a_redirect_to_another_host_is_refused(tmp_path, server):
     server.troubles["/x"] = ["redirect http://localhost:1/y"]
     with pytest.raises(DataError, match="refused a redirect to another host, localhost:1"):
-        download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
 
 
 def test_a_file_that_changed_on_the_server_is_begun_again(tmp_path, server):
     (tmp_path / "x.part").write_bytes(b"longer than what is there now")
     server.files["/x"], server.troubles["/x"] = b"new", ["416"]
-    download(f"{server.url}/x", tmp_path / "x", patience=QUICK)
+    download(f"{server.url}/x", tmp_path / "x", policy=QUICK)
     assert (tmp_path / "x").read_bytes() == b"new"
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path, server):
     server.files["/x"] = b"x"
     with pytest.raises(DataError, match=r"missing.x: cannot write it"):
-        download(f"{server.url}/x", tmp_path / "missing" / "x", patience=QUICK)
+        download(f"{server.url}/x", tmp_path / "missing" / "x", policy=QUICK)
 
 
 @pytest.mark.parametrize("path", ["../evil.mid", "/evil.mid", "repo/../../evil.mid"])
@@ -290,7 +290,7 @@ def test_engraved_scores_become_midi_and_unreadable_ones_are_left_out(fetch, tmp
     monkeypatch.setitem(sys.modules, "verovio", Verovio())
     changes = {"take": ["music/*/*/*.mxl"], "leave": ["*_melody.mxl"], "flatten": True, "engraved": True, "sha256": ""}
     status, out, err = fetch("--out", tmp_path / "corpora", **changes)
-    assert (status, out) == (0, "songs: 1 files, nothing known to compare\n")
+    assert (status, out) == (0, "songs: 1 files, no digest to compare with\n")
     assert "left out Bach__bad.mxl (verovio cannot read it)" in err
     assert [path.name for path in (tmp_path / "corpora/songs").iterdir()] == ["Bach__good.mid"]
 

@@ -209,7 +209,7 @@ def test_a_segment_is_conditioned_on_its_own_dials(prepared, pictures_file):
     for step in range(batches.epoch_steps):
         batch = batches.batch(step)
         (piece,) = [piece for piece in batches.data.pieces if piece.id == batch.pieces[0]]
-        own = prepared.scale.table(prepared.stretches[piece.stretch : piece.stretch + 2].astype(float))
+        own = prepared.scale.table(prepared.segments[piece.first_segment : piece.first_segment + 2].astype(float))
         if batch.before["part"][0, 0] == START:
             values = batch.condition[0, :, start : start + len(layout.dials)]
             given = batch.condition[0, :, start + len(layout.dials) : start + 2 * len(layout.dials)] > 0

@@ -10,7 +10,7 @@ from imagemusic.commands.train import DATA_FLAGS, DATA_OPTIONS
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.build.build import build
-from imagemusic.data.build.built_set import open_own_set
+from imagemusic.data.build.built_set import open_built_set
 from imagemusic.data.pairing import NO_PICTURE
 from imagemusic.errors import ConfigError, DataError
 from imagemusic.training.cover_embeddings import PICTURES, embed_covers, own_pictures
@@ -57,13 +57,13 @@ def test_covers_are_embedded_in_three_views(dataset, trained, tiny_checkpoint):
 
 
 def test_a_cover_is_embedded_once(dataset, trained, tiny_checkpoint, monkeypatch):
-    own, base = open_own_set(dataset), open_checkpoint(tiny_checkpoint)
+    own, base = open_built_set(dataset), open_checkpoint(tiny_checkpoint)
     monkeypatch.setattr("imagemusic.training.cover_embeddings.load_image", None)
     assert embed_covers(own, base) == dataset / PICTURES
 
 
 def test_a_piece_meets_its_own_cover_or_one_of_its_label(dataset, trained):
-    own = open_own_set(dataset)
+    own = open_built_set(dataset)
     pictures = own_pictures(own, dataset / PICTURES)
     train = [(piece.id, row) for piece, row in zip(own.prepared, own.rows, strict=True) if piece.split == "train"]
     for name, row in train:
@@ -89,7 +89,7 @@ def test_the_new_checkpoint_composes_and_differs_in_its_decoder_alone(trained, t
 
 def test_the_prior_holds_the_pieces_beside_those_of_the_checkpoint(trained, tiny_checkpoint, dataset):
     counts = [len(open_checkpoint(folder).weights["prior.dials"]) for folder in (tiny_checkpoint, trained)]
-    assert counts[1] - counts[0] == len(open_own_set(dataset).prepared.select("train"))
+    assert counts[1] - counts[0] == len(open_built_set(dataset).prepared.select("train"))
 
 
 def test_card_and_record_name_the_data(trained, tiny_checkpoint):
@@ -142,7 +142,7 @@ def test_rows_of_spotify_are_refused_until_its_terms_are_accepted(spotified, tin
 
 
 def test_terms_are_counted(spotified):
-    assert check_terms(open_own_set(spotified), accepted=True) == 1
+    assert check_terms(open_built_set(spotified), accepted=True) == 1
 
 
 def test_a_set_without_a_cover_is_refused(tmp_path, tiny_checkpoint):

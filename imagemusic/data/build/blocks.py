@@ -1,10 +1,11 @@
-"""The part of building that takes long, cut into blocks: any worker can do one, and none is done twice.
+"""Prepare MIDI files and covers in blocks: a block is one job of a worker, and none is done twice.
 
-    128 MIDI files and their covers ── prepare_block ──> DATASET/notes/BLOCK.arrow    their events
-                                                         DATASET/notes/BLOCK.parquet  facts, a row a file; written last
+    128 MIDI files and their covers ── prepare_block ──> DATASET/notes/BLOCK.arrow           their events
+                                                         DATASET/notes/BLOCK.segments.arrow  cues of their segments
+                                                         DATASET/notes/BLOCK.parquet         facts, written last
 
-A block is named by what goes into it: its files with their sizes and times.  So a build that was killed goes on with
-the blocks that are missing, and when the set grows only new and changed blocks are made.
+The name of a block is a hash of its files, their sizes and times.  So a build that was killed continues with the
+missing blocks, and when the set grows only new and changed blocks are made.
 """
 
 import hashlib
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from imagemusic.data.build.fingerprint import fingerprint
 from imagemusic.data.build.near_duplicates import BINS, sketch
 from imagemusic.data.build.note_store import write_array
-from imagemusic.data.corpora.user_midi import own_piece
-from imagemusic.data.gather.journal_reader import Gathered, as_text
+from imagemusic.data.corpora.user_midi import user_piece
+from imagemusic.data.gather.journal_reader import GatheredSet, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
 from imagemusic.files import replace_atomically
@@ -30,12 +31,12 @@ from imagemusic.music.dials import CUES
 from imagemusic.music.midi import load_midi
 from imagemusic.vision.similarity import perceptual_hash
 
-FILES = 128  # in a block: a worker holds the events of so many at once
-PREPARATION = 1  # number of the way in which files are prepared; another makes all blocks anew
+FILES = 128  # in a block; a worker holds the events of all of them
+PREPARATION = 2  # version of what blocks hold; another number prepares every block again
 NOTES = "notes"  # folder of the blocks
-DRUMS = 128  # stands among the programs for drums
+DRUMS = 128  # among the programs: the part of drums
 NO_SKETCH = sketch(np.zeros(0, np.uint64))
-NO_ROWS, NO_STRETCHES = np.zeros(0, ROW), np.zeros((0, len(CUES)), np.float32)
+NO_ROWS, NO_SEGMENTS = np.zeros(0, ROW), np.zeros((0, len(CUES)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +51,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A job: files that are prepared together."""
+    """Files that are prepared together by one worker."""
 
     id: str
     folder: Path  # the data set
     midi_dir: Path
     entries: tuple[Entry, ...]
-    files: int  # as many as there are entries, which are forgotten once the block is done
+    files: int  # number of entries, which are dropped once the block is done
 
     @property
     def notes_file(self) -> Path:
-        """Where the events go."""
+        """Return the file of the events."""
         return self.folder / NOTES / f"{self.id}.arrow"
 
     @property
-    def stretches_file(self) -> Path:
-        """Where the cues of their stretches go."""
-        return self.folder / NOTES / f"{self.id}.stretches.arrow"
+    def segments_file(self) -> Path:
+        """Return the file of the cues of segments."""
+        return self.folder / NOTES / f"{self.id}.segments.arrow"
 
     @property
     def facts_file(self) -> Path:
-        """Where the facts go; a block is done when it is there."""
+        """Return the file of the facts; a block is done when it exists."""
         return self.folder / NOTES / f"{self.id}.parquet"
 
 
-def plan_blocks(gathered: Gathered, files: int = FILES) -> Iterator[Block]:
-    """Cut what was gathered into blocks, in the order of places."""
+def plan_blocks(gathered: GatheredSet, files: int = FILES) -> Iterator[Block]:
+    """Yield the blocks of a gathered set, in the order of its rows."""
     entries: list[Entry] = []
     digest = hashlib.sha256()
     for number, row in enumerate(gathered.rows(), 1):
@@ -98,7 +99,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def prepare_block(block: Block) -> str:
-    """Do one block, unless it is done, and return its id."""
+    """Prepare one block, unless its facts exist, and return its id."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -107,31 +108,31 @@ def prepare_block(block: Block) -> str:
     block.notes_file.parent.mkdir(parents=True, exist_ok=True)
     facts: list[dict[str, Any]] = []
     rows: list[NDArray[np.void]] = [NO_ROWS]
-    stretches: list[NDArray[np.float32]] = [NO_STRETCHES]
-    start, stretch = 0, 0
+    segments: list[NDArray[np.float32]] = [NO_SEGMENTS]
+    start, first_segment = 0, 0
     for entry in block.entries:
-        fact, own_rows, own_stretches = _prepare_file(block, entry)
-        places = {"start": start, "rows": len(own_rows), "stretch": stretch, "stretches": len(own_stretches)}
-        facts.append(fact | places | _look_at_cover(block.folder, entry.cover))
+        fact, own_rows, own_segments = _prepare_file(block, entry)
+        places = {"start": start, "rows": len(own_rows), "first_segment": first_segment, "segments": len(own_segments)}
+        facts.append(fact | places | _facts_of_cover(block.folder, entry.cover))
         rows.append(own_rows)
-        stretches.append(own_stretches)
-        start, stretch = start + len(own_rows), stretch + len(own_stretches)
+        segments.append(own_segments)
+        start, first_segment = start + len(own_rows), first_segment + len(own_segments)
     write_array(block.notes_file, np.concatenate(rows))
-    write_array(block.stretches_file, np.concatenate(stretches))
+    write_array(block.segments_file, np.concatenate(segments))
     with replace_atomically(block.facts_file) as temporary:
         parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), temporary)
     return block.id
 
 
 def facts_schema() -> Any:
-    """Name the columns of a facts file."""
+    """Return the Arrow schema of a facts file."""
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()
     return pa.schema(
         {
             "key": text, "state": text, "why": text, "sha256": text,
-            "start": number, "rows": number, "stretch": number, "stretches": number,
+            "start": number, "rows": number, "first_segment": number, "segments": number,
             "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),
             "fingerprint": pa.list_(pa.uint64()), "sketch": pa.list_(pa.uint32(), BINS), "prepared": text,
             "cover_sha256": text, "cover_hash": pa.uint64(), "cover_why": text,
@@ -140,38 +141,38 @@ def facts_schema() -> Any:
 
 
 def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[np.void], NDArray[np.float32]]:
-    """Read, check and prepare one MIDI file: its facts, rows (R,) and cues of stretches (S, 8); none of no use."""
+    """Read and prepare one MIDI file: its facts, rows (R,) and cues of segments (S, 8); R = S = 0 if unusable."""
     fact: dict[str, Any] = {"key": as_text(entry.key), "state": "corrupt", "notes": 0, "sketch": NO_SKETCH}
     try:
         data = (block.midi_dir / entry.key).read_bytes()
     except OSError as error:
-        return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_STRETCHES
+        return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_SEGMENTS
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
         score = load_midi(data)
-        piece = own_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
+        piece = user_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:
-            return fact | {"state": "empty", "why": "no notes"}, NO_ROWS, NO_STRETCHES
+            return fact | {"state": "empty", "why": "no notes"}, NO_ROWS, NO_SEGMENTS
         hashes = fingerprint(piece.score)
-    except Exception as error:  # of a million files from anywhere, one breaks whatever was not thought of
-        return fact | {"why": _reason(error)}, NO_ROWS, NO_STRETCHES
-    rows, stretches, prepared = made
+    except Exception as error:  # one of a million files fails in an unforeseen way, and the others go on
+        return fact | {"why": _reason(error)}, NO_ROWS, NO_SEGMENTS
+    rows, segments, prepared = made
     programs = {DRUMS if track.is_drum else track.program for track in score.tracks}
     fact |= {
         "state": "ok", "notes": prepared.notes, "seconds": score.seconds, "programs": sorted(programs),
         "fingerprint": hashes, "sketch": sketch(hashes),
         "prepared": json.dumps(asdict(prepared), ensure_ascii=False),
     }  # fmt: skip
-    return fact, rows, stretches
+    return fact, rows, segments
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).removeprefix("MIDI bytes: ")  # what it was read from is said beside it
+    text = str(error).removeprefix("MIDI bytes: ")  # the file is named beside it
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _look_at_cover(folder: Path, cover: str | None) -> dict[str, Any]:
+def _facts_of_cover(folder: Path, cover: str | None) -> dict[str, Any]:
     return _cover_facts(folder / cover) if cover else {}
 
 
@@ -187,7 +188,7 @@ def _cover_facts(path: Path) -> dict[str, Any]:
 
 
 def read_facts(path: Path, columns: list[str] | None = None) -> Any:
-    """Read the facts of a block, or some columns of them, as an Arrow table."""
+    """Return the facts of a block, or some columns of them, as an Arrow table."""
     import pyarrow.parquet as parquet
 
     return parquet.read_table(path, columns=columns, memory_map=True)

@@ -1,7 +1,7 @@
-"""A built data set as training sees it: pieces with their notes, and the pictures that belong to them.
+"""Open a built data set for training: pieces with their notes, and the covers that are paired with them.
 
-manifest ──> PreparedSet: pieces, notes and stretches mapped from the blocks, the scale of the dials
-         └─> OwnRow, one a piece: its cover, label and terms
+manifest ──> PreparedSet: pieces, notes and segments mapped from the blocks, normalization of the dials
+         └─> BuiltRow, one per piece: its cover, label and terms
 """
 
 import json
@@ -15,49 +15,49 @@ import numpy as np
 from imagemusic.data.build.blocks import NOTES
 from imagemusic.data.build.manifest import Manifest
 from imagemusic.data.build.note_store import BlockArray
-from imagemusic.data.prepared import ROW, PreparedPiece, PreparedSet, fit_scale
+from imagemusic.data.prepared import ROW, PreparedPiece, PreparedSet, fit_normalizer
 from imagemusic.errors import DataError
 from imagemusic.events.codec import CodecConfig
 from imagemusic.music.dials import CUES, DialNormalizer
 
-MOST_FOR_SCALE = 20_000  # training pieces that say how cues become dials
+MOST_FOR_NORMALIZER = 20_000  # training pieces to which the dials are fitted
 COLUMNS = (
-    "key", "artist", "title", "split", "group", "block", "start", "stretch", "prepared", "cover", "paired", "label",
-    "terms",
+    "key", "artist", "title", "split", "group", "block", "start", "first_segment", "prepared", "cover", "paired",
+    "label", "terms",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRow:
-    """What the manifest says of a piece beside its notes."""
+class BuiltRow:
+    """The columns of the manifest that training uses, of one piece."""
 
     key: str
     artist: str
     title: str
-    cover: str | None  # in the data set's folder; the piece's own
+    cover: str | None  # path in the data set's folder
     paired: str
     label: str | None
     terms: str
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSet:
-    """An opened data set; `rows` go with the pieces of `prepared`."""
+class BuiltSet:
+    """An opened data set; `rows` correspond to the pieces of `prepared`."""
 
     folder: Path
     manifest: Manifest
     prepared: PreparedSet
-    rows: tuple[OwnRow, ...]
+    rows: tuple[BuiltRow, ...]
 
 
-def open_own_set(folder: Path, scale: DialNormalizer | None = None) -> OwnSet:
-    """Open what `imagemusic data build` made.
+def open_built_set(folder: Path, scale: DialNormalizer | None = None) -> BuiltSet:
+    """Open a data set that `imagemusic data build` made.
 
     Args:
-        scale: how cues become dials, as the model that is trained further has it; else it is fitted to the pieces.
+        scale: the normalization of dials of the model that is fine-tuned; else it is fitted to the training pieces.
 
     Raises:
-        DataError: there is none, or it is damaged, of another version or codec, or has nothing to train on.
+        DataError: the set is missing, damaged, of another version or codec, or has nothing to train on.
     """
     manifest = Manifest.open(folder)
     if manifest.header.codec != json.loads(json.dumps(asdict(CodecConfig()))):
@@ -65,35 +65,38 @@ def open_own_set(folder: Path, scale: DialNormalizer | None = None) -> OwnSet:
     blocks = manifest.header.blocks
     notes = [folder / NOTES / f"{block.id}.arrow" for block in blocks]
     rows = BlockArray(notes, [block.rows for block in blocks], ROW)
-    files = [folder / NOTES / f"{block.id}.stretches.arrow" for block in blocks]
-    stretches = BlockArray(files, [block.stretches for block in blocks], np.dtype("f4"), (len(CUES),))
-    pieces, own = [], []
+    kind = "segments" if manifest.header.version > 1 else "stretches"  # the old name is read for one version
+    files = [folder / NOTES / f"{block.id}.{kind}.arrow" for block in blocks]
+    segments = BlockArray(files, [block.segments for block in blocks], np.dtype("f4"), (len(CUES),))
+    pieces: list[PreparedPiece] = []
+    built: list[BuiltRow] = []
     for row in manifest.rows(COLUMNS):
         if row["prepared"]:
-            pieces.append(_piece(row, rows, stretches, manifest.path))
-            own.append(OwnRow(*(row[name] for name in ("key", "artist", "title", "cover", "paired", "label", "terms"))))
-    # Blocks are sliced as the arrays are that a prepared set of the corpora maps.
+            pieces.append(_piece(row, rows, segments, manifest.path))
+            built.append(BuiltRow(**{name: row[name] for name in BuiltRow.__slots__}))
+    # BlockArrays are sliced as the memory-mapped arrays of a prepared set are.
     all_rows: Any = rows
-    all_stretches: Any = stretches
+    all_segments: Any = segments
     training = [piece for piece in pieces if piece.split == "train"]
-    scale = scale or _scale_of([piece for piece in training if piece.metrical] or training, stretches)
-    return OwnSet(folder, manifest, PreparedSet(all_rows, all_stretches, tuple(pieces), scale), tuple(own))
+    scale = scale or _fit([piece for piece in training if piece.metrical] or training, segments)
+    return BuiltSet(folder, manifest, PreparedSet(all_rows, all_segments, tuple(pieces), scale), tuple(built))
 
 
-def _piece(row: dict[str, Any], rows: BlockArray, stretches: BlockArray, path: Path) -> PreparedPiece:
+def _piece(row: dict[str, Any], rows: BlockArray, segments: BlockArray, path: Path) -> PreparedPiece:
     try:
-        piece = PreparedPiece(**json.loads(row["prepared"]))
-    except (TypeError, ValueError) as error:
+        piece = PreparedPiece.from_json(json.loads(row["prepared"]))
+    except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: pieces of another version; run imagemusic data build again") from error
-    start, stretch = (int(array.starts[row["block"]]) for array in (rows, stretches))
+    start, first_segment = (int(array.starts[row["block"]]) for array in (rows, segments))
     return replace(
-        piece, split=row["split"], group=row["group"], start=start + row["start"], stretch=stretch + row["stretch"]
-    )
+        piece, split=row["split"], group=row["group"], start=start + row["start"],
+        first_segment=first_segment + row["first_segment"],
+    )  # fmt: skip
 
 
-def _scale_of(pieces: Sequence[PreparedPiece], stretches: BlockArray) -> DialNormalizer:
-    """Fit dials to pieces, at most MOST_FOR_SCALE of them."""
+def _fit(pieces: Sequence[PreparedPiece], segments: BlockArray) -> DialNormalizer:
+    """Fit dials to pieces, at most MOST_FOR_NORMALIZER of them."""
     if not pieces:
         raise DataError("no piece to train on: all are held out; gather more artists")
-    chosen = np.random.default_rng(0).permutation(len(pieces))[:MOST_FOR_SCALE]
-    return fit_scale([pieces[place] for place in np.sort(chosen).tolist()], stretches)
+    chosen = np.random.default_rng(0).permutation(len(pieces))[:MOST_FOR_NORMALIZER]
+    return fit_normalizer([pieces[place] for place in np.sort(chosen).tolist()], segments)

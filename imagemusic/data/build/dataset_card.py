@@ -1,4 +1,4 @@
-"""The card of a data set: what it holds, under whose terms, how it was split, and what it must not be used for."""
+"""Write the card of a data set: what it holds, under whose terms, how it was split, what it must not be used for."""
 
 from collections import Counter
 
@@ -10,24 +10,25 @@ CARD = "README.md"
 TERMS = {
     "spotify": "**Spotify.**  Spotify's developer terms forbid training machine-learning models on its content and "
     "keeping a database of it.  Only ids are kept of its answers; the covers were fetched by you.  "
-    "`imagemusic train` refuses these rows unless told `--accept-spotify-terms`, and the model's card then says so.",
+    "`imagemusic train` refuses these rows without `--accept-spotify-terms`, and the model's card then says so.",
     "musicbrainz": "**MusicBrainz and the Cover Art Archive.**  Its core data is in the public domain (CC0).  "
-    "The covers of the archive belong to their labels and artists: shown there as a reference, licensed to nobody.",
+    "The covers of the archive belong to their labels and artists: shown there as a reference, not licensed to anyone.",
     "own": "**Your own folder.**  The covers lay beside the music; whether they may be used is for you to know.",
 }
 
 
 def dataset_card(manifest: Manifest) -> str:
-    """Write the card from the manifest."""
+    """Return the card of a data set, in Markdown."""
     found = measure_set(manifest)
     terms = found.counts["terms"]
     return TEMPLATE.format(
         rows=found.rows, usable=sum(terms.values()), notes=found.notes, hours=found.seconds / 3600,
-        covers=found.covers, groups=found.groups, like_pieces=found.like_pieces, like_covers=found.like_covers,
+        covers=found.covers, groups=found.groups,
+        duplicate_pieces=found.duplicate_pieces, duplicate_covers=found.duplicate_covers,
         status=_table(found.counts["status"]), paired=_table(found.counts["paired"]),
         licences=_table(found.counts["licence"]), splits=_table(found.counts["split"]),
         instruments=_table(Counter(dict(found.instruments.most_common(12)))),
-        terms="\n\n".join(TERMS.get(name, f"**{name}.**  Terms that imagemusic does not know.") for name in terms),
+        terms="\n\n".join(TERMS.get(name, f"**{name}.**  Terms unknown to imagemusic.") for name in terms),
         failures=_failures(found), source=manifest.header.source,
     )  # fmt: skip
 
@@ -57,7 +58,7 @@ looked at, {usable:,} can be used: {notes:,} notes, {hours:.1f} hours, with {cov
 
 {status}
 
-`matched` files have a release and its cover; `doubtful` ones wait for a person; `unmatched` and `failed` ones have no
+`matched` files have a release and its cover; `doubtful` ones wait for review; `unmatched` and `failed` ones have no
 cover.  All of them train if their notes can be read, paired as follows.
 
 ## How pieces meet pictures
@@ -65,16 +66,16 @@ cover.  All of them train if their notes can be read, paired as follows.
 {paired}
 
 `exact`: the cover of the release that the file was matched with.  `label`: any cover of the same label.  `dials`: a
-cover whose mood, as the encoder guesses it, agrees with that of the notes.
+cover whose dials, as predicted by the encoder, are close to those of the notes.
 
 ## Splits
 
 {splits}
 
-Files of one artist or album, with the same cover or one that looks like it, or with music that is the same in any key
-or shares a passage, form a group: {groups:,} of them.  A group stands in one split, drawn from a hash of its name, so
-splits stay when the set grows.  {like_pieces:,} files have a near-duplicate of their music in the set, {like_covers:,}
-share their cover.
+Files of one artist or album, with the same cover or a similar one, or with music that is the same in any key
+or shares a passage, form a group: {groups:,} of them.  A group is in one split, drawn from a hash of its name, so
+splits stay when the set grows.  {duplicate_pieces:,} files have a near-duplicate of their music in the set,
+{duplicate_covers:,} share their cover.
 
 ## Instruments
 
@@ -84,7 +85,7 @@ Files in which each plays:
 
 ## Whose this is
 
-Licences of the covers as their sources tell them; MIDI files are under the terms of whoever made them, and most of them
+Licences of the covers as their sources state them; MIDI files are under the terms of their makers, and most of them
 arrange works that are in copyright.
 
 {licences}

@@ -1,7 +1,7 @@
-"""What may be passed on of a data set: ids of releases and fingerprints of MIDI files; no cover, no music, no name.
+"""Export what may be shared of a data set: ids of releases and fingerprints of MIDI files; no cover, music or name.
 
-OUT/pieces.parquet   a row for each usable file: its hash and fingerprint, the id of its release, its split
-OUT/README.md        a card that says what this is, and how whoever has the same files gets the same pairs
+OUT/pieces.parquet   one row per usable file: its hash and fingerprint, the id of its release, its split
+OUT/README.md        a card: what this is, and how to get the same pairs from the same files
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ SPOTIFY = "spotify"
 
 
 def export(manifest: Manifest, out: Path) -> list[Path]:
-    """Write what may be passed on into a folder; return the files.
+    """Write what may be shared to a folder; return the files.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -57,20 +57,21 @@ def export(manifest: Manifest, out: Path) -> list[Path]:
 
 
 def _public(row: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what names anybody: a group is named after its artist."""
+    """Remove names: a group is named after its artist."""
     group = blake2b(row["group"].encode(), digest_size=8).hexdigest()
     return row | {"group": group, "isrc": None if row["terms"] == SPOTIFY else row["isrc"]}
 
 
 def push(folder: Path, repository: str, *, endpoint: str | None = None, token: str | None = None) -> str:
-    """Upload the exported files, and no others, as a private data set of a hub; return its address.
+    """Upload the exported files, and no others, to a private data set of the hub; return its address.
 
     Args:
-        endpoint: of the hub; else the one that huggingface_hub is set to.
-        token: else the one that a person is logged in with.
+        endpoint: of the hub; the default is that of huggingface_hub.
+        token: the default is that of the current login.
 
     Raises:
         OutputError: the hub refused, or cannot be reached.
+        DependencyError: huggingface_hub is not installed.
     """
     try:
         from huggingface_hub import HfApi
@@ -99,12 +100,12 @@ tags: [music, midi, album-covers, imagemusic]
 # Which MIDI file belongs to which release
 
 {counts.total():,} MIDI files, named by their sha256 and a fingerprint that is the same in every key, with the ids of
-the releases that they were matched with.  There is no cover in it, no music and no name.  Whoever has the same files,
-and the right to the covers, gets the same pairs: look the ids up in their source.
+the releases that they were matched with.  There is no cover in it, no music and no name.  To get the same pairs from
+the same files, look the ids up in their source, with the right to use the covers.
 
 | source of the id | files |
 |---|---|
 {rows}
 
-Made with `imagemusic data export`.  `split` and `group` say what must not be torn apart between training and testing.
+Made with `imagemusic data export`.  Rows of one `group` must stay in one `split`.
 """

@@ -1,10 +1,10 @@
-"""Find the same music in other clothes: another key, another tempo, another file.
+"""Fingerprints of music, the same in every key, tempo and file format, and near-duplicates by them.
 
     Score ── lines ──> intervals between successive notes ── every 8 in a row ──> a set of hashes
              the highest notes of the whole and of each track
 
-Two pieces are near-duplicates when the smaller shares enough hashes with the other.  Hashes of runs and repeated notes,
-and those that stand in many groups, say nothing and do not count.  Rhythm is left out: piano rolls have none.
+Two pieces are near-duplicates when the smaller one shares enough hashes with the other.  Hashes of runs and repeated
+notes, and those in many groups, do not count.  Rhythm is left out: recorded piano rolls have none.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.data.build.splits import DisjointSets
 from imagemusic.music.score import ONSET, PITCH, NoteArray, Score
 
 INTERVALS = 8  # in a row, that is nine notes
 FEWEST_KINDS = 4  # different intervals in a row; scales, trills, arpeggios and repeated notes have fewer
 TOGETHER = 2  # ticks on a grid of 24 within which notes are one chord: 40 ms at 120 bpm
-MOST_GROUPS = 8  # that share a hash before it is taken for a figure that everybody uses
-# Near-duplicates share so many hashes, and so much of the smaller piece's: a short tune, or a passage of a long piece.
+MOST_GROUPS = 8  # that share a hash from which on it counts as a common figure
+# Near-duplicates share so many hashes, and this share of the smaller piece's: a short tune, or a passage of a long one.
 # Chosen by reading pairs of all corpora: of 47 short ones near the limit about 40 were the same music.
 ENOUGH = ((15, 0.10), (40, 0.03))
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -27,7 +28,7 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Match:
-    """Two pieces, by their places in the list, and how many hashes they share."""
+    """Two pieces, by their places in the list, and the number of hashes that they share."""
 
     first: int
     second: int
@@ -66,7 +67,12 @@ def _hashes(pitches: NDArray[np.int64]) -> NDArray[np.uint64]:
 
 
 def near_duplicates(fingerprints: Sequence[NDArray[np.uint64]], groups: Sequence[str]) -> list[Match]:
-    """Find pairs of pieces of different groups that share music; the most alike come first."""
+    """Return pairs of pieces of different groups that share music, the most similar first.
+
+    Args:
+        fingerprints: sorted hashes (H,) of each piece.
+        groups: group of each piece; pieces of one group are not paired.
+    """
     sizes = np.array([len(hashes) for hashes in fingerprints], np.int64)
     owners = np.repeat(np.arange(len(sizes)), sizes)
     hashes = np.concatenate([*fingerprints, np.zeros(0, np.uint64)])
@@ -84,9 +90,9 @@ def near_duplicates(fingerprints: Sequence[NDArray[np.uint64]], groups: Sequence
 def shared_pairs(
     hashes: NDArray[np.uint64], owners: NDArray[np.int64], group_of: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """List the pairs of owners of different groups that share a hash, as often as they do.
+    """Return the pairs (P,) of owners of different groups that share a hash, once per hash.
 
-    hashes and owners (H,) go together; group_of (N,) is by owner.  A pair is first * N + second, first below second.
+    hashes and owners (H,) correspond; group_of (N,) is by owner.  A pair is first * N + second, first < second.
     """
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
@@ -105,7 +111,7 @@ def shared_pairs(
 
 
 def is_enough(shared: NDArray[np.integer], share: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell, by the hashes that two pieces share and their share of the smaller one, whether they are the same music."""
+    """Return whether pairs (P,) are the same music, by the number of shared hashes and the smaller piece's share."""
     alike = np.zeros(len(shared), bool)
     for fewest, least in ENOUGH:
         alike |= (shared >= fewest) & (share >= least)
@@ -113,16 +119,9 @@ def is_enough(shared: NDArray[np.integer], share: NDArray[np.floating]) -> NDArr
 
 
 def join(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Join names that any chain of pairs connects; map each name to the first, in the alphabet, of those it is with."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    for one, two in pairs:
-        low, high = sorted((root(one), root(two)))
-        parent[high] = low
-    return {name: root(name) for name in parent}
+    """Map each name to the first, in sorted order, of the names that chains of pairs connect it with."""
+    names = sorted({name for pair in pairs for name in pair})
+    number = {name: place for place, name in enumerate(names)}
+    sets = DisjointSets(len(names))
+    sets.join((number[one], number[two]) for one, two in pairs)
+    return {name: names[root] for name, root in zip(names, sets, strict=True)}

@@ -1,4 +1,4 @@
-"""The pairs of a data set that no training saw, as a table that `imagemusic evaluate steering` reads.
+"""Write the held-out pairs of a data set, as a table that `imagemusic evaluate steering` reads.
 
 DATASET/held_out.csv   image, midi, artist, album, genre: exact pairs of the splits test and validation
 """
@@ -20,7 +20,7 @@ def write_held_out(folder: Path) -> Path:
     """Write the table and return its path.
 
     Raises:
-        DataError: the data set was not built, or holds no exact pair out.
+        DataError: the data set was not built, or has no exact pair in validation or test.
         OutputError: the table cannot be written.
     """
     manifest, midi_dir = Manifest.open(folder), Path(read_header(folder).midi_dir)

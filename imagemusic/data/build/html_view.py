@@ -1,6 +1,6 @@
-"""A data set as one HTML page: covers, piano rolls, how each was matched, and how sure that is.
+"""Write a data set as one HTML page: covers, piano rolls, how each was matched, and the score of the match.
 
-The page holds everything it shows, so that it can be sent and opened anywhere; pictures are thumbnails.
+The page embeds everything it shows, so that it can be sent and opened anywhere; pictures are thumbnails.
 """
 
 import html
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from imagemusic.data.build.built_set import open_own_set
+from imagemusic.data.build.built_set import open_built_set
 from imagemusic.data.build.manifest import Manifest
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import ConfigError, ImageError
@@ -39,7 +39,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowOptions:
-    """What to show."""
+    """Which rows to show."""
 
     limit: int = 300
     status: str | None = None  # of this status alone
@@ -56,13 +56,13 @@ def write_page(folder: Path, options: ShowOptions) -> Path:
         DataError: the data set was not built.
         OutputError: the page cannot be written.
     """
-    own = open_own_set(folder)
-    pieces = dict(zip((row.key for row in own.rows), own.prepared, strict=True))
-    chosen = list(islice(_chosen(own.manifest, options.status), options.limit))
-    cards = [_card(folder, row, own.prepared, pieces.get(row["key"])) for row in chosen]
+    built = open_built_set(folder)
+    pieces = dict(zip((row.key for row in built.rows), built.prepared, strict=True))
+    chosen = list(islice(_chosen(built.manifest, options.status), options.limit))
+    cards = [_card(folder, row, built.prepared, pieces.get(row["key"])) for row in chosen]
     statuses = "".join(f"<option>{html.escape(name)}</option>" for name in sorted({row["status"] for row in chosen}))
-    told = f"{len(chosen):,} of {own.manifest.count:,} files"
-    body = BODY.replace("{told}", told).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
+    shown = f"{len(chosen):,} of {built.manifest.count:,} files"
+    body = BODY.replace("{shown}", shown).replace("{statuses}", statuses).replace("{cards}", "\n".join(cards))
     page = html_page("covers and music", body, style=STYLE, script=SCRIPT)
     write_atomically(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
@@ -73,7 +73,7 @@ def _chosen(manifest: Manifest, status: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _card(folder: Path, row: dict[str, Any], prepared: PreparedSet, piece: PreparedPiece | None) -> str:
-    """Draw one row."""
+    """Return one row as HTML."""
     roll = draw_roll(codec.decode(prepared.events(piece))) if piece else ""
     score = "" if row["match_score"] is None else f" · score {row['match_score']:.2f}"
     facts = [
@@ -87,17 +87,17 @@ def _card(folder: Path, row: dict[str, Any], prepared: PreparedSet, piece: Prepa
     ]
     if row["notes"]:
         facts.insert(0, ("music", f"{row['notes']:,} notes · {row['seconds']:.0f} s"))
-    told = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in facts if value)
+    listed = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in facts if value)
     named = html.escape(f"{row['artist'] or 'unknown'} — {row['title']}")
     return (
         f'<article data-status="{html.escape(row["status"])}"><header>{_picture(folder, row)}{roll}</header>'
         f"<h2>{named}</h2><p><b class={html.escape(row['status'])}>{html.escape(row['status'])}</b>{score}</p>"
-        f"<dl>{told}</dl></article>"
+        f"<dl>{listed}</dl></article>"
     )
 
 
 def _picture(folder: Path, row: dict[str, Any]) -> str:
-    """Embed a thumbnail of the cover, linked to where it comes from."""
+    """Return a thumbnail of the cover, linked to its source, as HTML."""
     if not row["cover"]:
         return '<span class="none">no cover</span>'
     try:
@@ -110,7 +110,7 @@ def _picture(folder: Path, row: dict[str, Any]) -> str:
 
 
 def draw_roll(score: Score) -> str:
-    """Draw the first beats of a score as a small piano roll, in SVG."""
+    """Return the first ROLL_BEATS beats of a score as a small piano roll, in SVG."""
     until = min(score.end, ROLL_BEATS * score.ticks_per_beat) or 1
     shown = [track.notes[track.notes[:, ONSET] < until][:MOST_NOTES] for track in score.tracks]
     pitches = np.concatenate([np.zeros(0, np.int32), *(notes[:, PITCH] for notes in shown)])
@@ -153,7 +153,7 @@ dl { display: grid; grid-template-columns: 4.5rem 1fr; margin: .4rem 0 0; gap: 0
 dt { color: var(--faint); } dd { margin: 0; overflow-wrap: anywhere; }
 """
 
-BODY = """<nav><h1>covers and music</h1><span>{told}</span>
+BODY = """<nav><h1>covers and music</h1><span>{shown}</span>
 <label>status <select id="status"><option value="">all</option>{statuses}</select></label>
 <label>find <input id="find" type="search" placeholder="artist, title, album"></label></nav>
 <main>

@@ -1,8 +1,8 @@
-"""What is known of every MIDI file of a data set, a row each, in Parquet.
+"""The manifest of a data set: one row per MIDI file, in Parquet.
 
-    DATASET/manifest.parquet    a row for each line of the journal, in its order; schema metadata: version and blocks
+    DATASET/manifest.parquet    a row per file of the journal, in its order; schema metadata: version and blocks
 
-Rows are written and read some thousand at a time, so that memory does not grow with the set.
+Rows are written and read some thousand at a time, so memory does not grow with the set.
 """
 
 import json
@@ -16,16 +16,17 @@ from imagemusic.errors import DataError, DependencyError
 from imagemusic.events.codec import CodecConfig
 
 MANIFEST = "manifest.parquet"
-FORMAT, FORMAT_VERSION = "imagemusic manifest", 1
+FORMAT, FORMAT_VERSION = "imagemusic manifest", 2
+NEW_NAMES = {"stretch": "first_segment"}  # of columns of version 1, which is read for one version
 ROWS_AT_ONCE = 4096
 HEADER = b"imagemusic"  # key in the schema metadata
 
 
-def need_arrow() -> None:
-    """Tell which extra is missing, before anything is done.
+def require_arrow() -> None:
+    """Check that pyarrow is installed.
 
     Raises:
-        DependencyError: Arrow is not installed.
+        DependencyError: it is not.
     """
     try:
         import pyarrow  # noqa: F401
@@ -34,16 +35,16 @@ def need_arrow() -> None:
 
 
 class BlockName(NamedTuple):
-    """A block of notes, and what it adds up to."""
+    """A block of notes and its lengths."""
 
     id: str
     rows: int
-    stretches: int
+    segments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What holds for all rows."""
+    """What all rows share."""
 
     format: str
     version: int
@@ -53,7 +54,7 @@ class Header:
 
 
 def schema() -> Any:
-    """Name the columns and their types."""
+    """Return the Arrow schema: the columns and their types."""
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()
@@ -64,7 +65,7 @@ def schema() -> Any:
             "midi_sha256": text,
             "status": text,  # matched, doubtful, unmatched, failed; corrupt, empty or missing MIDI has no notes
             "why": text,
-            "paired": text,  # exact: its own cover; label: one of its genre; dials: one whose mood agrees
+            "paired": text,  # exact: its own cover; label: a cover of its label; dials: one with similar dials
             "match_score": pa.float64(),
             "artist": text, "title": text, "album": text, "label": text,
             "release_source": text, "release_id": text, "track_id": text, "isrc": text, "release_date": text,
@@ -73,11 +74,11 @@ def schema() -> Any:
             "cover_sha256": text, "cover_hash": pa.uint64(), "cover_source": text,
             "licence": text, "source": text, "terms": text,
             "split": text,
-            "group": text,  # all rows of a group stand in one split
+            "group": text,  # all rows of a group are in one split
             "piece_group": text, "cover_group": text,  # near-duplicates of its music and of its cover
             "notes": number, "seconds": pa.float64(), "programs": pa.list_(pa.int16()),  # 128: drums
             "fingerprint": pa.list_(pa.uint32()),  # sketch of the music, the same in every key
-            "block": pa.int32(), "start": number, "rows": number, "stretch": number,  # where its notes are
+            "block": pa.int32(), "start": number, "rows": number, "first_segment": number,  # where its notes are
             "prepared": text,  # the prepared piece, as JSON
         }
     )  # fmt: skip
@@ -96,13 +97,13 @@ class ManifestWriter:
         return self
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take in one row."""
+        """Add one row."""
         self._rows.append(row)
         if len(self._rows) == ROWS_AT_ONCE:
             self._write()
 
     def finish(self, source: str, blocks: Sequence[BlockName]) -> None:
-        """Write what is left and the header."""
+        """Write the remaining rows and the header."""
         self._write()
         header = Header(
             format=FORMAT, version=FORMAT_VERSION, source=source, codec=asdict(CodecConfig()), blocks=tuple(blocks)
@@ -136,7 +137,7 @@ class Manifest:
         """Open the manifest of a data set.
 
         Raises:
-            DataError: there is none, or it is damaged, of a newer version, or something else.
+            DataError: it is missing, damaged, of a newer version, or no manifest.
         """
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -160,9 +161,12 @@ class Manifest:
         return cls(path, Header(**table | {"blocks": blocks}), found.num_rows)
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Read rows, or some columns of them, in the order of the journal."""
+        """Yield rows, or some columns of them, in the order of the journal."""
         import pyarrow.parquet as parquet
 
+        chosen = set(columns or schema().names)
         with parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns) if columns else None):
-                yield from batch.to_pylist()
+            new_names = {name: NEW_NAMES.get(name, name) for name in file.schema_arrow.names}
+            names = [name for name, new in new_names.items() if new in chosen]
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+                yield from batch.rename_columns([new_names[name] for name in batch.schema.names]).to_pylist()

@@ -1,6 +1,5 @@
-"""A line of the journal and the facts of its files -> a row of the manifest."""
+"""Make a row of the manifest from a line of the journal and the facts of its files."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,13 +7,14 @@ from typing import Any
 from imagemusic.data.corpora.user_midi import CORPUS
 from imagemusic.data.gather.journal import Row
 from imagemusic.data.gather.journal_reader import as_text
+from imagemusic.data.gather.user_table import read_table
 from imagemusic.errors import DataError
 
-LABELS = "labels.csv"  # a person may put it into the data set: columns `label` and `key` or `artist`
+LABELS = "labels.csv"  # optional, by the user: columns `label` and `key` or `artist`
 
 
-def about(row: Row) -> dict[str, str]:
-    """Say what a piece is and what it came out on: the chosen release where there is one, else the file's own name."""
+def description(row: Row) -> dict[str, str]:
+    """Return artist, title, album and release of a piece: of the chosen release, else parsed from the file name."""
     release = chosen_release(row)
     return {
         "artist": as_text(str(release.get("artist") or row.get("artist") or "")),
@@ -26,7 +26,7 @@ def about(row: Row) -> dict[str, str]:
 
 
 def chosen_release(row: Row) -> dict[str, Any]:
-    """Find the release that a file was matched with; nothing where it was not."""
+    """Return the release that a file was matched with; empty where it was not."""
     chosen, candidates = row.get("chosen"), row.get("candidates") or []
     if row["status"] != "matched" or not isinstance(chosen, int) or not 0 <= chosen < len(candidates):
         return {}
@@ -34,12 +34,12 @@ def chosen_release(row: Row) -> dict[str, Any]:
 
 
 def manifest_row(row: Row, fact: dict[str, Any], label: str | None) -> dict[str, Any]:
-    """Join what gathering and building found of one file; its groups and split are still to be said."""
+    """Return the row of one file, without its groups and split."""
     release, has_cover = chosen_release(row), bool(fact["cover_sha256"])
     usable = fact["state"] == "ok"
     reasons = [row.get("why") if usable else fact["why"], fact["cover_why"]]
     paired = "exact" if has_cover else "label" if label else "dials"
-    return about(row) | {
+    return description(row) | {
         "id": f"{CORPUS}/{fact['key']}",
         "key": fact["key"],
         "midi_sha256": fact["sha256"] or "",
@@ -59,31 +59,26 @@ def manifest_row(row: Row, fact: dict[str, Any], label: str | None) -> dict[str,
         "licence": row.get("licence"),
         "source": release.get("source") or "",
         "terms": row.get("terms"),
-        **{name: fact[name] for name in ("notes", "seconds", "programs", "start", "rows", "stretch", "stretches")},
+        **{name: fact[name] for name in ("notes", "seconds", "programs", "start", "rows", "first_segment", "segments")},
         "prepared": fact["prepared"],
     }
 
 
 def read_labels(folder: Path) -> dict[str, str]:
-    """Read labels by the keys of files and the names of artists, casefolded; none where there is no such table.
+    """Read labels by the keys of files and the names of artists, casefolded; empty where there is no table.
 
     Raises:
-        DataError: the table has not the columns.
+        DataError: the table lacks a column or cannot be read.
     """
     path = folder / LABELS
     if not path.exists():
         return {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            columns = set(table.fieldnames or ())
-            if "label" not in columns or not columns & {"key", "artist"}:
-                raise DataError(f"{path}: needs the columns 'label' and 'key' or 'artist', has {sorted(columns)}")
-            return {(row.get("key") or row.get("artist") or "").casefold(): row["label"] or "" for row in table}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    columns, rows = read_table(path)
+    if "label" not in columns or not {"key", "artist"} & set(columns):
+        raise DataError(f"{path}: needs the columns 'label' and 'key' or 'artist', has {sorted(columns)}")
+    return {(row.get("key") or row.get("artist") or "").casefold(): row["label"] for _, row in rows}
 
 
 def label_of(labels: Mapping[str, str], key: str, artist: str) -> str | None:
-    """Find the label of a file, or of its artist."""
+    """Return the label of a file, or of its artist."""
     return labels.get(key.casefold()) or labels.get(artist.casefold()) or None

@@ -1,11 +1,11 @@
-"""Find what is alike among millions without comparing all with all.
+"""Find near-duplicates among millions of pieces and covers without comparing all pairs.
 
-    pieces that are nearly the same     sketches of their fingerprints, 8 bands: alike ones share a band
+    pieces that are nearly the same     sketches of their fingerprints, 8 bands: similar ones share a band
                                         (Broder 1997, min-hashing; Li, Owen & Zhang 2012, with one permutation)
-    pieces that share a passage         hashes sorted part by part on disk: who has the same one, how often
-    covers that look the same           64-bit hashes, any 2 of 8 bytes: those of at most 6 other bits share two
+    pieces that share a passage         hashes sorted part by part on disk: which pieces share one, how often
+    similar covers                      64-bit hashes, any 2 of 8 bytes: those that differ in at most 6 bits share two
 
-Each costs time in proportion to the pieces and memory for a few dozen bytes of each.
+Each takes time in proportion to the number of pieces, and a few dozen bytes of memory per piece.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ from imagemusic.data.build.fingerprint import is_enough, shared_pairs
 
 BINS, BANDS = 32, 8  # of a sketch, and parts of it that are looked up
 EMPTY = np.uint32(0xFFFF_FFFF)
-ALIKE = 0.5  # share of comparable bins that agree, which estimates the share of hashes in common
+LEAST_AGREEMENT = 0.5  # share of comparable bins that agree, which estimates the share of hashes in common
 LEAST_COMPARABLE = 4
-MOST_OTHER_BITS = 6  # of two covers that look the same; recompressed ones differ in 0 to 4, others in about 32
+MOST_OTHER_BITS = 6  # by which similar covers differ; recompressed ones differ in 0 to 4, others in about 32
 HASHES_AT_ONCE = 2_000_000
 MOST_PARTS = 256  # files open at once
 OWNED = np.dtype([("hash", "u8"), ("owner", "u4")])
@@ -30,7 +30,7 @@ Pairs = NDArray[np.int64]  # (P, 2)
 
 
 def sketch(fingerprint: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """Shorten a sorted fingerprint (H,) to the least hash (BINS,) of each bin of hashes."""
+    """Return the least hash (BINS,) in each bin of a sorted fingerprint (H,), EMPTY where a bin has none."""
     edges = np.searchsorted(fingerprint, np.arange(BINS, dtype=np.uint64) << np.uint64(59))
     ends = np.append(edges[1:], len(fingerprint))
     least = np.full(BINS, EMPTY)
@@ -40,7 +40,7 @@ def sketch(fingerprint: NDArray[np.uint64]) -> NDArray[np.uint32]:
 
 
 def nearly_same(sketches: NDArray[np.uint32]) -> Pairs:
-    """Pair each sketch (N, BINS) with the first one in its place that is like it; an empty one is like none."""
+    """Return pairs (P, 2) of each sketch (N, BINS) with the first similar one that shares a band."""
     found = []
     for band in np.split(np.arange(BINS), BANDS):
         known = np.flatnonzero((sketches[:, band] != EMPTY).any(axis=1))
@@ -52,20 +52,20 @@ def nearly_same(sketches: NDArray[np.uint32]) -> Pairs:
             both = (sketches[first] != EMPTY) & (sketches[other] != EMPTY)
             agree = ((sketches[first] == sketches[other]) & both).sum(axis=1)
             comparable = both.sum(axis=1)
-            chosen = (comparable >= LEAST_COMPARABLE) & (agree >= ALIKE * comparable)
+            chosen = (comparable >= LEAST_COMPARABLE) & (agree >= LEAST_AGREEMENT * comparable)
             found.append(np.column_stack([first[chosen], other[chosen]]))
     return np.concatenate([np.zeros((0, 2), np.int64), *found])
 
 
 def same_value(values: NDArray[np.uint64]) -> Pairs:
-    """Pair each value (N,) but 0 with the first equal one."""
+    """Return pairs (P, 2) of each value (N,) other than 0 with the first equal one."""
     known = np.flatnonzero(values)
     found = [np.column_stack(pair) for pair in _with_first_of_run(known, values[known])]
     return np.concatenate([np.zeros((0, 2), np.int64), *found])
 
 
 def _with_first_of_run(places: NDArray[np.int64], keys: NDArray[np.uint64]) -> Iterator[tuple[NDArray, NDArray]]:
-    """Yield places (M,) whose key stood before, beside the first place with that key, some at a time."""
+    """Yield the first place of each repeated key and its other places, (M,) and (M,), some at a time."""
     order = np.argsort(keys, kind="stable")
     places, keys = places[order], keys[order]
     new = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
@@ -77,9 +77,9 @@ def _with_first_of_run(places: NDArray[np.int64], keys: NDArray[np.uint64]) -> I
 
 
 def similar_hashes(hashes: NDArray[np.uint64]) -> Pairs:
-    """Pair different hashes (N,) of at most MOST_OTHER_BITS other bits.
+    """Return pairs (P, 2) of hashes (N,), all different, that differ in at most MOST_OTHER_BITS bits.
 
-    Bits that differ leave two of eight bytes alone at least, so that equal pairs of bytes find all.
+    Six differing bits leave at least two of eight bytes equal, so equal pairs of bytes find all of them.
     """
     parts = hashes.astype(">u8").view(np.uint8).reshape(-1, 8).astype(np.int64)
     found = [np.zeros((0, 2), np.int64)]
@@ -99,7 +99,7 @@ def similar_hashes(hashes: NDArray[np.uint64]) -> Pairs:
 
 
 class Spill:
-    """Records on disk, parted by a number, so that a part fits into memory where the whole does not."""
+    """Records on disk, partitioned by a number, so that each part fits into memory."""
 
     def __init__(self, folder: Path, name: str, kind: np.dtype[Any], parts: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ class Spill:
         self._files = [path.open("wb") for path in self._paths]
 
     def add(self, records: NDArray[Any], part: NDArray[np.integer]) -> None:
-        """Put records (M,) into parts (M,)."""
+        """Append records (M,) to the parts (M,)."""
         order = np.argsort(part, kind="stable")
         records, edges = records[order], np.searchsorted(part[order], np.arange(len(self._files) + 1))
         for file, start, end in zip(self._files, edges[:-1], edges[1:], strict=True):
@@ -115,7 +115,7 @@ class Spill:
                 file.write(records[start:end].tobytes())
 
     def parts(self) -> Iterator[NDArray[Any]]:
-        """Give back each part once, in any order inside it."""
+        """Yield and delete each part; records in a part are in any order."""
         for file, path in zip(self._files, self._paths, strict=True):
             file.close()
             yield np.fromfile(path, self._kind)
@@ -125,13 +125,13 @@ class Spill:
 def share_passages(
     owned: Iterable[NDArray[np.void]], sizes: NDArray[np.int64], groups: NDArray[np.int64], folder: Path
 ) -> Pairs:
-    """Pair pieces of different groups that share as much music as `fingerprint.is_enough` asks for.
+    """Return pairs (P, 2) of pieces of different groups that share music, by `fingerprint.is_enough`.
 
     Args:
-        owned: hashes with the numbers of their pieces (OWNED), some at a time.
-        sizes: hashes of each piece (N,).
+        owned: hashes with the numbers of their pieces (OWNED), in chunks.
+        sizes: number of hashes of each piece (N,).
         groups: group of each piece (N,).
-        folder: for what does not fit into memory; it is emptied again.
+        folder: for temporary files.
     """
     count = int(np.clip(sizes.sum() // HASHES_AT_ONCE + 1, 1, MOST_PARTS))
     hashes = Spill(folder, "hashes", OWNED, count)

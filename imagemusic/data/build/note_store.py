@@ -1,7 +1,7 @@
-"""Prepared notes in Arrow files, memory-mapped: training reads windows of them without a copy.
+"""Prepared notes in memory-mapped Arrow files: training reads windows of them without a copy.
 
-    DATASET/notes/BLOCK.arrow            the events of every piece of a block with their context (dataset.ROW), in order
-    DATASET/notes/BLOCK.stretches.arrow  the cues of every stretch of theirs, 8 float32
+    DATASET/notes/BLOCK.arrow           every event of the pieces of a block and its context (`prepared.ROW`)
+    DATASET/notes/BLOCK.segments.arrow  the cues of every segment of those pieces, 8 float32
 
 Each file holds one record batch of one column, `row`, of fixed-size bytes.  A block holds a few hundred pieces, is
 written whole by one worker and never changed.
@@ -21,7 +21,7 @@ LAYOUT = b"layout"  # key in the schema: what the bytes of a row are
 
 
 def write_array(path: Path, rows: NDArray[Any]) -> None:
-    """Write an array (R, ...) as an Arrow file of R rows, whole or not at all."""
+    """Write an array (R, ...) atomically as an Arrow file of R rows."""
     import pyarrow as pa
 
     kind = pa.binary(rows.dtype.itemsize * int(np.prod(rows.shape[1:])))
@@ -37,10 +37,10 @@ def write_array(path: Path, rows: NDArray[Any]) -> None:
 
 
 def open_array(path: Path, kind: np.dtype[Any], shape: tuple[int, ...] = ()) -> NDArray[Any]:
-    """Map the rows (R, *shape) of an Arrow file, read-only.
+    """Return the rows (R, *shape) of an Arrow file, memory-mapped and read-only.
 
     Raises:
-        DataError: it is missing, damaged, or of another layout.
+        DataError: the file is missing, damaged, or of another layout.
     """
     import pyarrow as pa
 
@@ -62,7 +62,7 @@ def _layout(kind: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 
 
 class BlockArray:
-    """The arrays of many blocks as one, each mapped when it is first asked for."""
+    """The arrays of many blocks as one array; each is mapped on first use."""
 
     def __init__(
         self, paths: Sequence[Path], lengths: Sequence[int], kind: np.dtype[Any], shape: tuple[int, ...] = ()
@@ -75,7 +75,7 @@ class BlockArray:
         return int(self.starts[-1])
 
     def __getitem__(self, wanted: slice | NDArray[np.integer]) -> NDArray[Any]:
-        """View a slice that lies in one block, as that of a piece does; or copy rows by their numbers (...)."""
+        """Return a view of a slice within one block, as of one piece; or a copy of rows by their numbers (...)."""
         if isinstance(wanted, slice):
             start, stop, _ = wanted.indices(len(self))
             block = int(np.searchsorted(self.starts, start, side="right")) - 1

@@ -1,10 +1,10 @@
-"""Which rows of a data set belong together, and on which side of the split each such group stands.
+"""Assign groups of rows to splits, so that no artist, album, cover or piece is in two of them.
 
     row ── same artist, same album, same or like cover, same or like music ── row ── ... ──> one group, one split
 
-A group is named after its earliest row in the journal and its split is a hash of that name.  When the set grows, rows
-come after those that are there, so a group keeps its name and split; when a new row joins two groups, they go where
-the earlier of them was, and only the rows of the later one may move.
+A group is named after its earliest row in the journal, and its split is a hash of that name.  New rows come after the
+existing ones, so a group keeps its name and split when the set grows.  When a new row joins two groups, both get the
+split of the earlier one, and only rows of the later one may move.
 """
 
 import unicodedata
@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 HELD_OUT = {"test": 0.05, "validation": 0.05}  # shares of the groups; the others train
-ANYBODY = {"", "various", "variousartists", "va", "unknown", "unknownartist", "anonymous", "traditional", "trad"}
+NO_ARTIST = {"", "various", "variousartists", "va", "unknown", "unknownartist", "anonymous", "traditional", "trad"}
 
 
-class Union:
-    """Numbers 0..N-1 in groups; a group's root is its least number."""
+class DisjointSets:
+    """Disjoint sets of the numbers 0..N-1 (union-find); the root of a set is its least number."""
 
     def __init__(self, count: int) -> None:
         self._parent = array("q", range(count))
 
     def root(self, number: int) -> int:
-        """Return the least number that is in a group with this one."""
+        """Return the least number of the set that holds this one."""
         parent = self._parent
         while parent[number] != number:
             parent[number] = parent[parent[number]]
@@ -34,7 +34,7 @@ class Union:
         return number
 
     def join(self, pairs: Iterable[tuple[int, int]] | NDArray[np.int64]) -> None:
-        """Make one group of the groups of each pair."""
+        """Unite the sets of both numbers of each pair (P, 2)."""
         for one, two in pairs.tolist() if isinstance(pairs, np.ndarray) else pairs:
             low, high = sorted((self.root(one), self.root(two)))
             self._parent[high] = low
@@ -48,9 +48,9 @@ class Union:
 
 
 def name_key(*names: str) -> int:
-    """Hash names to 64 bits, whatever their case, accents and punctuation; 0 for names that are nobody's."""
+    """Hash names to 64 bits, ignoring case, accents and punctuation; 0 where the first is in NO_ARTIST."""
     folded = [_folded(name) for name in names]
-    return 0 if folded[0] in ANYBODY else hash_key("\n".join(folded))
+    return 0 if folded[0] in NO_ARTIST else hash_key("\n".join(folded))
 
 
 def _folded(name: str) -> str:
@@ -59,18 +59,18 @@ def _folded(name: str) -> str:
 
 
 def hash_key(text: str) -> int:
-    """Hash a text to 64 bits, never 0; an empty one to 0, which stands for nothing."""
+    """Hash a text to 64 bits, never 0; return 0 for an empty one."""
     return (int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1) if text else 0
 
 
 def group_name(artist: str, sha256: str, key: str) -> str:
-    """Name the group of which this row is the earliest."""
+    """Return the name of the group whose earliest row this is."""
     folded = _folded(artist)
-    return f"artist/{folded}" if folded not in ANYBODY else f"midi/{sha256}" if sha256 else f"file/{key}"
+    return f"artist/{folded}" if folded not in NO_ARTIST else f"midi/{sha256}" if sha256 else f"file/{key}"
 
 
 def split_of_group(name: str) -> str:
-    """Say where a group stands: 'train', 'validation' or 'test', for ever the same."""
+    """Return the split of a group, a hash of its name: 'train', 'validation' or 'test'."""
     share = int.from_bytes(blake2b(f"split {name}".encode(), digest_size=8).digest(), "big") / 2**64
     for split, size in HELD_OUT.items():
         if share < size:

@@ -1,5 +1,6 @@
-"""What a data set holds, counted in one pass over its manifest."""
+"""Count what a data set holds, in one pass over its manifest."""
 
+import html
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from imagemusic.data.build.manifest import Manifest
 from imagemusic.music.instruments import instrument_name
 
 COUNTED = ("status", "paired", "source", "licence", "terms", "split")
-NO_LABEL = "not told"
+NO_LABEL = "not stated"
 PLOT_WIDTH, BAR_HEIGHT, BAR_ROOM = 720, 18, 330  # pixels
 MOST_BARS = 20
 
@@ -25,8 +26,8 @@ class Statistics:
     instruments: Counter[str] = field(default_factory=Counter)  # pieces in which each plays
     covers: int = 0  # different ones
     groups: int = 0
-    like_pieces: int = 0  # rows whose music is that of another row, or nearly
-    like_covers: int = 0
+    duplicate_pieces: int = 0  # rows with a near-duplicate of their music
+    duplicate_covers: int = 0  # rows whose cover, or a similar one, others have
     failures: dict[str, str] = field(default_factory=dict)  # the first files that could not be used, and why
 
 
@@ -34,7 +35,7 @@ MOST_FAILURES = 20  # named
 
 
 def measure_set(manifest: Manifest) -> Statistics:
-    """Count what a data set holds; splits and terms are counted over what can be trained on."""
+    """Count what a data set holds; splits, terms and the like over usable rows alone."""
     found = Statistics()
     covers: set[bytes] = set()
     groups: set[str] = set()
@@ -65,18 +66,19 @@ def measure_set(manifest: Manifest) -> Statistics:
         groups.add(row["group"])
         if row["cover_sha256"]:
             covers.add(bytes.fromhex(row["cover_sha256"]))
-        found.like_pieces += row["piece_group"] is not None
-        found.like_covers += row["cover_group"] is not None
+        found.duplicate_pieces += row["piece_group"] is not None
+        found.duplicate_covers += row["cover_group"] is not None
     found.covers, found.groups = len(covers), len(groups)
     return found
 
 
-def spell_statistics(found: Statistics) -> dict[str, object]:
-    """Say it for people: a nested table."""
+def statistics_table(found: Statistics) -> dict[str, object]:
+    """Return the counts as a nested table for printing."""
     table: dict[str, object] = {
         "MIDI files": found.rows, "notes": found.notes, "hours of music": round(found.seconds / 3600, 2),
         "covers": found.covers, "groups that share a split": found.groups,
-        "pieces with a near-duplicate": found.like_pieces, "pieces whose cover others have": found.like_covers,
+        "pieces with a near-duplicate": found.duplicate_pieces,
+        "pieces whose cover others have": found.duplicate_covers,
     }  # fmt: skip
     for name, counts in found.counts.items():
         table[name] = dict(counts.most_common())
@@ -87,17 +89,17 @@ def spell_statistics(found: Statistics) -> dict[str, object]:
 
 
 def draw_statistics(found: Statistics) -> str:
-    """Draw the counts as bars: an SVG picture."""
+    """Return a bar chart of the counts, as SVG."""
     parts: list[str] = []
     y = 10
     for title, counts in (found.counts | {"instruments": found.instruments}).items():
         y += BAR_HEIGHT + 6
-        parts.append(f'<text x="10" y="{y}" class="title">{_escaped(title)}</text>')
+        parts.append(f'<text x="10" y="{y}" class="title">{html.escape(title)}</text>')
         y += 6
         for name, count, width in _bars(counts):
             y += BAR_HEIGHT
             parts.append(
-                f'<text x="10" y="{y}">{_escaped(name)[:48]}</text>'
+                f'<text x="10" y="{y}">{html.escape(name)[:48]}</text>'
                 f'<rect x="{PLOT_WIDTH - BAR_ROOM - 70}" y="{y - 11}" width="{width}" height="13" rx="2"/>'
                 f'<text x="{PLOT_WIDTH - BAR_ROOM - 64 + width}" y="{y}">{count:,}</text>'
             )
@@ -111,7 +113,3 @@ def draw_statistics(found: Statistics) -> str:
 def _bars(counts: Mapping[str, int]) -> list[tuple[str, int, int]]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_BARS]
     return [(name, count, max(1, round(BAR_ROOM * count / ordered[0][1]))) for name, count in ordered]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

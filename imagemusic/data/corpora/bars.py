@@ -1,9 +1,9 @@
-"""Where bars begin in music whose file says which meter but not which pickup.
+"""Estimate where bars begin in music whose file has the meter but not the pickup.
 
 Converters of engraved scores (verovio, LilyPond) write the meter at tick 0 and play a pickup as if it were a whole bar,
-so that every bar line stands wrong.  Each eighth of a bar is scored as the place of the first bar line: low and high
-notes are long there, many notes begin there, harmony changes there; most pieces have no pickup, and a piece with one
-often ends as much after a bar line.  The study pickups fits the weights and measures how often this is right.
+so every bar line is misplaced.  Each eighth of a bar is scored as the place of the first bar line, as low and high
+notes are long there, many notes begin there and harmony changes there.  Most pieces have no pickup, and a piece with
+one often ends as long after a bar line.  The study pickups fits the weights and measures the accuracy.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ from imagemusic.data.corpora.grid import TICKS_PER_BEAT, bar_ticks, delayed
 from imagemusic.music.score import DURATION, ONSET, PITCH, Meter, NoteArray, Score
 
 STEP = TICKS_PER_BEAT // 2  # a pickup is a number of eighths
-FEWEST_NOTES = 60  # of less music the ear knows no better than the page
+FEWEST_NOTES = 60  # with fewer the estimate is no better than no pickup
 CUES = ("long low notes", "long high notes", "many notes", "new harmony", "no pickup", "a beat", "an eighth")
 WEIGHTS = (0.57, 0.61, 0.60, 1.15, 1.65, -0.02, 0.45)
 ENDS_ALIKE = 1.1  # log odds of ending p after a bar line with a pickup of p against without; counted, not fitted
 
 
 def pickup_cues(notes: NoteArray, meter: Meter) -> NDArray[np.float64]:
-    """Describe each place where the first bar line may be, in eighths from tick 0, as cues (P, 7).
+    """Return cues (P, 7) of each place of the first bar line, in eighths from tick 0; the columns are CUES.
 
-    The first four are shares of the whole, times P: 1 where the place is like any other.
+    The first four are shares of the whole, times P: 1 for an average place.
     """
     places = bar_ticks(meter) // STEP
     onset, pitch = notes[:, ONSET].astype(np.int64), notes[:, PITCH]
@@ -57,7 +57,7 @@ def pickup_cues(notes: NoteArray, meter: Meter) -> NDArray[np.float64]:
 
 
 def _harmony_changes(notes: NoteArray) -> NDArray[np.float64]:
-    """Measure at each eighth (E,) how different the pitch classes after it are from those before: 0 alike, 1 apart."""
+    """Return at each eighth (E,) the cosine distance, 0..1, between the pitch classes before and after it."""
     onset, pitch, offset = notes[:, ONSET], notes[:, PITCH], notes[:, ONSET] + notes[:, DURATION]
     eighths = int(offset.max()) // STEP + 2
     sounding = np.zeros((eighths + 1, 12))  # pitch classes that begin to sound, less those that end
@@ -70,14 +70,14 @@ def _harmony_changes(notes: NoteArray) -> NDArray[np.float64]:
 
 
 def has_places(meter: Meter) -> bool:
-    """Tell whether a pickup may be looked for: bars of two eighths to three wholes."""
+    """Return whether a pickup can be estimated: bars of two eighths to three wholes."""
     return meter.denominator in (2, 4, 8) and 2 * STEP <= bar_ticks(meter) <= 24 * STEP
 
 
-def guess_pickup(score: Score) -> int:
-    """Guess the length in ticks of the pickup before the first bar line; 0 for none.
+def estimate_pickup(score: Score) -> int:
+    """Estimate the length in ticks of the pickup before the first bar line; 0 for none.
 
-    Where a meter follows, the ticks that whole bars leave over before it are the pickup.
+    Before a second meter, the remainder of ticks after whole bars is the pickup.
     """
     if not score.meters or score.meters[0].tick > 0 or not has_places(score.meters[0]):
         return 0
@@ -96,7 +96,7 @@ def guess_pickup(score: Score) -> int:
 
 
 def full_first_bar(score: Score, pickup: int) -> Score:
-    """Make a pickup of some ticks the end of a full first bar, which begins with rests."""
+    """Return a score whose pickup, in ticks, is the end of a full first bar that begins with rests."""
     if not pickup:
         return score
     return delayed(score, bar_ticks(score.meters[0]) - pickup)

@@ -1,4 +1,4 @@
-"""Every open corpus behind one interface: list the keys of a folder cheaply, read a key into pieces.
+"""All open corpora behind one interface: list the keys of a folder cheaply, read a key into pieces.
 
     folder/openscore-lieder/scores/...mid ── list_pieces ──> keys ── read_piece, in any process ──> [Piece, ...]
 
@@ -17,7 +17,7 @@ from imagemusic.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """How to read a corpus, and whether a model that ships may learn from it."""
+    """How to read a corpus, and whether a distributed model may be trained on it."""
 
     read: Callable[[Path, str], list[Piece]]  # (folder of the corpus, key) -> pieces
     licence: str
@@ -44,7 +44,7 @@ TRAINABLE = tuple(name for name, corpus in CORPORA.items() if not corpus.evaluat
 
 
 def list_pieces(folder: Path, corpus: str) -> list[str]:
-    """List the keys of a corpus, sorted: paths of MIDI files in its folder.
+    """Return the keys of a corpus, sorted: paths of MIDI files in its folder.
 
     Raises:
         DataError: no such corpus, or its folder holds no MIDI file.
@@ -62,17 +62,17 @@ def list_pieces(folder: Path, corpus: str) -> list[str]:
 
 
 def read_piece(folder: Path, corpus: str, key: str) -> list[Piece]:
-    """Read the pieces of one file; none when it has no notes.
+    """Return the pieces of one file; none when it has no notes.
 
     Raises:
-        DataError: no such corpus, or what belongs to the file is damaged.
+        DataError: no such corpus, or a file beside the MIDI file is damaged.
         ScoreError: the file is missing or damaged.
     """
     return CORPORA[corpus].read(_root(folder, corpus), key)
 
 
 def read_corpus(folder: Path, corpus: str) -> Iterator[Piece]:
-    """Read the pieces of a corpus in the order of their keys, one file at a time."""
+    """Yield the pieces of a corpus in the order of their keys, one file at a time."""
     for key in list_pieces(folder, corpus):
         yield from read_piece(folder, corpus, key)
 

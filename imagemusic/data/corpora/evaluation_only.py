@@ -1,4 +1,4 @@
-"""Corpora that only measure: their licences, or the lack of one, keep them out of what ships."""
+"""Corpora for evaluation only: their licences, or the lack of one, exclude them from training."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from imagemusic.music.midi import load_midi
 
 
 def read_emopia(folder: Path, key: str) -> list[Piece]:
-    """Read midis/QUADRANT_SONG_CLIP.mid, transcribed from audio at a pretended 120 bpm; the song is the group."""
+    """Read midis/QUADRANT_SONG_CLIP.mid, transcribed from audio, with a nominal 120 bpm; the song is the group."""
     quadrant, song = Path(key).stem[:2], Path(key).stem[3:].rpartition("_")[0]
     return make_piece(
         load_midi(folder / key, fold_pedal=True),
@@ -34,12 +34,5 @@ def read_vgmidi(folder: Path, key: str) -> list[Piece]:
 def read_nottingham(folder: Path, key: str) -> list[Piece]:
     """Read MIDI/DANCE_NUMBER.mid; each tune is a group."""
     name = Path(key).stem
-    return make_piece(
-        load_midi(folder / key),
-        corpus="nottingham",
-        path=key,
-        group=name,
-        title=name,
-        licence="GPL-3.0",
-        tags=(re.sub(r"[\d-].*", "", name),),
-    )
+    score, tags = load_midi(folder / key), (re.sub(r"[\d-].*", "", name),)
+    return make_piece(score, corpus="nottingham", path=key, group=name, title=name, licence="GPL-3.0", tags=tags)

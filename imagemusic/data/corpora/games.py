@@ -1,7 +1,7 @@
 """Band music written for free games: Freedoom, its earlier tracks, Blasphemer and Simutrans.
 
 One group is one composition.  A slot of the game (E1M9) held several tracks over the years, and remixes quote older
-tracks (dave3d42), so that Freedoom's groups are titles, with the slot's history and the remixed track joined to them.
+tracks (dave3d42), so Freedoom's groups are titles, joined with the slot's history and the remixed track.
 """
 
 import csv
@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.corpora.user_midi import piece_on_its_beat
+from imagemusic.data.corpora.user_midi import make_piece_on_beat
 from imagemusic.music.midi import load_midi
 
 BSD = "BSD-3-Clause"
@@ -36,7 +36,7 @@ def read_freedoom(folder: Path, key: str) -> list[Piece]:
     slot = Path(key).stem.removeprefix("d_").lower()
     title = freedoom_titles(folder).get(slot, slot)
     score = load_midi(folder / key)
-    return piece_on_its_beat(score, corpus="freedoom", path=key, group=_group(title, slot), title=title, licence=BSD)
+    return make_piece_on_beat(score, corpus="freedoom", path=key, group=_group(title, slot), title=title, licence=BSD)
 
 
 def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
@@ -44,7 +44,7 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
     name = Path(key).stem.partition("_")[2]
     slot = name.removeprefix("d_").lower()
     title = freedoom_titles(folder.parent / "freedoom").get(slot, name)
-    pieces = piece_on_its_beat(
+    pieces = make_piece_on_beat(
         load_midi(folder / key),
         corpus="freedoom-history",
         path=key,
@@ -59,7 +59,7 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
 def read_blasphemer(folder: Path, key: str) -> list[Piece]:
     """Read mus_SLOT.mid; each is a composition of its own."""
     name, score = Path(key).stem, load_midi(folder / key)
-    return piece_on_its_beat(
+    return make_piece_on_beat(
         score, corpus="blasphemer", path=key, group=name, title=name.removeprefix("mus_"), licence=BSD
     )
 
@@ -68,7 +68,7 @@ def read_simutrans(folder: Path, key: str) -> list[Piece]:
     """Read NUMBER-TITLE.mid; title and composer, who is the group, stand in CREDITS.txt."""
     number = Path(key).name[:2]
     title, composer = _simutrans_credits(folder).get(number, (Path(key).stem, "unknown"))
-    return piece_on_its_beat(
+    return make_piece_on_beat(
         load_midi(folder / key),
         corpus="simutrans",
         path=key,
@@ -81,7 +81,7 @@ def read_simutrans(folder: Path, key: str) -> list[Piece]:
 
 @lru_cache(maxsize=4)
 def freedoom_titles(folder: Path) -> dict[str, str]:
-    """Read CREDITS-MUSIC; return the title of each slot, or the older track that it is a remix of."""
+    """Return the title of each slot from CREDITS-MUSIC, or the older track that it is a remix of."""
     path = folder / "CREDITS-MUSIC"
     titles: dict[str, str] = {}
     phase = ""
@@ -102,7 +102,7 @@ def freedoom_titles(folder: Path) -> dict[str, str]:
 
 
 def title_of(credit: str) -> str:
-    """Find the composition in a credit like '"Tap Water" by Korp, remix of dave3d27.mid by jute'."""
+    """Return the composition in a credit like '"Tap Water" by Korp, remix of dave3d27.mid by jute'."""
     origin = re.search(r'(?:remix of|based on) (?:"([^"]+)"|(\S+)\.mid)', credit)
     named = origin or re.match(r'"([^"]+)"|(\S+)\.mid', credit)
     return (named[1] or named[2]) if named else credit

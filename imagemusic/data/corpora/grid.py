@@ -1,4 +1,4 @@
-"""Scores on the metrical grid: rounding, bar lines, cutting."""
+"""Scores on the metrical grid of 24 ticks a beat: rounding, bar lines, cutting, snapping."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ Change = TypeVar("Change", Tempo, Meter, Key)
 def on_grid(score: Score) -> tuple[Score, float]:
     """Round a score to 24 ticks a beat; return it with the share of onsets that were clearly off the grid.
 
-    Onsets and offsets are rounded apart, so that notes that met still meet.  Tracks without notes go.
+    Onsets and offsets are rounded separately, so that adjacent notes stay adjacent.  Empty tracks are dropped.
     """
     scale = TICKS_PER_BEAT / score.ticks_per_beat
     tracks, off, count = [], 0, 0
@@ -46,7 +46,7 @@ def on_grid(score: Score) -> tuple[Score, float]:
 
 
 def without_repeats(meters: Sequence[Meter], ticks_per_beat: int = TICKS_PER_BEAT) -> tuple[Meter, ...]:
-    """Drop meters that say again, on a bar line, what holds already."""
+    """Return meters without those that repeat the current one on a bar line."""
     kept: list[Meter] = []
     for meter in meters:
         last = kept[-1] if kept else None
@@ -57,12 +57,12 @@ def without_repeats(meters: Sequence[Meter], ticks_per_beat: int = TICKS_PER_BEA
 
 
 def bar_ticks(meter: Meter, ticks_per_beat: int = TICKS_PER_BEAT) -> int:
-    """Length of a bar, on the grid unless told."""
+    """Return the length of a bar in ticks, by default of the grid."""
     return max(1, round(meter.beats * ticks_per_beat))
 
 
 def bar_lines(score: Score) -> NDArray[np.int64]:
-    """Ticks at which bars start, up to the end of the score, in 4/4 where no meter is known."""
+    """Return the ticks (B,) at which bars start, up to the end of the score, in 4/4 where no meter is known."""
     meters = list(score.meters)
     if not meters or meters[0].tick > 0:
         meters.insert(0, Meter(0))
@@ -71,7 +71,7 @@ def bar_lines(score: Score) -> NDArray[np.int64]:
 
 
 def trim(score: Score) -> Score:
-    """Cut off whole bars of silence at the beginning."""
+    """Return a score without the whole bars of silence at its beginning."""
     first = min((int(track.notes[0, ONSET]) for track in score.tracks if len(track)), default=0)
     lines = bar_lines(score)
     start = int(lines[np.searchsorted(lines, first, side="right") - 1])
@@ -79,7 +79,7 @@ def trim(score: Score) -> Score:
 
 
 def cut(score: Score, start: int, end: int) -> Score:
-    """Take the notes that begin in [start, end), ending them there, with the tempo, meter and key that hold."""
+    """Return the notes with onsets in [start, end), shortened to `end`, with the tempo, meter and key in force."""
 
     def keep(changes: Sequence[Change]) -> tuple[Change, ...]:
         before = sum(change.tick <= start for change in changes)
@@ -98,7 +98,7 @@ def cut(score: Score, start: int, end: int) -> Score:
 
 
 def delayed(score: Score, ticks: int) -> Score:
-    """Start a score later; what held from its beginning holds from the new one."""
+    """Return a score that starts later by `ticks`; its first tempo, meter and key hold from the new beginning."""
 
     def later(changes: Sequence[Change]) -> tuple[Change, ...]:
         return tuple(replace(change, tick=change.tick + ticks if change.tick else 0) for change in changes)
@@ -118,9 +118,9 @@ def delayed(score: Score, ticks: int) -> Score:
 
 
 def without_delay(score: Score) -> Score:
-    """Put a score on the beat that stands beside it throughout, as it does after an opening grace note or a sixteenth.
+    """Align a score whose onsets are off the beat by a constant delay, as after an opening grace note or sixteenth.
 
-    What is before the first beat becomes the end of a first bar.
+    The notes before the first beat become the end of a first bar.
     """
     half = score.ticks_per_beat // 2
     onsets = all_onsets(score).astype(np.int64)
@@ -135,9 +135,9 @@ def without_delay(score: Score) -> Score:
 
 
 def snap(score: Score) -> Score:
-    """Move onsets played by hand onto sixteenths or eighth triplets, or their halves where a note is clearly there.
+    """Move performed onsets to sixteenths or eighth triplets, or to their halves where a note is clearly there.
 
-    One division of the beat is chosen for a whole piece.  Notes keep their durations.
+    One division of the beat is chosen for the whole piece.  Durations are kept.
     """
     if not score.note_count:
         return score
@@ -151,7 +151,7 @@ def snap(score: Score) -> Score:
 
 
 def grid_cost(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Measure how far onsets (..., N), in grid ticks, are from places of one division of the beat: means (...)."""
+    """Return the mean cost (...) of onsets (..., N), in grid ticks, on the better division of the beat."""
     straight, triplet = (_nearest(onsets, step)[1].mean(axis=-1) for step in (STRAIGHT, TRIPLET))
     return np.minimum(straight, triplet)
 
@@ -162,7 +162,7 @@ def all_onsets(score: Score) -> NDArray[np.float64]:
 
 
 def _nearest(onsets: NDArray[np.float64], step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the cheapest multiple of `step` for each onset, and what it costs; odd multiples cost more."""
+    """Return the cheapest multiple of `step` for each onset, and its cost, in ticks; odd multiples cost more."""
     coarse, fine = np.floor(onsets / (2 * step) + 0.5) * (2 * step), np.floor(onsets / step + 0.5) * step
     to_coarse, to_fine = np.abs(onsets - coarse), np.abs(onsets - fine) + FINE_STEP_COST
     return np.where(to_fine < to_coarse, fine, coarse), np.minimum(to_fine, to_coarse)

@@ -1,8 +1,8 @@
-"""The frozen list of held-out pieces: what no training sees and every figure is measured on.
+"""The frozen list of held-out pieces: excluded from training, used for every reported figure.
 
     resources/heldout.json   {"version": 1, "splits": {"validation": {group: [id, ...]}, "test": {...}}, ...}
 
-The list names what is held out; every other piece of the trainable corpora trains.  It is versioned, never edited.
+All pieces of the trainable corpora that are not on the list are training pieces.  It is versioned, never edited.
 """
 
 import json
@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def split_of(piece_id: str, path: Path = HELDOUT) -> str:
-    """Say where a piece belongs: 'train', 'validation', 'test', or 'evaluation' in a corpus that may only measure.
+    """Return the split of a piece: 'train', 'validation', 'test', or 'evaluation' in a corpus for evaluation only.
 
     Raises:
         DataError: the list is missing or damaged.
@@ -31,7 +31,7 @@ def split_of(piece_id: str, path: Path = HELDOUT) -> str:
 
 
 def read_heldout(path: Path = HELDOUT) -> dict[str, Any]:
-    """Read the whole list, with its counts, joined groups and marks.
+    """Return the whole list, with its counts, joined groups and marks.
 
     Raises:
         DataError: the list is missing or damaged.

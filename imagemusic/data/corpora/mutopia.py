@@ -25,7 +25,7 @@ def read_work(folder: Path, key: str) -> list[Piece]:
         licence=about.get("license") or LICENCES.get(about.get("class", ""), "unknown"),
         tags=tuple(filter(None, (composer, about.get("style"), about.get("instrument")))),
         tempo_known=not single_tempo(score, LILYPOND_BPM),
-        guess_bars=True,
+        hidden_pickup=True,
     )
 
 

@@ -1,7 +1,7 @@
-"""OpenScore lieder and string quartets, and the orchestral scores of Hauptstimme, engraved by hand.
+"""OpenScore lieder and string quartets, and the orchestral scores of Hauptstimme: engraved scores.
 
-Converted by verovio, they stand on the grid; loudness is constant; a key signature is that of the page, its mode is not
-known.  A piece at 120 bpm throughout has the engraving program's default.
+verovio converts them, so they are on the grid and their loudness is constant.  Key signatures come without a mode.  A
+piece at 120 bpm throughout has the engraving program's default tempo.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagemusic.data.corpora.bars import full_first_bar, guess_pickup
+from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar
 from imagemusic.data.corpora.grid import bar_lines, cut, on_grid
 from imagemusic.data.corpora.piece import Piece, make_piece, single_tempo
 from imagemusic.music.midi import load_midi
@@ -21,7 +21,7 @@ from imagemusic.music.score import DURATION, ONSET, Score, Track
 LICENCE = "CC0-1.0"
 WINDS = range(56, 80)  # General MIDI brass, reeds and pipes
 NAMED_WINDS = re.compile("flute|flöte|horn|clarinet|klarinette|oboe|trumpet|viol|cello", re.IGNORECASE)
-CHOIR_AAHS = 52  # General MIDI; the converter left singers on the oboe or where the engraver's program had them
+CHOIR_AAHS = 52  # General MIDI; converted scores have singers on the oboe or other winds
 MOST_NOTES = 4_000  # in a piece cut from a quartet
 FEWEST_NOTES = 400
 
@@ -39,7 +39,7 @@ def read_lied(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
-        guess_bars=True,
+        hidden_pickup=True,
     )
 
 
@@ -51,10 +51,10 @@ def read_quartet(folder: Path, key: str) -> list[Piece]:
     parts = []
     for start, stop in zip(movements, [*movements[1:], score.end], strict=True):
         movement = cut(score, start, stop)
-        # A movement ends with what its pickup lacks, so that whole bars left over before the next meter tell nothing.
+        # The last bar of a movement is short by its pickup, so only the bars before its second meter show the pickup.
         until = movement.meters[1].tick if len(movement.meters) > 1 else movement.end
         opening = cut(movement, 0, until)
-        movement = full_first_bar(movement, guess_pickup(opening))
+        movement = full_first_bar(movement, estimate_pickup(opening))
         lines = [0, *quiet_bar_lines(movement, MOST_NOTES), movement.end]
         parts += [cut(movement, *line) for line in zip(lines, lines[1:], strict=False)]
     pieces = []
@@ -85,12 +85,12 @@ def read_orchestra(folder: Path, key: str) -> list[Piece]:
         licence=LICENCE,
         tags=(composer.replace("_", " "),),
         tempo_known=not single_tempo(score, 120),
-        guess_bars=True,
+        hidden_pickup=True,
     )
 
 
 def movement_starts(score: Score) -> list[int]:
-    """Find the ticks at which movements begin: tempo and meter are written anew, and enough notes follow."""
+    """Return the ticks at which movements begin: tempo and meter change together, and enough notes follow."""
     tempos = {tempo.tick for tempo in score.tempos}
     starts = [0]
     for tick in (meter.tick for meter in score.meters if meter.tick in tempos):
@@ -101,7 +101,7 @@ def movement_starts(score: Score) -> list[int]:
 
 
 def quiet_bar_lines(score: Score, most_notes: int) -> list[int]:
-    """Choose bar lines that cut a score into parts of about `most_notes` at most, across as few notes as can be."""
+    """Return bar lines, in ticks, that cut a score into parts of about `most_notes` and cross few notes."""
     onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
     parts = -(-len(onsets) // most_notes)
     bars = bar_lines(score)
@@ -121,14 +121,14 @@ def _notes_between(score: Score, start: int, end: int) -> int:
 
 
 def _crossing(score: Score, ticks: np.ndarray) -> np.ndarray:
-    """Count the notes that sound across each tick."""
+    """Return the number (T,) of notes that sound across each tick (T,)."""
     onsets = np.sort(np.concatenate([track.notes[:, ONSET] for track in score.tracks]))
     offsets = np.sort(np.concatenate([track.notes[:, ONSET] + track.notes[:, DURATION] for track in score.tracks]))
     return np.searchsorted(onsets, ticks) - np.searchsorted(offsets, ticks, side="right")
 
 
 def _singer(track: Track) -> Track:
-    """Give a singer a singer's program; in a lied a wind that is not called one sings."""
+    """Return a singer's track with the program of a choir; in a lied a wind without a wind's name is the singer."""
     sings = track.program in WINDS or "voice" in track.name.lower()
     if not sings or NAMED_WINDS.search(track.name):
         return track

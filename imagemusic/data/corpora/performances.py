@@ -1,4 +1,4 @@
-"""Recorded playing: Groove's drummers, who played to a click, and Pianolatron's piano rolls, which have no beat."""
+"""Recorded performances: Groove's drummers, to a click, and Pianolatron's piano rolls, without a beat."""
 
 import csv
 import re
@@ -42,7 +42,7 @@ def read_groove(folder: Path, key: str) -> list[Piece]:
 
 
 def read_roll(folder: Path, key: str) -> list[Piece]:
-    """Read midi/exp/ID_exp.mid with its pedal, on half seconds for beats; composer and title are the group."""
+    """Read midi/exp/ID_exp.mid with its pedal, on beats of half a second; composer and title are the group."""
     about = _roll_index(folder).get(Path(key).stem.partition("_")[0], {})
     title = about.get("title", Path(key).stem)
     composer = about.get("composer", "None")

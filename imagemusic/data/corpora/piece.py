@@ -1,7 +1,7 @@
-"""A score as its corpus gives it, to a piece on the metrical grid with its unknowns named.
+"""Make a piece on the metrical grid from the score of a corpus, with unknown attributes marked.
 
-file ──> Score, its own ticks ──> make_piece ──> Piece: 24 ticks a beat, whole leading bars of silence cut off,
-                                                        tempo, meter and loudness kept only where they are real
+file ──> Score, its own ticks ──> make_piece ──> Piece: 24 ticks a beat, whole leading bars of silence removed,
+                                                        tempo, meter and loudness only where they are genuine
 """
 
 import unicodedata
@@ -9,34 +9,34 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagemusic.data.corpora.bars import full_first_bar, guess_pickup
+from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar
 from imagemusic.data.corpora.grid import on_grid, snap, trim, without_delay
 from imagemusic.music.score import VELOCITY, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A piece of a corpus.  What is not known is a missing value, not a fact to learn."""
+    """A piece of a corpus.  Unknown attributes are missing values, so that no model learns defaults."""
 
     id: str  # corpus/path/in/the/corpus, and #number where a file holds several pieces
     corpus: str
-    group: str  # pieces of one group never stand in different splits
+    group: str  # pieces of one group are in one split
     title: str
     score: Score  # 24 ticks a beat; no tempos or no meters where they are not known
     licence: str
-    velocity_known: bool  # otherwise one value stands for all notes
+    velocity_known: bool  # otherwise all notes have one default value
     metrical: bool  # otherwise beats are half seconds
-    off_grid: float  # share of onsets that stood more than 1/96 beat off the grid
+    off_grid: float  # share of onsets more than 1/96 beat off the grid
     tags: tuple[str, ...] = ()  # style, instrument, and so on, as the corpus calls them
 
     @property
     def tempo_known(self) -> bool:
-        """Tell whether the tempo was marked by whoever wrote the music."""
+        """Return whether the tempo is a marking of the music, not a default."""
         return bool(self.score.tempos)
 
     @property
     def meter_known(self) -> bool:
-        """Tell whether bars are known."""
+        """Return whether the meter, and so the bars, are known."""
         return bool(self.score.meters)
 
 
@@ -52,23 +52,23 @@ def make_piece(
     tempo_known: bool = True,
     meter_known: bool = True,
     metrical: bool = True,
-    guess_bars: bool = False,
+    hidden_pickup: bool = False,
     by_hand: bool = False,
 ) -> list[Piece]:
     """Put a score on the grid and trim it; return one piece, or none when it has no notes.
 
     Args:
-        guess_bars: the file hides pickups, so look for them; see bars.py.
-        by_hand: onsets that are off the grid were played so; see `snap`.
+        hidden_pickup: the file does not mark its pickup, so it is estimated; see bars.py.
+        by_hand: onsets are performed, so they are moved to the grid by `snap`.
     """
-    score, off_grid = on_grid(without_delay(score) if guess_bars else score)
+    score, off_grid = on_grid(without_delay(score) if hidden_pickup else score)
     if not score.note_count:
         return []
     score = replace(score, tempos=score.tempos if tempo_known else (), meters=score.meters if meter_known else ())
     if by_hand:
         score = snap(score)
-    if guess_bars:
-        score = full_first_bar(score, guess_pickup(score))
+    if hidden_pickup:
+        score = full_first_bar(score, estimate_pickup(score))
     return [
         Piece(
             id=unicodedata.normalize("NFC", f"{corpus}/{path.removesuffix('.mid')}"),
@@ -86,7 +86,7 @@ def make_piece(
 
 
 def velocity_varies(score: Score) -> bool:
-    """Tell real loudness from a default: three values at least, or none that 95 % of the notes share."""
+    """Return whether loudness is genuine: at least three velocities, or two and none on 95 % of the notes."""
     velocities = np.concatenate([track.notes[:, VELOCITY] for track in score.tracks] or [np.zeros(0, np.int32)])
     counts = np.bincount(velocities, minlength=1)
     kinds = int((counts > 0).sum())
@@ -94,5 +94,5 @@ def velocity_varies(score: Score) -> bool:
 
 
 def single_tempo(score: Score, bpm: float) -> bool:
-    """Tell whether a score has no other tempo than `bpm`, as a file has that was left at a program's default."""
+    """Return whether `bpm` is the only tempo, as in a file with a program's default."""
     return all(abs(tempo.bpm - bpm) < 0.01 for tempo in score.tempos)

@@ -1,9 +1,9 @@
-"""POP909: pop songs for piano, played by people; their beats stand in a file of their own.
+"""POP909: performed pop songs for piano; their beats are in a separate file.
 
     beat_midi.txt, a row a beat:  seconds, 1 at every second or third beat, 1 at a downbeat
 
-Notes are moved from seconds to beats by lines drawn between neighbouring beats.  The MIDI file's own tempo and meter
-are not used.
+Onsets are mapped from seconds to beats by linear interpolation between neighbouring beats.  The tempo and meter of the
+MIDI file are not used.
 """
 
 import zipfile
@@ -35,10 +35,10 @@ def read_song(folder: Path, key: str) -> list[Piece]:
 
 
 def read_beats(path: Path) -> NDArray[np.float64]:
-    """Read beats (B, 3): seconds, and a flag for each of two kinds of stress.
+    """Return beats (B, 3): seconds, and a flag for each of two kinds of stress.
 
     Raises:
-        DataError: the file is missing or is not such a table.
+        DataError: the file is missing, or no table of at least two rows of three numbers.
     """
     try:
         beats = np.loadtxt(path, ndmin=2)
@@ -50,7 +50,7 @@ def read_beats(path: Path) -> NDArray[np.float64]:
 
 
 def align(score: Score, beats: NDArray[np.float64]) -> Score:
-    """Move notes onto beats (B, 3), with a meter wherever the number of beats between downbeats changes.
+    """Return a score on beats (B, 3), with a meter wherever the number of beats between downbeats changes.
 
     A pickup becomes a full first bar that begins with rests.
     """
@@ -61,7 +61,7 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
     usual = int(np.bincount(spacing).argmax()) if len(spacing) else 4
     first_second = min(float(score.seconds_at(t.notes[:1, ONSET])[0]) for t in score.tracks if len(t))
     first = _beats_at(np.array([first_second]), times)[0]
-    # The bar that the first note is in, counted back from the first downbeat; a hand may be early.
+    # The bar that the first note is in, counted back from the first downbeat; performed notes may be early.
     origin = int(downbeats[0] - usual * max(0, np.ceil((downbeats[0] - first - EARLY) / usual)))
 
     meters, place = [Meter(0, usual)], int(downbeats[0] - origin)
@@ -85,7 +85,7 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
 
 
 def _downbeats(beats: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the places of downbeats; two bars of three are marked as one of six, with the stress between them."""
+    """Return the indices (D,) of downbeats; where bars of six are two bars of three, of both."""
     downbeats = np.flatnonzero(beats[:, 2] == 1)
     spacing = np.diff(downbeats)
     if len(spacing) and np.bincount(spacing).argmax() == 6:
@@ -96,13 +96,13 @@ def _downbeats(beats: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _beats_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn seconds (N,) into beats (N,), going on at the nearest beat's pace before the first and after the last."""
+    """Map seconds (N,) to beats (N,), extrapolated with the nearest spacing before the first and after the last."""
     segment = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
     return segment + (seconds - times[segment]) / (times[segment + 1] - times[segment])
 
 
 def _bars(spacing: list[int], usual: int) -> Iterator[int]:
-    """Return bar lengths in beats; where a downbeat is missing, six beats are a bar of four and one of two."""
+    """Yield bar lengths in beats; where a downbeat is missing, six beats are a bar of four and one of two."""
     for length in spacing:
         while length > usual + 1:
             yield usual
@@ -112,7 +112,7 @@ def _bars(spacing: list[int], usual: int) -> Iterator[int]:
 
 @lru_cache(maxsize=4)
 def _index(path: Path) -> dict[str, tuple[str, str]]:
-    """Read number -> (title, artist) from the spreadsheet, whose cells hold their text in place."""
+    """Return number -> (title, artist) from the spreadsheet, whose cells hold inline strings."""
     if not path.exists():
         return {}
     with zipfile.ZipFile(path) as book:

@@ -1,6 +1,6 @@
-"""Where the open corpora come from: resources/corpora.toml, the archives it names, and what a fetched corpus must be.
+"""The download registry of the open corpora: resources/corpora.toml, unpacking, and checksums.
 
-archive of a repository at a commit ──> take ──> a folder ──> .mxl to .mid ──> counted and hashed
+archive of a repository at a commit ──> unpack ──> a folder ──> .mxl to .mid ──> counted and hashed
 """
 
 import base64
@@ -36,7 +36,7 @@ class Origin:
     engraved: bool = False  # .mxl, converted to MIDI by verovio
     flatten: bool = False  # COMPOSER/.../NAME becomes COMPOSER__NAME
     history: str = ""  # CSV of files that stood in the repository at different commits
-    exact: bool = True  # else a conversion is in between that other versions do otherwise
+    exact: bool = True  # false where the result depends on the version of a converter
     files: int = 0
     size_bytes: int = 0
     sha256: str = ""
@@ -48,17 +48,17 @@ class Origin:
 
 
 def read_origins(path: Path = ORIGINS) -> dict[str, Origin]:
-    """Read corpora.toml.
+    """Read corpora.toml: name of a corpus -> its origin.
 
     Raises:
-        ConfigError: the file is missing, not TOML, or holds what no origin has.
+        ConfigError: the file is missing, not TOML, or has an unknown or missing field.
     """
     return {name: from_table(Origin, table, where=f"{path.name}: {name}") for name, table in read_toml(path).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a corpus is, in three numbers."""
+    """Count, size and hash of the MIDI files of a corpus."""
 
     files: int
     size_bytes: int
@@ -66,7 +66,7 @@ class Digest:
 
 
 def digest(folder: Path) -> Digest:
-    """Count and hash the MIDI files of a folder."""
+    """Return the digest of the MIDI files of a folder."""
     lines, size_bytes = [], 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -80,16 +80,16 @@ def digest(folder: Path) -> Digest:
 
 
 def check(name: str, origin: Origin, folder: Path) -> str:
-    """Compare a folder with what the table knows of it; return one line to print.
+    """Compare a folder with the digest in the registry; return one line to print.
 
     Raises:
-        DataError: a corpus that should be the same is not.
+        DataError: they differ, and the corpus needs no conversion.
     """
     found = digest(folder)
     if not origin.sha256:
-        return f"{name}: {found.files} files, nothing known to compare"
+        return f"{name}: {found.files} files, no digest to compare with"
     if found == Digest(origin.files, origin.size_bytes, origin.sha256):
-        return f"{name}: {found.files} files, as the table says"
+        return f"{name}: {found.files} files, as expected"
     text = f"{name}: {found.files} files with sha256 {found.sha256[:12]}, not {origin.files} with {origin.sha256[:12]}"
     if origin.exact:
         raise DataError(f"{text}; delete {folder} to fetch it again")
@@ -97,10 +97,10 @@ def check(name: str, origin: Origin, folder: Path) -> str:
 
 
 def unpack(archive: Path, origin: Origin, folder: Path) -> int:
-    """Write the files that `origin` takes from a tar.gz into `folder`; return how many.
+    """Write the files that `origin` selects from a tar.gz to `folder`; return their number.
 
     Raises:
-        DataError: the archive is damaged, or a path leads out of the folder.
+        DataError: the archive is damaged, a file is too large, or a path leads out of the folder.
     """
     count = 0
     try:
@@ -127,7 +127,7 @@ def unpack(archive: Path, origin: Origin, folder: Path) -> int:
 
 
 def _place(path: PurePosixPath, origin: Origin) -> PurePosixPath | None:
-    """Say where in the corpus a file of the repository goes; None if nowhere."""
+    """Return the path in the corpus of a file of the repository; None if it is left out."""
     if not any(path.match(pattern) for pattern in origin.take) or any(path.match(pattern) for pattern in origin.leave):
         return None
     if origin.root and path.is_relative_to(origin.root):
@@ -136,7 +136,7 @@ def _place(path: PurePosixPath, origin: Origin) -> PurePosixPath | None:
 
 
 def convert_engraved(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Turn each .mxl of a folder into a .mid beside it, and drop it; yield (path, what went wrong or nothing).
+    """Convert each .mxl of a folder to a .mid beside it, and delete it; yield (path, error or empty).
 
     Raises:
         DependencyError: verovio is not installed.

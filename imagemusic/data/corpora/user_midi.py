@@ -1,6 +1,6 @@
-"""MIDI files of people: nobody says whether a beat, a tempo or bars in them are real, so the notes are asked.
+"""MIDI files of users: whether beat, tempo and bars are genuine is decided by the onsets.
 
-score ── onsets on sixteenths or triplets of the file's beat? ──yes──> its tempo, bars and beat are believed
+score ── onsets on sixteenths or triplets of the file's beat? ──yes──> its tempo, bars and beat are kept
                                   └─no─> is there a tempo on whose beat they fall? ──> that beat, or none
 """
 
@@ -13,21 +13,24 @@ from imagemusic.data.corpora.grid import TICKS_PER_BEAT, all_onsets, grid_cost, 
 from imagemusic.data.corpora.piece import Piece, make_piece
 from imagemusic.music.score import Score
 
-CORPUS = "own"  # what pieces of a gathered data set are filed under
-PLAYED = 0.25  # share of onsets off the grid from which on they were played by hand, or on no beat at all
+CORPUS = "own"  # corpus name of the pieces of gathered data sets
+PLAYED = 0.25  # share of onsets off the grid from which on they are performed, or without a beat
 BEATLESS = 0.9  # ticks, as mean cost of an onset; of 84 played tracks 55 cost 0.2 to 0.75, the others 1.0 and more
 
 
-def own_piece(score: Score, *, key: str, title: str, licence: str) -> Piece | None:
-    """Make a piece of a person's file, `key` being its path in their folder; None when it has no notes."""
-    made = piece_on_its_beat(score, corpus=CORPUS, path=key, group=key, title=title, licence=licence)
+def user_piece(score: Score, *, key: str, title: str, licence: str) -> Piece | None:
+    """Return the piece of a user's file, `key` being its path in their folder; None when it has no notes."""
+    made = make_piece_on_beat(score, corpus=CORPUS, path=key, group=key, title=title, licence=licence)
     return made[0] if made else None
 
 
-def piece_on_its_beat(score: Score, **about: Any) -> list[Piece]:
-    """Make a piece as `make_piece` does, and find the beat where the file's own is none, as in one converted from MUS.
+def make_piece_on_beat(score: Score, **about: Any) -> list[Piece]:
+    """Make a piece as `make_piece` does, and estimate the beat where the file's own does not fit its onsets.
 
-    Converters leave a tempo of 120 in such a file, which is the music's own in some; the notes tell.
+    Files converted from MUS have a tempo of 120, which is genuine in some of them.
+
+    Args:
+        about: the keyword arguments of `make_piece` that identify the piece.
     """
     played = on_grid(score)[1] > PLAYED
     on_beat = not played or float(grid_cost(all_onsets(score) * (TICKS_PER_BEAT / score.ticks_per_beat))) < BEATLESS

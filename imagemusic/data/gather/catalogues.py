@@ -1,4 +1,4 @@
-"""The catalogues that `imagemusic data match --source` knows, made when they are asked for."""
+"""The catalogues of `imagemusic data match --source`, each created, with its imports, when it is chosen."""
 
 import os
 from collections.abc import Callable
@@ -14,27 +14,27 @@ SPOTIFY_NOTICE = (
     "and to keep it for longer than needed; what you gather is yours to answer for, and is marked terms=spotify"
 )
 
-Say = Callable[[str], object]
+Notify = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """What a catalogue may need to know."""
+    """Settings of catalogues."""
 
     midi_dir: Path
     pairs: Path | None = None  # a table of pairs, for the folder
     accept_spotify_terms: bool = False
-    contact: str = ""  # an address, so that MusicBrainz knows whom to write to
+    contact: str = ""  # an e-mail or web address, sent to MusicBrainz in the user agent
 
 
-def make_source(name: str, options: SourceOptions, say: Say) -> Source:
-    """Make a catalogue ready to be asked.
+def make_source(name: str, options: SourceOptions, notify: Notify) -> Source:
+    """Return the catalogue `name`.
 
     Args:
-        say: told what is being waited for, and what a user should know.
+        notify: called with one line for each wait and each notice to the user.
 
     Raises:
-        ConfigError: unknown, or something it needs is missing.
+        ConfigError: the name is unknown, or a setting that the catalogue needs is missing.
         DependencyError: a library it needs is not installed.
     """
     if name not in RELEASE_SOURCES:
@@ -42,24 +42,24 @@ def make_source(name: str, options: SourceOptions, say: Say) -> Source:
     if options.pairs is not None and name != "folder":
         raise ConfigError(f"pairs: a table of pairs goes with --source folder, not {name}")
     try:
-        return RELEASE_SOURCES[name](options, say)
+        return RELEASE_SOURCES[name](options, notify)
     except ModuleNotFoundError as error:
         message = f"--source {name} needs {error.name}; run: pip install 'imagemusic[gather]'"
         raise DependencyError(message) from error
 
 
-def _musicbrainz(options: SourceOptions, say: Say) -> Source:
+def _musicbrainz(options: SourceOptions, notify: Notify) -> Source:
     from imagemusic.data.gather.musicbrainz import ARCHIVE, SERVER, MusicBrainz
 
     contact = options.contact or os.environ.get("IMAGEMUSIC_CONTACT", "")
     if not contact:
-        say("MusicBrainz asks to be told whom to write to: give --contact, or set IMAGEMUSIC_CONTACT")
+        notify("MusicBrainz asks for a contact address: give --contact, or set IMAGEMUSIC_CONTACT")
     return MusicBrainz(
-        contact=contact, server=_address("MUSICBRAINZ", SERVER), archive=_address("COVERART", ARCHIVE), say=say
+        contact=contact, server=_address("MUSICBRAINZ", SERVER), archive=_address("COVERART", ARCHIVE), notify=notify
     )
 
 
-def _spotify(options: SourceOptions, say: Say) -> Source:
+def _spotify(options: SourceOptions, notify: Notify) -> Source:
     if not options.accept_spotify_terms:
         raise ConfigError(f"--source spotify: {SPOTIFY_NOTICE}; to go on, give --accept-spotify-terms")
     client_id, client_secret = (os.environ.get(name, "") for name in CREDENTIALS)
@@ -68,31 +68,31 @@ def _spotify(options: SourceOptions, say: Say) -> Source:
         raise ConfigError(f"--source spotify: set {' and '.join(CREDENTIALS)} in the environment; {where}")
     from imagemusic.data.gather.spotify import ACCOUNTS, API, Spotify
 
-    say(SPOTIFY_NOTICE)
+    notify(SPOTIFY_NOTICE)
     return Spotify(
         client_id,
         client_secret,
         api=_address("SPOTIFY_API", API),
         accounts=_address("SPOTIFY_ACCOUNTS", ACCOUNTS),
-        say=say,
+        notify=notify,
     )
 
 
-def _folder(options: SourceOptions, say: Say) -> Source:
+def _folder(options: SourceOptions, notify: Notify) -> Source:
     from imagemusic.data.gather.folder import Folder
 
     folder = Folder(options.midi_dir, options.pairs)
-    if strays := folder.strays():
-        say(f"{options.pairs}: {len(strays)} of its MIDI files are not there, such as {strays[0]}")
+    if missing := folder.missing_midi():
+        notify(f"{options.pairs}: {len(missing)} of its MIDI files are not there, such as {missing[0]}")
     return folder
 
 
 def _address(name: str, default: str) -> str:
-    """Take another server from the environment: a mirror, or one for tests."""
+    """Return the server from the environment (a mirror, or one for tests), or the default."""
     return os.environ.get(f"IMAGEMUSIC_{name}_URL", default).rstrip("/")
 
 
-RELEASE_SOURCES: dict[str, Callable[[SourceOptions, Say], Source]] = {
+RELEASE_SOURCES: dict[str, Callable[[SourceOptions, Notify], Source]] = {
     "musicbrainz": _musicbrainz,
     "spotify": _spotify,
     "folder": _folder,

@@ -1,10 +1,10 @@
-"""A picture's bytes to a file named by what is in it: DATASET/covers/ab/<sha256>.jpg, whole or not at all."""
+"""Store covers by the hash of their bytes: DATASET/covers/ab/<sha256>.jpg, written atomically."""
 
 import hashlib
 from io import BytesIO
 from pathlib import Path
 
-from imagemusic.errors import DataError, GatheringStopped, ImageError, OutputError
+from imagemusic.errors import GatheringStopped, ImageError, NotAPicture, OutputError
 from imagemusic.files import cannot_write, write_atomically
 from imagemusic.vision.image import load_image
 
@@ -13,18 +13,18 @@ STARTS = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"))
 
 
 def check_cover(data: bytes, where: str) -> tuple[bytes, str]:
-    """Decode a cover as far as its last pixel; return its bytes and suffix, PNG for formats that few programs show.
+    """Decode a cover to its last pixel; return its bytes and suffix, converted to PNG from less common formats.
 
     Raises:
-        DataError: not a picture, damaged, or too small.
+        NotAPicture: it is no picture, damaged, or too small.
     """
     try:
-        image = load_image(data, at_least=2 * SMALLEST_PIXELS)  # which reads a JPEG to its end, in less time
+        image = load_image(data, at_least=2 * SMALLEST_PIXELS)  # a reduced JPEG is decoded to its end, in less time
     except ImageError as error:
         reason = str(error).removeprefix("picture: ")
-        raise DataError(f"{where}: {reason}{_page(data)}") from error
+        raise NotAPicture(f"{where}: {reason}{_page(data)}") from error
     if min(image.size) < SMALLEST_PIXELS:
-        raise DataError(f"{where}: {image.width} x {image.height} pixels, too small for a cover")
+        raise NotAPicture(f"{where}: {image.width} x {image.height} pixels, too small for a cover")
     for start, suffix in STARTS:
         if data.startswith(start):
             return data, suffix
@@ -36,17 +36,17 @@ def check_cover(data: bytes, where: str) -> tuple[bytes, str]:
 
 
 def store_cover(folder: Path, data: bytes, where: str) -> str:
-    """Check and keep a cover; return its path in `folder`.
+    """Check and store a cover; return its path in `folder`.
 
     Raises:
-        DataError: not a picture.
+        NotAPicture: it is no picture, damaged, or too small.
         GatheringStopped: it cannot be written.
     """
     data, suffix = check_cover(data, where)
     name = hashlib.sha256(data).hexdigest()
     path = folder / "covers" / name[:2] / f"{name}.{suffix}"
     try:
-        if not path.exists():  # whole, or it would not have this name
+        if not path.exists():  # complete, since it has this name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
     except OSError as error:
@@ -56,8 +56,8 @@ def store_cover(folder: Path, data: bytes, where: str) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed left unfinished."""
+def remove_unfinished(folder: Path) -> None:
+    """Remove unfinished files of a killed process."""
     for left in folder.glob("covers/*/.*.part"):
         left.unlink(missing_ok=True)
 

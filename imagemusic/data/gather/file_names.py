@@ -1,9 +1,9 @@
-"""The path of a MIDI file -> artist, title, version and copy, as far as it tells them.
+"""Parse the path of a MIDI file: artist, title, version and copy, as far as it names them.
 
     Queen/Bohemian_Rhapsody.1.mid                 ->  Queen | Bohemian Rhapsody | copy 1
     01 - ABBA - Dancing Queen (Live).mid          ->  ABBA | Dancing Queen | live
     Ed Sheeran/Divide/04 Perfect [Karaoke].mid    ->  Ed Sheeran | Perfect | karaoke
-    yesterday.mid                                 ->  nobody | yesterday
+    yesterday.mid                                 ->  no artist | yesterday
 
 A path may be read in more ways than one ("Yesterday - Beatles.mid" in a folder "Oldies"): the likeliest reading is the
 name, the others follow in `also`.
@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from urllib.parse import unquote
 
-from imagemusic.data.gather.text_normalization import normalise
+from imagemusic.data.gather.text_normalization import normalized_key
 from imagemusic.data.gather.title_parsing import parse_title, read_remark
 
+MIDI_SUFFIXES = (".mid", ".midi")
 SUFFIXES = re.compile(r"\.(?:midi?|kar|smf|rmi|xmf|mp3|wav|flac|ogg|m4a|mxl|txt)$", re.IGNORECASE)
-# Folders that hold music of many, and files that say nothing, so that their folder is the name.
+# Folders of many artists' music; and titles of files whose folder is the title.
 COLLECTION_NAMES = """
     midi, midis, midi files, mid, music, songs, song, files, downloads, download, data, dataset, collection, lakh, lmd,
     lmd full, clean midi, karaoke, kar, misc, miscellaneous, various, various artists, va, unknown, unknown artist,
@@ -32,7 +33,7 @@ COLLECTION_NAMES = """
     50's, 60's, 70's, 80's, 90's, 1950s, 1960s, 1970s, 1980s, 1990s, 2000s, 2010s,
     piano, guitar, instrumental, backing tracks, backup, 0-9, a-z
 """
-COLLECTIONS = frozenset(normalise(name) for name in COLLECTION_NAMES.split(","))
+COLLECTIONS = frozenset(normalized_key(name) for name in COLLECTION_NAMES.split(","))
 NO_TITLE_WORDS = "melody song track midi music untitled unknown main full score output piano"
 NO_TITLES = frozenset(NO_TITLE_WORDS.split(" "))
 NUMBERED = re.compile(
@@ -58,28 +59,28 @@ ADDRESS = re.compile(r"[(\[]?\s*(?:https?://|www\.)[^\s)\]]*\s*[)\]]?", re.IGNOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """What a file is called."""
+    """The parsed name of a file."""
 
     artist: str | None
     title: str  # without version and guests
-    version: str | None = None  # live, karaoke, remix, ...: a key of titles.VERSIONS; None for the plain recording
+    version: str | None = None  # a key of title_parsing.VERSIONS: live, remix, ...; None for the plain recording
     copy: int = 0  # 1 for Title.1.mid; 0 for the file itself
     remarks: tuple[str, ...] = ()  # what else stood beside the title, as written: live at Wembley; feat. Bono
     also: tuple["Name", ...] = ()  # the other readings, likelier first
 
 
 def parse_name(path: PurePath) -> Name:
-    """Read a path, relative to the folder of the collection, in every way that makes sense."""
+    """Parse a path, relative to the folder of the collection, in every plausible way; the likeliest is returned."""
     folders = [_clean(part) for part in path.parts[:-1]]
     named = folders[-1] if folders else ""  # which may be an artist all the same
-    folders = [folder for folder in folders if not _says_nothing(folder)]
+    folders = [folder for folder in folders if not _is_collection(folder)]
     stem = html.unescape(unquote(path.name))
     while shorter := SUFFIXES.sub("", stem):
         if shorter == stem:
             break
         stem = shorter
     stem, copy = _without_copy(stem.strip() or path.name)
-    if folders and normalise(stem) in NO_TITLES and (len(folders) > 1 or DASH.search(folders[-1])):
+    if folders and normalized_key(stem) in NO_TITLES and (len(folders) > 1 or DASH.search(folders[-1])):
         stem, again = _without_copy(folders.pop())
         copy = copy or again
     readings: list[Name] = []
@@ -96,7 +97,7 @@ def parse_name(path: PurePath) -> Name:
 
 
 def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield (artist, title), likeliest first; the artist is empty where nothing tells."""
+    """Yield (artist, title), likeliest first; the artist is empty where the path has none."""
     tracked = NUMBERED.match(stem)
     bare = NUMBERED.sub("", stem)
     spaced = ADDRESS.sub(" ", bare.replace("_", " "))
@@ -107,7 +108,7 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
     parts = [_clean(part) for part in parts if not re.fullmatch(numbers, part)]
     parts = parts or [_clean(stem)]
     # "Yesterday - Live" in a folder is one title; alone it may be an artist and a title.
-    first = 1 if folders and not any(_alike(parts[0], folder) for folder in folders) else 2
+    first = 1 if folders and not any(_same_name(parts[0], folder) for folder in folders) else 2
     cut = next((place for place in range(first, len(parts)) if _is_remark(parts[place])), len(parts))
     tail = "".join(f" - {remark}" for remark in parts[cut:])
     parts = parts[:cut]
@@ -125,7 +126,7 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
         elif len(by := re.split(r"\s+by\s+", parts[0], maxsplit=1, flags=re.IGNORECASE)) == 2:
             yield by[1], by[0] + tail
         return
-    same = [place for place, part in enumerate(parts) if any(_alike(part, folder) for folder in folders)]
+    same = [place for place, part in enumerate(parts) if any(_same_name(part, folder) for folder in folders)]
     if same:  # Queen/Queen - Radio Ga Ga
         yield parts[same[0]], " - ".join(part for place, part in enumerate(parts) if place not in same[:1]) + tail
     if len(parts) > 2:  # Artist - Album - Title
@@ -138,14 +139,14 @@ def _readings(stem: str, folders: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _without_spaces(stem: str, tail: str) -> Iterator[tuple[str, str]]:
-    """Yield the ways to cut abba-dancing_queen and abba-dancing-queen; at most four."""
+    """Yield the ways to split abba-dancing_queen and abba-dancing-queen; at most four."""
     if " " in stem:
         by = re.split(r"\s+by\s+", stem, maxsplit=1, flags=re.IGNORECASE)
         yield from [(by[1], by[0] + tail)] if len(by) == 2 else []
         return
-    pieces = stem.split("-")
-    for cut in range(1, min(len(pieces), 5)):
-        artist, title = _clean(" ".join(pieces[:cut])), _clean(" ".join(pieces[cut:]))
+    words = stem.split("-")
+    for cut in range(1, min(len(words), 5)):
+        artist, title = _clean(" ".join(words[:cut])), _clean(" ".join(words[cut:]))
         if artist and title:
             yield artist, title + tail
 
@@ -169,13 +170,13 @@ def _without_copy(stem: str) -> tuple[str, int]:
 
 
 def _is_remark(part: str) -> bool:
-    """Say whether a part is about a version; "With or Without You" and "From Me to You" are songs."""
+    """Return whether a part is about a version; "With or Without You" and "From Me to You" are songs."""
     return bool(read_remark(part)) and not re.match(r"(?:with|from|con|avec|mit)\b", part, re.IGNORECASE)
 
 
-def _says_nothing(folder: str) -> bool:
-    return len(folder) < 2 or normalise(folder) in COLLECTIONS
+def _is_collection(folder: str) -> bool:
+    return len(folder) < 2 or normalized_key(folder) in COLLECTIONS
 
 
-def _alike(one: str, other: str) -> bool:
-    return normalise(one).replace(" ", "") == normalise(other).replace(" ", "")
+def _same_name(one: str, other: str) -> bool:
+    return normalized_key(one).replace(" ", "") == normalized_key(other).replace(" ", "")

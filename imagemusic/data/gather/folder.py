@@ -1,49 +1,34 @@
-"""Covers that lie beside the MIDI files already: pictures, artwork in audio files, or a table of pairs.
+"""A folder as a catalogue: covers beside the MIDI files, artwork in audio files, or a table of pairs.
 
-    song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg, folder.jpg or front.*   beside it, or a folder up
+    song.mid with song.jpg, song.mp3 (artwork in it), cover.jpg or another name of a cover (cover_files.py)
     pairs.csv: midi,image[,artist,title,album,licence...], paths from where the table lies
 
-What belongs together was put together by a person, so nothing is matched and nothing is asked of anybody.
+A user put the files together, so nothing is scored and nothing is requested from the network.
 """
 
-import csv
 import os
-import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+from imagemusic.data.gather.artwork import AUDIO_SUFFIXES, read_artwork
+from imagemusic.data.gather.cover_files import COVER_NAMES, FolderListing
+from imagemusic.data.gather.cover_store import check_cover
+from imagemusic.data.gather.file_names import MIDI_SUFFIXES
+from imagemusic.data.gather.pairs_table import normal_path, read_pairs
 from imagemusic.data.gather.releases import Album, AlbumTrack, Query, Release
-from imagemusic.errors import DataError, DependencyError
-from imagemusic.vision.image import IMAGE_SUFFIXES
+from imagemusic.errors import DataError, NotThere
 
-COVER_NAMES = ("cover", "folder", "front")
-AUDIO_SUFFIXES = frozenset((".mp3", ".flac", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".aiff", ".wav"))
-MIDI_SUFFIXES = frozenset((".mid", ".midi"))
-FRONT = 3  # the kind of an embedded picture that is the front cover
-LICENCE = "not told"
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A row of the table of pairs."""
-
-    image: Path
-    midi: Path
-    artist: str
-    title: str
-    album: str
-    licence: str
+LICENCE = "not stated"
+MOST_NAMED = 5  # pictures in a message
 
 
 class Folder:
-    """Find covers in the folder of the MIDI files itself, or in a table of pairs.
+    """Find covers in the folder of the MIDI files, or in a table of pairs.
 
     Raises:
-        DataError: the table is missing, has not the columns, or names no file of the folder.
+        DataError: the table is missing, lacks a column, or names no file of the folder.
     """
 
     name = "folder"
@@ -52,57 +37,70 @@ class Folder:
 
     def __init__(self, midi_dir: Path, pairs: Path | None = None) -> None:
         self._root = Path(os.path.abspath(midi_dir))
-        self._shelf = lru_cache(maxsize=16)(_Shelf)
+        self._listing = lru_cache(maxsize=16)(FolderListing)
         self._pairs = read_pairs(pairs) if pairs else None
-        if self._pairs is not None and not any(Path(midi).is_relative_to(_plain(self._root)) for midi in self._pairs):
+        if self._pairs is not None and not self._names_any_file():
             raise DataError(f"{pairs}: names no file in {midi_dir}; its paths count from where the table lies")
 
     def find(self, query: Query) -> list[Release]:
-        """Find the cover that belongs to a MIDI file: by the table where there is one, else the nearest by."""
+        """Return what may hold the cover of a MIDI file, nearest first: rows of the table, else files.
+
+        Raises:
+            NotThere: pictures lie beside it, but none has the name of a cover.
+        """
         midi = self._root / query.key
         if self._pairs is not None:
+            found = self._pairs.get(normal_path(midi), ())
             return [
-                self._release(
-                    pair.image, pair.artist or query.artist, pair.title or query.title, pair.album, pair.licence
-                )
-                for pair in self._pairs.get(_plain(midi), ())
+                self._release(p.image, p.artist or query.artist, p.title or query.title, p.album, p.licence)
+                for p in found
             ]
-        return [
-            self._release(path, query.artist, query.title, path.parent.name) for path in islice(self._beside(midi), 1)
-        ]
+        paths = dict.fromkeys(self._beside(midi))
+        if not paths and (pictures := self._listing(midi.parent).pictures):
+            names = ", ".join(path.name for path in pictures[:MOST_NAMED])
+            raise NotThere(f"no cover found for it; of the pictures beside it ({names}) name one cover.jpg")
+        return [self._release(path, query.artist, query.title, path.parent.name) for path in paths]
 
-    def strays(self) -> list[Path]:
-        """List MIDI files that the table names and that are not there."""
+    def _names_any_file(self) -> bool:
+        root = normal_path(self._root)
+        return any(Path(midi).is_relative_to(root) for midi in self._pairs or ())
+
+    def missing_midi(self) -> list[Path]:
+        """Return the MIDI files of the table that do not exist."""
         return [pair.midi for pairs in (self._pairs or {}).values() for pair in pairs if not pair.midi.is_file()]
 
     def album(self, wanted: str) -> Album:
-        """Take a folder for an album: its cover, and its MIDI files as the track list."""
+        """Return a folder as an album: its cover, and its MIDI files as the track list."""
         folder = Path(wanted)
         if not folder.is_dir():
             raise DataError(f"{wanted}: no such folder")
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in MIDI_SUFFIXES)
-        cover = next(self._beside(folder / "album.mid"), None)
-        if cover is None:
-            raise DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
-        tracks = [AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1)]
-        release = self._release(cover, folder.resolve().parent.name, "", folder.resolve().name)
-        return Album(release=replace(release, kind="album"), tracks=tuple(tracks))
+        tracks = tuple(AlbumTrack(number=number, title=path.stem) for number, path in enumerate(files, 1))
+        refused = DataError(f"{wanted}: no cover there; looked for {', '.join(COVER_NAMES)} and artwork in audio files")
+        for path in self._beside(folder / "album.mid"):
+            release = self._release(path, folder.resolve().parent.name, "", folder.resolve().name)
+            try:
+                check_cover(self.fetch(release, 0), str(path))
+            except NotThere:
+                continue
+            except DataError as error:
+                refused = error
+                continue
+            return Album(release=replace(release, kind="album"), tracks=tracks)
+        raise refused
 
     def fetch(self, release: Release, width: int) -> bytes:
-        """Read the cover, whatever its width."""
+        """Return the bytes of the cover, whatever its width."""
         path = self._root / release.id
         if path.suffix.lower() in AUDIO_SUFFIXES:
-            data = read_artwork(path)
-            if data is None:
-                raise DataError(f"{path}: no artwork in it any more")
-            return data
+            return _usable(read_artwork(path), path)
         try:
             return path.read_bytes()
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
     def _release(self, path: Path, artist: str, title: str, album: str, licence: str = "") -> Release:
-        """Name a release by its cover's path, so that tracks with one cover are of one album."""
+        """Return a release whose id is the path of its cover, so tracks with one cover are of one album."""
         return Release(
             source=self.name,
             id=Path(os.path.relpath(path, self._root)).as_posix(),
@@ -114,121 +112,27 @@ class Folder:
         )
 
     def _beside(self, midi: Path) -> Iterator[Path]:
-        """Yield what may hold the cover of a MIDI file, nearest first."""
-        here = self._shelf(midi.parent)
-        named = here.by_stem.get(midi.stem.casefold(), [])
-        yield from (path for path in named if path.suffix.lower() in IMAGE_SUFFIXES)
-        yield from _with_artwork(named)
+        """Yield files that may hold the cover of a MIDI file, nearest first."""
+        here = self._listing(midi.parent)
+        yield from here.named(midi)
         yield from here.covers
-        if here.audio is not None:
-            yield here.audio
+        yield from here.artwork
         if midi.parent != self._root and midi.parent.is_relative_to(self._root):
-            yield from self._shelf(midi.parent.parent).covers
+            yield from self._listing(midi.parent.parent).covers
+        yield from here.lone
 
 
-class _Shelf:
-    """The pictures and audio files of one folder, looked at once however many MIDI files lie there."""
+def _usable(pictures: list[bytes], path: Path) -> bytes:
+    """Return the first picture that can be decoded.
 
-    def __init__(self, folder: Path) -> None:
+    Raises:
+        DataError: there is none.
+    """
+    refused: DataError | None = None
+    for data in pictures:
         try:
-            files = sorted(path for path in folder.iterdir() if path.is_file())
-        except OSError:
-            files = []
-        self.by_stem: dict[str, list[Path]] = {}
-        for path in files:
-            if path.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES:
-                self.by_stem.setdefault(path.stem.casefold(), []).append(path)
-        self.covers = [
-            path for name in COVER_NAMES for path in self.by_stem.get(name, ()) if path.suffix.lower() in IMAGE_SUFFIXES
-        ]
-        self._files = files
-
-    @cached_property
-    def audio(self) -> Path | None:
-        """The first audio file with artwork in it."""
-        return next(_with_artwork(self._files), None)
-
-
-def read_pairs(path: Path) -> dict[str, list[Pair]]:
-    """Read a table of pairs, by the plain path of the MIDI file.
-
-    Raises:
-        DataError: it is missing, not a table, or without the columns `midi` and `image`.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            columns = [name.strip().lower() for name in table.fieldnames or ()]
-            table.fieldnames = columns
-            if missing := [name for name in ("midi", "image") if name not in columns]:
-                raise DataError(f"{path}: no column {missing[0]!r}; a table of pairs has midi and image")
-            licence = next((name for name in columns if name.startswith(("licence", "license"))), "")
-            pairs: dict[str, list[Pair]] = {}
-            for row in table:
-                cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
-                if not cells["midi"] or not cells["image"]:
-                    raise DataError(f"{path}:{table.line_num}: a pair needs both midi and image")
-                pair = Pair(
-                    path.parent / cells["image"],
-                    path.parent / cells["midi"],
-                    *(cells.get(name, "") for name in ("artist", "title", "album", licence)),
-                )
-                pairs.setdefault(_plain(pair.midi), []).append(pair)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table that can be read ({error})") from error
-    return pairs
-
-
-def read_artwork(path: Path) -> bytes | None:
-    """Return the picture embedded in an audio file, the front cover if there are several; None when there is none.
-
-    Raises:
-        DependencyError: mutagen is not installed.
-    """
-    try:
-        import mutagen
-    except ImportError as error:
-        message = f"{path}: artwork in audio files needs mutagen; run: pip install 'imagemusic[audiotags]'"
-        raise DependencyError(message) from error
-    try:
-        audio: Any = mutagen.File(path)
-    except (mutagen.MutagenError, OSError):  # a damaged file has no artwork
-        return None
-    pictures = list(_pictures(audio)) if audio is not None else []
-    return min(pictures, key=lambda picture: picture[0] != FRONT)[1] if pictures else None
-
-
-def _pictures(audio: Any) -> Iterator[tuple[int, bytes]]:
-    """Yield (kind, bytes) of each picture in FLAC, Ogg, MP4 and ID3 files."""
-    yield from ((picture.type, picture.data) for picture in getattr(audio, "pictures", ()))
-    tags = audio.tags or {}
-    for name in tags:
-        if name == "covr":
-            yield from ((FRONT, bytes(cover)) for cover in tags[name])
-        elif name.startswith("APIC"):
-            yield tags[name].type, tags[name].data
-        elif name.lower() == "metadata_block_picture":
-            for text in tags[name]:
-                yield _block(text)
-
-
-def _block(text: str) -> tuple[int, bytes]:
-    import base64
-
-    from mutagen.flac import Picture
-
-    picture = Picture(base64.b64decode(text))
-    return picture.type, picture.data
-
-
-def _with_artwork(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.suffix.lower() in AUDIO_SUFFIXES and read_artwork(path) is not None:
-            yield path
-
-
-def _plain(path: Path) -> str:
-    """Spell a path in one way, however accents are spelled."""
-    return unicodedata.normalize("NFC", os.path.abspath(path))
+            check_cover(data, str(path))
+            return data
+        except DataError as error:
+            refused = refused or error
+    raise refused or NotThere(f"{path}: no artwork in it")

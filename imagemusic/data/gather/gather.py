@@ -1,10 +1,10 @@
-"""MIDI files and a catalogue -> a journal of what each belongs to, and the covers.
+"""Match MIDI files with releases of a catalogue: write a journal row and a cover for each.
 
     Artist/Title.mid ── names ──> Query ── Source.find ──> releases ── matching ──> the best ── Source.fetch ──> cover
            │                                                              │                                        │
-           └── damaged: corrupt                       too unlike: unmatched, doubtful                           matched
+           └── damaged: corrupt                       low score: unmatched, doubtful                           matched
 
-A row is written when everything it speaks of is on disk, so a killed process loses what it was doing and no more.
+A row is written after the cover that it names, so a killed process loses only the files it was working on.
 """
 
 import hashlib
@@ -19,29 +19,36 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from imagemusic.data.gather.cover_store import store_cover
-from imagemusic.data.gather.file_names import Name, parse_name
+from imagemusic.data.gather.file_names import MIDI_SUFFIXES, Name, parse_name
 from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, Match, rank
 from imagemusic.data.gather.releases import COVER_LICENCE, IDS_ONLY, Query, Release, Source
-from imagemusic.errors import ConfigError, DataError, GatheringStopped, NotThere, ScoreError
+from imagemusic.errors import (
+    ConfigError,
+    DataError,
+    DependencyError,
+    GatheringStopped,
+    NotAPicture,
+    NotThere,
+    ScoreError,
+)
 from imagemusic.music.midi import load_midi
 
-MIDI_SUFFIXES = (".mid", ".midi")
 MOST_CANDIDATES = 5  # kept of each file
-MOST_READINGS = 3  # of a path that are asked for
-MOST_FAILURES = 10  # in a row, before the server is taken to be down
+MOST_READINGS = 3  # of a path, each a search
+MOST_FAILURES = 10  # in a row, from which on the server counts as down
 MOST_WORKERS = 32
-REMEMBERED = 4096  # answers
+CACHED = 4096  # answers
 
 Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatherOptions:
-    """How to gather."""
+    """Settings of `gather`."""
 
     size: int = 500  # pixels of covers
-    workers: int = 1  # questions under way at once
+    workers: int = 1  # concurrent requests
     retry_failed: bool = False
 
     def __post_init__(self) -> None:
@@ -55,7 +62,7 @@ def find_midi(folder: Path) -> list[str]:
     """List the MIDI files of a folder and its folders, as sorted paths with forward slashes.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such folder, or no MIDI file in it.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
@@ -70,8 +77,8 @@ def find_midi(folder: Path) -> list[str]:
     return sorted(keys)
 
 
-def survey(folder: Path, lookup: "Lookup") -> dict[str, str]:
-    """Read what is done already: the status of each file; let `lookup` know the covers that are there."""
+def read_statuses(folder: Path, lookup: "Lookup") -> dict[str, str]:
+    """Return the status of each file done in an earlier run, and give its covers to `lookup`."""
     statuses = {}
     for row in read_rows(folder):
         statuses[row["key"]] = row["status"]
@@ -83,10 +90,10 @@ def survey(folder: Path, lookup: "Lookup") -> dict[str, str]:
 def gather(
     keys: Sequence[str], statuses: dict[str, str], journal: Journal, lookup: "Lookup", options: GatherOptions
 ) -> Iterator[Row]:
-    """Look up the files that have no status yet; yield each row when it is on disk and in `statuses`.
+    """Look up the files without a status; yield each row once it is in the journal and in `statuses`.
 
     Raises:
-        GatheringStopped: there is no use in going on now; what was yielded is kept.
+        GatheringStopped: no further file can be looked up now; the rows so far are kept.
     """
     again = {"failed"} if options.retry_failed else set()
     todo = [key for key in keys if key not in statuses or statuses[key] in again]
@@ -103,24 +110,24 @@ def gather(
 
 
 class Lookup:
-    """Makes rows; threads may share it."""
+    """GroupingKeys up MIDI files in a catalogue and returns journal rows; thread-safe."""
 
     def __init__(self, midi_dir: Path, folder: Path, source: Source, size: int) -> None:
         self.source = source
         self._midi_dir, self._folder, self._size = midi_dir, folder, size
-        self._found: Once[list[Release]] = Once(REMEMBERED)
-        self._covers: Once[str] = Once(REMEMBERED)
-        self._kept: dict[str, str] = {}  # id of a release -> its cover in the folder
+        self._found: OnceCache[list[Release]] = OnceCache(CACHED)
+        self._covers: OnceCache[str] = OnceCache(CACHED)
+        self._stored: dict[str, str] = {}  # id of a release -> its cover in the folder
 
     def remember(self, row: Row) -> None:
-        """Take a cover from an earlier row instead of fetching it again."""
-        self._kept[row["candidates"][row["chosen"]]["id"]] = row["cover"]
+        """Use the cover of an earlier row instead of fetching it again."""
+        self._stored[row["candidates"][row["chosen"]]["id"]] = row["cover"]
 
     def row(self, key: str) -> Row:
-        """Say what becomes of one MIDI file.
+        """Look up one MIDI file and return its journal row.
 
         Raises:
-            GatheringStopped: it cannot be said now.
+            GatheringStopped: no file can be looked up now.
         """
         name = parse_name(PurePosixPath(key))
         row: Row = {
@@ -129,7 +136,7 @@ class Lookup:
             "cover_source": None, "licence": None, "terms": self.source.terms, "paired": None,
         }  # fmt: skip
         path = self._midi_dir / key
-        if path.exists() and not path.is_file():  # a pipe would wait for ever
+        if path.exists() and not path.is_file():  # reading a pipe would block
             return row | {"why": "not a regular file"}
         try:
             data = path.read_bytes()
@@ -150,46 +157,70 @@ class Lookup:
             return row | {"why": str(error)}
 
     def choose(self, row: Row, number: int | None) -> Row:
-        """Settle a doubtful row as a person chose: a candidate, counted from 0, or none of them.
+        """Resolve a doubtful row as a reviewer chose: a candidate, counted from 0, or none of them.
 
         Raises:
-            DataError: the cover cannot be had.
+            DataError: the cover cannot be fetched.
         """
-        settled = row | {"status": "unmatched", "why": "a person chose none", "chosen": None}
+        resolved = row | {"status": "unmatched", "why": "a person chose none", "chosen": None}
         if number is None:
-            return settled
+            return resolved
         release = Release.from_json(row["candidates"][number])
-        return settled | self._with_cover(release, number, "a person chose it")
+        return resolved | self._with_cover(release, number, "a person chose it")
 
     def _match(self, key: str, name: Name, seconds: float) -> dict[str, Any]:
         if self.source.exact:
-            query = Query(key=key, artist=name.artist or "", title=name.title, seconds=seconds)
-            if not (releases := self.source.find(query)):
-                return {"status": "unmatched", "why": "no cover belongs to it"}
-            release = releases[0]
-            told = {"artist": release.artist or None, "title": release.title}
-            return told | {"candidates": [_kept(release, 1.0)]} | self._with_cover(release, 0, "where it lies")
-        ranked = self._ask(key, name, seconds)
+            return self._first_cover(Query(key=key, artist=name.artist or "", title=name.title, seconds=seconds))
+        ranked = self._search(key, name, seconds)
         if ranked is None:
-            return {"status": "unmatched", "why": "its name tells no artist; name files Artist/Title.mid"}
-        candidates = [_kept(match.release, match.score) for match in ranked[:MOST_CANDIDATES]]
+            return {"status": "unmatched", "why": "its name has no artist; name files Artist/Title.mid"}
+        candidates = [_candidate(match.release, match.score) for match in ranked[:MOST_CANDIDATES]]
         best = ranked[0].score if ranked else 0.0
         why = self._why(ranked)
         if best < REVIEW_THRESHOLD:
             return {"status": "unmatched", "why": why, "candidates": candidates}
         if best < THRESHOLD:
             return {"status": "doubtful", "why": why, "candidates": candidates}
-        missing = ""
+        refused: DataError | None = None
         for number, match in enumerate(ranked[:MOST_CANDIDATES]):
             if match.score >= THRESHOLD:
                 try:
                     return {"candidates": candidates} | self._with_cover(match.release, number, why)
-                except NotThere as error:
-                    missing = missing or str(error)
-        return {"status": "unmatched", "why": f"no cover: {missing}", "candidates": candidates}
+                except (NotThere, NotAPicture) as error:
+                    refused = refused or error
+        if isinstance(refused, NotAPicture):
+            raise refused
+        return {"status": "unmatched", "why": f"no cover: {refused}", "candidates": candidates}
 
-    def _ask(self, key: str, name: Name, seconds: float) -> list[Match] | None:
-        """Ask for one reading of the path after the other until one fits; None when no reading has an artist."""
+    def _first_cover(self, query: Query) -> dict[str, Any]:
+        """Return the first cover of a source whose releases are exact that is a picture.
+
+        Raises:
+            DataError, DependencyError: why the first that is there cannot be used, if none can.
+        """
+        refused: DataError | DependencyError | None = None
+        try:
+            releases = self.source.find(query)
+        except NotThere as error:
+            return {"status": "unmatched", "why": str(error)}
+        for release in releases:
+            try:
+                cover = self._with_cover(release, 0, "where it lies")
+            except GatheringStopped:
+                raise
+            except NotThere:
+                continue
+            except (DataError, DependencyError) as error:
+                refused = refused or error
+                continue
+            names = {"artist": release.artist or None, "title": release.title}
+            return names | {"candidates": [_candidate(release, 1.0)]} | cover
+        if refused:
+            raise refused
+        return {"status": "unmatched", "why": "no cover found for it"}
+
+    def _search(self, key: str, name: Name, seconds: float) -> list[Match] | None:
+        """Search with each reading of the path until one is accepted; None when no reading has an artist."""
         readings = [reading for reading in (name, *name.also) if reading.artist][:MOST_READINGS]
         found: list[Release] = []
         ranked: list[Match] = []
@@ -205,16 +236,16 @@ class Lookup:
 
     def _why(self, ranked: Sequence[Match]) -> str:
         if not ranked:
-            return "the catalogue knows nothing like it"
+            return "the catalogue has nothing like it"
         if self.source.terms in IDS_ONLY:  # the reasons quote the catalogue
             return f"score {ranked[0].score:.2f}"
         return ranked[0].why
 
     def _with_cover(self, release: Release, number: int, why: str) -> dict[str, Any]:
-        cover = self._kept.get(release.id)
+        cover = self._stored.get(release.id)
         if cover is None or not (self._folder / cover).exists():
             cover = self._covers.get(release.id, lambda: self._fetch(release))
-            self._kept[release.id] = cover
+            self._stored[release.id] = cover
         return {
             "cover": cover, "cover_source": release.page, "licence": release.licence or COVER_LICENCE,
             "status": "matched", "why": why, "chosen": number, "paired": "exact",
@@ -224,8 +255,8 @@ class Lookup:
         return store_cover(self._folder, self.source.fetch(release, self._size), release.page)
 
 
-class Once(Generic[Kept]):
-    """Makes each thing once, also when several threads want it at the same time, and remembers the latest."""
+class OnceCache(Generic[Kept]):
+    """A cache of the latest `size` values that calls `make` once per key, also from several threads."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -233,7 +264,7 @@ class Once(Generic[Kept]):
         self._lock = Lock()
 
     def get(self, key: str, make: Callable[[], Kept]) -> Kept:
-        """Return what is remembered, or make it; what cannot be made is not tried again."""
+        """Return the cached value of `key`, or make it; an exception is cached too."""
         with self._lock:
             mine = key not in self._made
             future = self._made.setdefault(key, Future())
@@ -248,12 +279,12 @@ class Once(Generic[Kept]):
         return future.result()
 
 
-def _kept(release: Release, score: float) -> dict[str, Any]:
+def _candidate(release: Release, score: float) -> dict[str, Any]:
     return release.to_json() | {"score": round(score, 4)}
 
 
 def _in_order(work: Callable[[str], Row], keys: Sequence[str], workers: int) -> Iterator[Row]:
-    """Make rows in the order of the keys, several at once; when one must stop, those under way are finished."""
+    """Yield rows in the order of the keys, made by threads; when one stops, rows that are under way are finished."""
     if workers == 1:
         yield from map(work, keys)
         return

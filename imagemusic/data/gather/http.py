@@ -1,13 +1,13 @@
-"""Questions to catalogues on the web: paced, patient, and only to hosts that are known.
+"""Requests to web catalogues: rate-limited, retried, and to known hosts only.
 
-question ──> pace ──> Session.send ──> host, length, status ──> answer
+request ──> RateLimiter ──> Session.send ──> host, length, status ──> response
               ^                               │ busy, cut short, slow
               └─────── wait, longer each time ┘    too long a wait, a quota used up ──> GatheringStopped
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,32 +17,32 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import tenacity
 
-from imagemusic.data.download import BUSY, Patience
+from imagemusic.data.download import BUSY, RetryPolicy
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 from imagemusic.version import __version__
 
-BLOCK_BYTES = 1 << 12  # small, so that a body that drips is noticed
-MOST_BYTES = 40_000_000  # of one answer
+BLOCK_BYTES = 1 << 12  # small, so that a body that arrives too slowly is noticed
+MOST_BYTES = 40_000_000  # of one response
 MOST_REDIRECTS = 5
-SLOWEST = 3  # times the timeout that a whole answer may take
-PATIENCE = Patience(attempts=5, longest_wait_seconds=60.0, timeout_seconds=20.0)
+SLOWEST = 3  # times the timeout that a whole response may take
+RETRY_POLICY = RetryPolicy(attempts=5, longest_wait_seconds=60.0, timeout_seconds=20.0)
 TOO_MANY = 429
-LONGEST_WAIT_SECONDS = 366 * 86400.0  # that is believed
+LONGEST_CREDIBLE_WAIT_SECONDS = 366 * 86400.0
 
 Answer = TypeVar("Answer")
-Say = Callable[[str], object]
+Notify = Callable[[str], object]
 
 
-class Busy(Exception):
-    """A question that may be asked again."""
+class RetryLater(Exception):
+    """A request failed and may be repeated."""
 
     def __init__(self, url: str, reason: str, wait_seconds: float = 0.0, *, status: int = 0) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.wait_seconds, self.status = url, reason, wait_seconds, status
 
 
-class Pace:
-    """Lets through at most so many questions a second, whichever thread asks."""
+class RateLimiter:
+    """Let through at most `per_second` requests a second, from all threads together."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Return when the next question may be asked."""
+        """Block until the next request may be sent."""
         with self._lock:
             while (pause := self._next - self._clock()) > 0:
                 self._sleep(pause)
@@ -65,19 +65,21 @@ class Pace:
 
 
 class Session(requests.Session):
-    """A session that keeps to hosts, lengths and times, and tells what may be asked again from what may not."""
+    """A session that limits hosts, sizes and times, and raises RetryLater for failures that may pass."""
 
-    def __init__(self, *, user_agent: str, hosts: tuple[str, ...], patience: Patience, pace: Pace | None) -> None:
+    def __init__(
+        self, *, user_agent: str, hosts: tuple[str, ...], policy: RetryPolicy, limiter: RateLimiter | None
+    ) -> None:
         super().__init__()
         self.headers["User-Agent"] = user_agent
         self.max_redirects = MOST_REDIRECTS
-        self._hosts, self._patience, self._pace = hosts, patience, pace
+        self._hosts, self._policy, self._limiter = hosts, policy, limiter
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Follow a redirect within a host, or to one that is listed.
+        """Return where a redirect leads, within a host or to a listed one.
 
         Raises:
-            DataError: it leads elsewhere.
+            DataError: it leads to another host.
         """
         target = super().get_redirect_target(resp)
         if target is not None:
@@ -90,41 +92,41 @@ class Session(requests.Session):
         return target
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a question and read the whole answer.
+        """Send a request and read the whole response.
 
         Raises:
-            Busy: it may be asked again.
+            RetryLater: the server is busy, slow, or cut the response short.
             GatheringStopped: a quota is used up.
-            DataError: the answer is too large, or redirected in circles.
+            DataError: the response is too large, or redirected too often.
         """
-        if self._pace:
-            self._pace.wait()
+        if self._limiter:
+            self._limiter.wait()
         url = str(request.url)
-        kwargs["timeout"] = self._patience.timeout_seconds
+        kwargs["timeout"] = self._policy.timeout_seconds
         try:
             response = super().send(request, **(kwargs | {"stream": True}))
             self._read(response)
         except (requests.ConnectionError, requests.Timeout) as error:
             slow = isinstance(error, requests.Timeout)
-            raise Busy(url, "no answer in time" if slow else "the connection failed") from error
+            raise RetryLater(url, "no answer in time" if slow else "the connection failed") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
-            raise Busy(url, "the body broke off") from error
+            raise RetryLater(url, "the body broke off") from error
         except requests.TooManyRedirects as error:
             if error.response is not None:
                 error.response.close()
             raise DataError(f"{url}: more than {MOST_REDIRECTS} redirects") from error
         if response.status_code in BUSY:
             if "QUOTA_EXCEEDED" in response.text:
-                raise GatheringStopped(f"{url}: the quota is used up (QUOTA_EXCEEDED){_when(response.headers)}")
+                raise GatheringStopped(f"{url}: the quota is used up (QUOTA_EXCEEDED){_quota_end(response.headers)}")
             wait = retry_after(response.headers)
-            raise Busy(url, f"HTTP {response.status_code}", wait, status=response.status_code)
+            raise RetryLater(url, f"HTTP {response.status_code}", wait, status=response.status_code)
         return response
 
     def _read(self, response: requests.Response) -> None:
-        """Read a body, within a time and a size, to where requests keeps it."""
-        if response._content is not False:  # the end of redirects, read when they were followed
+        """Read a body into the response, within limits of time and size."""
+        if response._content is not False:  # already read while redirects were followed
             return
-        last = time.monotonic() + SLOWEST * self._patience.timeout_seconds
+        last = time.monotonic() + SLOWEST * self._policy.timeout_seconds
         body = bytearray()
         for block in response.iter_content(BLOCK_BYTES):
             body += block
@@ -133,16 +135,16 @@ class Session(requests.Session):
                 raise DataError(f"{response.url}: more than {MOST_BYTES / 1e6:.0f} MB; refused")
             if time.monotonic() > last:
                 response.close()
-                raise Busy(response.url, "too slow")
+                raise RetryLater(response.url, "too slow")
         response._content = bytes(body)
 
 
-class Web:
-    """One catalogue's corner of the web.
+class WebClient:
+    """Requests to one catalogue.
 
     Args:
-        hosts: where redirects may lead besides the host that was asked, with their subdomains.
-        say: told what is being waited for.
+        hosts: to which redirects may lead besides the requested host, with their subdomains.
+        notify: called with one line for each wait.
     """
 
     def __init__(
@@ -152,56 +154,56 @@ class Web:
         hosts: tuple[str, ...] = (),
         per_second: float | None = None,
         contact: str = "",
-        patience: Patience = PATIENCE,
-        say: Say = lambda line: None,
+        policy: RetryPolicy = RETRY_POLICY,
+        notify: Notify = lambda line: None,
     ) -> None:
         self.name = name
-        self._patience, self._say = patience, say
+        self._policy, self._notify = policy, notify
         user_agent = f"imagemusic/{__version__}" + (f" ( {contact} )" if contact else "")
-        pace = Pace(per_second) if per_second else None
-        self.session = Session(user_agent=user_agent, hosts=hosts, patience=patience, pace=pace)
+        limiter = RateLimiter(per_second) if per_second else None
+        self.session = Session(user_agent=user_agent, hosts=hosts, policy=policy, limiter=limiter)
 
-    def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer.
+    def retry(self, request: Callable[[], Answer]) -> Answer:
+        """Call `request` until it succeeds.
 
         Raises:
-            DataError: none after several attempts.
-            GatheringStopped: the catalogue wants to be left alone for longer than patience lasts.
+            DataError: all attempts failed.
+            GatheringStopped: the catalogue asks for a longer wait than the policy allows.
         """
-        patience = self._patience
+        policy = self._policy
 
         def attempt() -> Answer:
             try:
-                return question()
-            except Busy as busy:
-                if busy.wait_seconds > patience.longest_wait_seconds:
-                    when = come_back(busy.wait_seconds)
-                    raise GatheringStopped(f"{self.name}: too many questions ({busy.reason}); {when}") from busy
+                return request()
+            except RetryLater as later:
+                if later.wait_seconds > policy.longest_wait_seconds:
+                    when = retry_time(later.wait_seconds)
+                    raise GatheringStopped(f"{self.name}: too many questions ({later.reason}); {when}") from later
                 raise
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Busy),
-            stop=tenacity.stop_after_attempt(patience.attempts),
-            wait=self._pause,
-            before_sleep=self._tell,
+            retry=tenacity.retry_if_exception_type(RetryLater),
+            stop=tenacity.stop_after_attempt(policy.attempts),
+            wait=self._wait_seconds,
+            before_sleep=self._notify_wait,
             reraise=True,
         )
         try:
             return retrying(attempt)
-        except Busy as busy:
-            if busy.status == TOO_MANY:
+        except RetryLater as later:
+            if later.status == TOO_MANY:
                 raise GatheringStopped(
-                    f"{self.name}: still too many questions after {patience.attempts} waits"
-                ) from busy
-            raise DataError(f"{busy.url}: gave up after {patience.attempts} attempts ({busy.reason})") from busy
+                    f"{self.name}: still too many questions after {policy.attempts} waits"
+                ) from later
+            raise DataError(f"{later.url}: gave up after {policy.attempts} attempts ({later.reason})") from later
 
     def json(self, url: str, parameters: Mapping[str, str | int]) -> Any:
-        """Ask for JSON.
+        """Request JSON and return it parsed.
 
         Raises:
-            NotThere: the server has it not.
-            DataError: it refused, gave up, or sent something else.
-            GatheringStopped: see `ask`.
+            NotThere: HTTP 404 or 410.
+            DataError: the server refused, all attempts failed, or the response is not JSON.
+            GatheringStopped: see `retry`.
         """
         answer = self._get(url, parameters)
         try:
@@ -210,7 +212,7 @@ class Web:
             raise DataError(f"{url}: sent something else than JSON") from error
 
     def body(self, url: str) -> bytes:
-        """Ask for bytes.
+        """Request a body and return its bytes.
 
         Raises:
             NotThere, DataError, GatheringStopped: as for `json`.
@@ -219,29 +221,29 @@ class Web:
 
     def _get(self, url: str, parameters: Mapping[str, str | int]) -> requests.Response:
         try:
-            answer = self.ask(lambda: self.session.get(url, params=dict(parameters)))
+            answer = self.retry(lambda: self.session.get(url, params=dict(parameters)))
         except requests.RequestException as error:
-            raise DataError(f"{url}: cannot be asked ({type(error).__name__})") from error
+            raise DataError(f"{url}: the request failed ({type(error).__name__})") from error
         if answer.status_code in (404, 410):
             raise NotThere(f"{url}: not there (HTTP {answer.status_code})")
         if not answer.ok:
             raise DataError(f"{url}: the server answered HTTP {answer.status_code} {answer.reason}")
         return answer
 
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        busy = state.outcome.exception() if state.outcome else None
-        asked = busy.wait_seconds if isinstance(busy, Busy) else 0.0
-        return max(asked, self._patience.first_wait_seconds * 2 ** (state.attempt_number - 1))
+    def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
+        later = state.outcome.exception() if state.outcome else None
+        wait = later.wait_seconds if isinstance(later, RetryLater) else 0.0
+        return max(wait, self._policy.first_wait_seconds * 2 ** (state.attempt_number - 1))
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
-        busy = state.outcome.exception() if state.outcome else None
-        if isinstance(busy, Busy):
-            self._say(f"{self.name}: {busy.reason}, waiting {self._pause(state):.0f} s")
+    def _notify_wait(self, state: tenacity.RetryCallState) -> None:
+        later = state.outcome.exception() if state.outcome else None
+        if isinstance(later, RetryLater):
+            self._notify(f"{self.name}: {later.reason}, waiting {self._wait_seconds(state):.0f} s")
 
 
 @contextmanager
-def understood(where: str) -> Iterator[None]:
-    """Turn what goes wrong while an answer is taken apart into an error that names it."""
+def parsing(where: str) -> Iterator[None]:
+    """Turn errors of parsing an answer into a DataError that names it."""
     try:
         yield
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -249,11 +251,31 @@ def understood(where: str) -> Iterator[None]:
         raise DataError(f"{where}: an answer that is not understood ({reason})") from error
 
 
+def parse_items(items: Iterable[Any], parse: Callable[[Any], Answer], where: str) -> list[Answer]:
+    """Parse the items of an answer; null and incomplete ones are left out.
+
+    Raises:
+        DataError: there are items other than null, and none can be parsed.
+    """
+    parsed: list[Answer] = []
+    failure: DataError | None = None
+    for item in items:
+        try:
+            if item is not None:
+                with parsing(where):
+                    parsed.append(parse(item))
+        except DataError as error:
+            failure = failure or error
+    if failure and not parsed:
+        raise failure
+    return parsed
+
+
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Read how many seconds to wait, given as such or as a date; 0 where it is not said."""
+    """Return the Retry-After header, seconds or a date, in seconds; 0 where there is none."""
     text = headers.get("Retry-After", "").strip()
     try:
-        return min(max(0.0, float(text)), LONGEST_WAIT_SECONDS)
+        return min(max(0.0, float(text)), LONGEST_CREDIBLE_WAIT_SECONDS)
     except ValueError:
         pass
     try:
@@ -262,12 +284,12 @@ def retry_after(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def come_back(seconds: float) -> str:
-    """Say when to come back."""
+def retry_time(seconds: float) -> str:
+    """Return when to run the command again, in words."""
     when = datetime.now() + timedelta(seconds=seconds)
     return f"what was found is kept; give the same command again after {when:%Y-%m-%d %H:%M}"
 
 
-def _when(headers: Mapping[str, str]) -> str:
+def _quota_end(headers: Mapping[str, str]) -> str:
     seconds = retry_after(headers)
-    return f"; {come_back(seconds)}" if seconds else "; what was found is kept; give the same command again tomorrow"
+    return f"; {retry_time(seconds)}" if seconds else "; what was found is kept; give the same command again tomorrow"

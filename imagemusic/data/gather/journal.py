@@ -1,14 +1,14 @@
-"""What became of each MIDI file, a line each: never lost, never doubled.
+"""The journal of gathering: one line per MIDI file, never lost, never doubled.
 
-    DATASET/dataset.json   whose covers, under whose terms, for which MIDI files
+    DATASET/dataset.json   source of the covers, their terms, folder of the MIDI files
     DATASET/journal.jsonl  a line for each file that is done; a later line for the same file replaces an earlier one
 
-A line counts when its newline is on disk.  Whatever a crash left behind the last newline is cut off.
+A line is complete when its newline is on disk.  What a crash left after the last newline is truncated.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -21,7 +21,7 @@ from imagemusic.files import cannot_write, write_atomically
 FORMAT = "imagemusic dataset"
 VERSION = 1
 HEADER, JOURNAL = "dataset.json", "journal.jsonl"
-KEY = b'{"key": '  # every line begins so
+KEY = b'{"key": '  # start of every line
 BLOCK_BYTES = 1 << 16
 
 Row = dict[str, Any]  # a line of the journal
@@ -29,20 +29,20 @@ Row = dict[str, Any]  # a line of the journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What all rows of a data set have in common."""
+    """What all rows of a data set share."""
 
     source: str
     terms: str
     midi_dir: str  # absolute
-    size: int = 500  # pixels asked for of covers
+    size: int = 500  # requested width of covers in pixels
     pairs: str = ""  # the table of pairs, where there was one
 
 
 def read_header(folder: Path) -> Header:
-    """Read what a data set says of itself.
+    """Read the header of a data set.
 
     Raises:
-        DataError: no data set is there, or one that only a newer imagemusic can read.
+        DataError: the folder holds no data set, or one of a newer version.
     """
     path = folder / HEADER
     try:
@@ -55,7 +55,7 @@ def read_header(folder: Path) -> Header:
         raise DataError(f"{path}: not the header of a data set")
     version = table.pop("version", None)
     if not isinstance(version, int) or version > VERSION:
-        raise DataError(f"{path}: version {version}, but this imagemusic knows up to {VERSION}; install a newer one")
+        raise DataError(f"{path}: version {version}, but this imagemusic reads up to {VERSION}; install a newer one")
     try:
         return Header(**table)
     except TypeError as error:
@@ -63,10 +63,10 @@ def read_header(folder: Path) -> Header:
 
 
 def begin(folder: Path, header: Header) -> None:
-    """Make the folder a data set with this header, or go on with one that has the same.
+    """Create a data set with this header in `folder`, or continue one with the same header.
 
     Raises:
-        DataError: the folder holds another data set, or something else.
+        DataError: the folder holds another data set or other files, or cannot be written.
     """
     if (folder / HEADER).exists():
         found = asdict(read_header(folder))
@@ -89,46 +89,75 @@ def begin(folder: Path, header: Header) -> None:
         raise DataError(str(error)) from error
 
 
+def index_rows(path: Path) -> dict[str, int]:
+    """Map the key of each file of a journal to the offset in bytes of its last line, in the order of its first line.
+
+    The journal only grows, so the order of the files never changes.  A torn last line is skipped.
+
+    Raises:
+        DataError: a line is damaged, or the journal cannot be read.
+    """
+    offsets: dict[str, int] = {}
+    offset = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    offsets[_key_of(line, f"{path}:{number}")] = offset
+                offset += len(line)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return offsets
+
+
+def rows_at(path: Path, offsets: Iterable[int]) -> Iterator[Row]:
+    """Yield the rows of a journal at offsets in bytes.
+
+    Raises:
+        DataError: a line is damaged.
+    """
+    with path.open("rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            line = file.readline()
+            try:
+                # Names of files may be any bytes.
+                yield dict(json.loads(line.decode("utf-8", "surrogateescape")))
+            except (ValueError, TypeError) as error:
+                raise _damaged(f"{path}:{_line_number(path, offset)}") from error
+
+
 def read_rows(folder: Path) -> Iterator[Row]:
-    """Yield the row that holds for each file, in the order they were written; a torn last line is passed over.
+    """Yield the last row of each file of a data set, in the order of their first rows.
 
     Raises:
         DataError: a line is damaged.
     """
     path = folder / JOURNAL
-    newest: dict[str, int] = {}  # key -> number of the line that holds
-    for number, line in _lines(path):
-        newest[_key_of(path, number, line)] = number
-    for number, line in _lines(path):
-        if newest.get(_key_of(path, number, line)) == number:
-            yield _parse(path, number, line)
+    offsets = index_rows(path)
+    if offsets:
+        yield from rows_at(path, offsets.values())
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.endswith(b"\n"):
-                yield number, line
-
-
-def _key_of(path: Path, number: int, line: bytes) -> str:
-    """Read the key alone, which is much less work than the whole line."""
+def _key_of(line: bytes, where: str) -> str:
+    """Parse the key alone, which takes much less time than the whole line."""
     try:
         if line.startswith(KEY):
-            return str(json.JSONDecoder().raw_decode(line.decode(), len(KEY))[0])
+            return str(json.JSONDecoder().raw_decode(line.decode("utf-8", "surrogateescape"), len(KEY))[0])
     except ValueError:
         pass
-    raise DataError(f"{path}:{number}: a damaged line; remove it, and its file is looked up again")
+    raise _damaged(where)
 
 
-def _parse(path: Path, number: int, line: bytes) -> Row:
-    try:
-        return dict(json.loads(line))
-    except ValueError as error:
-        message = f"{path}:{number}: a damaged line; remove it, and its file is looked up again"
-        raise DataError(message) from error
+def _damaged(where: str) -> DataError:
+    return DataError(f"{where}: a damaged line; remove it, and its file is looked up again")
+
+
+def _line_number(path: Path, offset: int) -> int:
+    with path.open("rb") as file:
+        return file.read(offset).count(b"\n") + 1
 
 
 class Journal:
@@ -149,12 +178,12 @@ class Journal:
             raise
 
     def append(self, row: Row) -> None:
-        """Write one row to disk before returning; a row that does not fit leaves no trace.
+        """Write one row to disk before returning; a row that cannot be written whole leaves no trace.
 
         Raises:
             GatheringStopped: the disk is full or broken.
         """
-        line = _spell(row)
+        line = _encode(row)
         try:
             written = 0
             while written < len(line):
@@ -174,16 +203,16 @@ class Journal:
         self._file.close()
 
 
-def _spell(row: Row) -> bytes:
+def _encode(row: Row) -> bytes:
     row = {"key": row["key"]} | row
     try:
         return json.dumps(row, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:  # a file name that is no Unicode
+    except UnicodeEncodeError:  # the name of a file is not valid Unicode
         return json.dumps(row).encode() + b"\n"
 
 
 def _whole_lines(file: RawIOBase) -> int:
-    """Return the length in bytes of a file up to and with its last newline."""
+    """Return the length in bytes of a file up to and including its last newline."""
     end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - BLOCK_BYTES)
@@ -196,7 +225,7 @@ def _whole_lines(file: RawIOBase) -> int:
 
 
 def _lock(file: RawIOBase, folder: Path) -> None:
-    """Keep a second process away; the lock goes when this one does, however it ends."""
+    """Lock the journal against other processes until this one ends, however it ends."""
     try:
         import fcntl
     except ImportError:  # a system without such locks

@@ -1,45 +1,45 @@
-"""A name and the releases that a search returned -> how well each fits, best first.
+"""Score how well the releases that a search returned fit the name of a MIDI file, and rank them.
 
-    score = artist x title x version x duration x reading        each in 0..1, so that all of them must agree
+    score = artist x title x version x duration x reading        each in 0..1, so all of them must agree
 
-THRESHOLD and REVIEW_THRESHOLD were chosen by the study matching, which also says how far to trust them.
+THRESHOLD and REVIEW_THRESHOLD were chosen by the study matching, which also measures precision and recall.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imagemusic.data.gather.artist_matching import artist_likeness
+from imagemusic.data.gather.artist_matching import artist_similarity
 from imagemusic.data.gather.file_names import Name
 from imagemusic.data.gather.releases import Release
-from imagemusic.data.gather.string_similarity import MISSING_NUMBER, likeness
-from imagemusic.data.gather.text_normalization import spell
+from imagemusic.data.gather.string_similarity import MISSING_NUMBER, similarity
+from imagemusic.data.gather.text_normalization import normalize
 from imagemusic.data.gather.title_parsing import Title, album_versions, parse_title
 
 THRESHOLD = 0.86  # at or above it a release is accepted
-REVIEW_THRESHOLD = 0.6  # from here up to it a person is asked
+REVIEW_THRESHOLD = 0.6  # from here to THRESHOLD a release goes to review
 
-OTHER_READING = 0.97  # of the file's path than the likeliest
+OTHER_READING = 0.97  # another reading of the file's path than the likeliest
 SWAPPED = 0.96  # artist and title in each other's place
-RUN_TOGETHER = 0.95  # artist and title with nothing between
+RUN_TOGETHER = 0.95  # artist and title without a separator
 UNKNOWN_ARTIST = 0.8  # a title alone is never enough
 SUBTITLE = 0.96  # "Escape" for "Escape (The Piña Colada Song)"
-TAIL = 0.78  # "Ay Amor" for "Ay Amor - Reggaeton": nobody knows
+TAIL = 0.78  # "Ay Amor" for "Ay Amor - Reggaeton": undecided
 OTHER_GUESTS = 0.93
-SAME_WORDS = 0.93  # of two titles with all their remarks: then they say the same
-HOPELESS = 0.3  # a title like that is not looked into further
+SAME_WORDS = 0.93  # similarity of two whole titles, remarks included, from which on they are the same
+HOPELESS = 0.3  # title similarity below which the artist is not compared
 
-# What is left of a score where the versions differ.
-SOMEBODY_ELSE = frozenset(("karaoke", "cover"))
-BY_SOMEBODY_ELSE = 0.4  # karaoke and covers, where nobody asked for one
+# Factors of the score where the versions differ.
+OTHER_PERFORMERS = frozenset(("karaoke", "cover"))
+OTHER_PERFORMER = 0.4  # karaoke or a cover where the name has neither
 OTHER_RECORDING = 0.65
 OTHER_DETAILS = 0.75  # another remix, another concert
 NO_DETAILS = 0.95  # just "live"
 NO_REMIXER = 0.83  # just "remix", of which there may be many
 OTHER_EDIT = 0.98  # remastered, radio edit
-ARRANGED = 0.97  # the file says that its notes are: the song is still the song
+ARRANGED = 0.97  # the file's notes are an arrangement of the same song
 
-# How far two durations may be apart, as a share of the longer, before it costs, and how much it costs at most.
-LENIENT, STRICT, TOO_LONG = 0.1, 0.5, 0.88
+# Relative difference of two durations at which the factor starts to fall, at which it stops, and its least value.
+LENIENT, STRICT, LEAST_DURATION_FACTOR = 0.1, 0.5, 0.88
 BEST_KINDS = ("album", "single", "ep", "other", "compilation")
 
 
@@ -49,12 +49,12 @@ class Match:
 
     release: Release
     score: float
-    why: str  # what agrees and what does not, for a person
+    why: str  # what agrees and what does not, in words
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a score is the product of, and what to say of it."""
+    """The factors of a score, and notes that explain it."""
 
     artist: float = 0.0
     title: float = 0.0
@@ -69,12 +69,12 @@ class Parts:
 
 
 def score(name: Name, seconds: float | None, release: Release) -> float:
-    """Say how well a release fits a name and a duration, 0..1."""
+    """Return how well a release fits a name and a duration in seconds, 0..1."""
     return _compare(name, seconds, release).score
 
 
 def rank(name: Name, seconds: float | None, releases: Iterable[Release]) -> list[Match]:
-    """Order releases by how well they fit, best first; equal ones by kind, then oldest first."""
+    """Rank releases by their score, best first; ties by kind, then oldest first."""
     matches = []
     for release in releases:
         parts = _compare(name, seconds, release)
@@ -87,121 +87,121 @@ def rank(name: Name, seconds: float | None, releases: Iterable[Release]) -> list
 
 
 def _compare(name: Name, seconds: float | None, release: Release) -> Parts:
-    """Compare every reading of a name with a release; the best counts."""
+    """Compare every reading of a name with a release; return the parts of the best."""
     duration, notes = _duration(seconds, release.seconds)
     best = Parts(notes=("another artist and title",))
     if not release.title or not release.artist:
         return best
     for reading in (name, *name.also):
-        worth = 1.0 if reading is name else OTHER_READING
-        if best.score >= worth * duration * SWAPPED:
+        weight = 1.0 if reading is name else OTHER_READING
+        if best.score >= weight * duration * SWAPPED:
             break
         title = parse_title(reading.title, reading.remarks or ((reading.version,) if reading.version else ()))
         if reading.artist is None:
             ways = [_without_artist(title, release)]
         else:
-            ways = [_as_told(reading.artist, title, release, 1.0)]
+            ways = [_with_artist(reading.artist, title, release, 1.0)]
             if ways[0].score < SWAPPED - 0.1:
-                ways.append(_as_told(title.full, parse_title(reading.artist, title.remarks), release, SWAPPED))
+                ways.append(_with_artist(title.full, parse_title(reading.artist, title.remarks), release, SWAPPED))
         for way in ways:
-            if way.score * worth * duration > best.score:
-                said = way.notes if reading is name else (*way.notes, "another reading of the path")
-                best = Parts(way.artist, way.title, way.version, duration, way.reading * worth, (*said, *notes))
+            if way.score * weight * duration > best.score:
+                explained = way.notes if reading is name else (*way.notes, "another reading of the path")
+                best = Parts(way.artist, way.title, way.version, duration, way.reading * weight, (*explained, *notes))
     return best
 
 
-def _as_told(artist: str, title: Title, release: Release, worth: float) -> Parts:
-    """Compare an artist and a title with a release's."""
-    told = parse_title(release.title)
-    words = _title_likeness(title, told)
-    version, notes = _version(title, told, release)
-    apart = abs(len(title.whole) - len(told.whole))
-    if title.remarks != told.remarks and words * version < OTHER_EDIT and apart < 0.4 * len(told.whole):
-        whole = likeness(title.whole, told.whole)
-        if whole > SAME_WORDS:  # brackets lost, or other ones: it says the same
-            words, title = OTHER_EDIT * whole, told
-            version, notes = _version(told, told, release)
+def _with_artist(artist: str, title: Title, release: Release, weight: float) -> Parts:
+    """Compare an artist and a title with those of a release."""
+    offered = parse_title(release.title)
+    words = _title_similarity(title, offered)
+    version, notes = _version(title, offered, release)
+    apart = abs(len(title.whole) - len(offered.whole))
+    if title.remarks != offered.remarks and words * version < OTHER_EDIT and apart < 0.4 * len(offered.whole):
+        whole = similarity(title.whole, offered.whole)
+        if whole > SAME_WORDS:  # brackets lost, or others: the same title
+            words, title = OTHER_EDIT * whole, offered
+            version, notes = _version(offered, offered, release)
     if words < HOPELESS:
         return Parts(title=words, notes=("another title",))
-    named = artist_likeness(artist, title.guests, release.artist, told.guests)
-    if worth < 1:
+    named = artist_similarity(artist, title.guests, release.artist, offered.guests)
+    if weight < 1:
         notes = ("artist and title swapped", *notes)
-    return Parts(named, words, version, reading=worth, notes=notes)
+    return Parts(named, words, version, reading=weight, notes=notes)
 
 
 def _without_artist(title: Title, release: Release) -> Parts:
-    """Compare a title alone, or with the artist in it, with a release."""
-    told = parse_title(release.title)
-    version, notes = _version(title, told, release)
-    both = max(likeness(title.full, f"{a} {b}") for a, b in ((release.artist, told.full), (told.full, release.artist)))
-    alone = _title_likeness(title, told)
+    """Compare a title, which may include the artist, with a release."""
+    offered = parse_title(release.title)
+    version, notes = _version(title, offered, release)
+    orders = (f"{release.artist} {offered.full}", f"{offered.full} {release.artist}")
+    both = max(similarity(title.full, joined) for joined in orders)
+    alone = _title_similarity(title, offered)
     if RUN_TOGETHER * both > UNKNOWN_ARTIST * alone:
         return Parts(1.0, both, version, reading=RUN_TOGETHER, notes=("artist and title in one", *notes))
     return Parts(1.0, alone, version, reading=UNKNOWN_ARTIST, notes=("no artist", *notes))
 
 
-def _title_likeness(title: Title, told: Title) -> float:
-    """Compare two titles, with and without what stands in brackets in one of them."""
-    found = likeness(title.full, told.full)
-    if found == 1 or (title.base == title.full and told.base == told.full):
+def _title_similarity(title: Title, offered: Title) -> float:
+    """Return the similarity of two titles, with and without the brackets of one of them."""
+    found = similarity(title.full, offered.full)
+    if found == 1 or (title.base == title.full and offered.base == offered.full):
         return found
-    for one, other in ((title.base, told.full), (title.full, told.base)):
-        cut = SUBTITLE if " - " not in title.full + told.full else TAIL
-        same_numbers = spell(title.full).numbers == spell(told.full).numbers
-        found = max(found, cut * likeness(one, other) * (1.0 if same_numbers else MISSING_NUMBER))
+    for one, other in ((title.base, offered.full), (title.full, offered.base)):
+        cut = SUBTITLE if " - " not in title.full + offered.full else TAIL
+        same_numbers = normalize(title.full).numbers == normalize(offered.full).numbers
+        found = max(found, cut * similarity(one, other) * (1.0 if same_numbers else MISSING_NUMBER))
     return found
 
 
-def _version(title: Title, told: Title, release: Release) -> tuple[float, tuple[str, ...]]:
-    """Compare what both say about the version; a name that says nothing means the plain recording."""
-    wanted, offered = title.versions, told.versions
+def _version(title: Title, offered: Title, release: Release) -> tuple[float, tuple[str, ...]]:
+    """Return the factor of the versions, and notes; a name without a version means the plain recording."""
+    wanted, found = title.versions, offered.versions
     by_album = album_versions(release.album, release.artist)
-    offered |= by_album & SOMEBODY_ELSE if offered else by_album
-    guests = title.guests and told.guests and not _share_guests(title.guests, told.guests)
+    found |= by_album & OTHER_PERFORMERS if found else by_album
+    guests = title.guests and offered.guests and not _share_guests(title.guests, offered.guests)
     factor = OTHER_GUESTS if guests else 1.0
     notes = ("other guests",) if guests else ()
-    if wanted == offered:
-        if title.details != told.details:
-            factor *= _details(title.details, told.details, NO_REMIXER if "remix" in wanted else NO_DETAILS)
+    if wanted == found:
+        if title.details != offered.details:
+            factor *= _details(title.details, offered.details, NO_REMIXER if "remix" in wanted else NO_DETAILS)
             notes = (*notes, f"which {'/'.join(sorted(wanted))} may differ")
-        elif title.same != told.same:
+        elif title.same != offered.same:
             factor *= OTHER_EDIT
-        if wanted != told.versions:  # only the album says so
+        if wanted != offered.versions:  # from the album alone
             factor *= OTHER_EDIT
         return factor, notes
-    if wanted == {"arrangement"} and not offered:
+    if wanted == {"arrangement"} and not found:
         return factor * ARRANGED, notes
-    note = f"version: {_listed(wanted)} wanted, {_listed(offered)} found"
-    if SOMEBODY_ELSE & (offered - wanted):
-        return factor * BY_SOMEBODY_ELSE, (*notes, note)
+    note = f"version: {_listed(wanted)} wanted, {_listed(found)} found"
+    if OTHER_PERFORMERS & (found - wanted):
+        return factor * OTHER_PERFORMER, (*notes, note)
     return factor * OTHER_RECORDING, (*notes, note)
 
 
-def _details(wanted: frozenset[str], offered: frozenset[str], unsaid: float) -> float:
-    counts = [
-        [number for number in spell(" ".join(sorted(words))).numbers if len(number) < 3] for words in (wanted, offered)
-    ]
-    if counts[0] != counts[1]:  # "Remix" and "Remix II"
+def _details(wanted: frozenset[str], offered: frozenset[str], missing: float) -> float:
+    texts = [" ".join(sorted(words)) for words in (wanted, offered)]
+    numbers = [[number for number in normalize(text).numbers if len(number) < 3] for text in texts]
+    if numbers[0] != numbers[1]:  # "Remix" and "Remix II"
         return OTHER_DETAILS
     if not wanted or not offered:
-        return unsaid
-    found = likeness(" ".join(sorted(wanted)), " ".join(sorted(offered)))
+        return missing
+    found = similarity(*texts)
     if found >= 0.8:
         return found
-    return unsaid if wanted < offered or offered < wanted else OTHER_DETAILS
+    return missing if wanted < offered or offered < wanted else OTHER_DETAILS
 
 
 def _share_guests(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
-    return artist_likeness(", ".join(some), (), ", ".join(others), ()) >= 0.8
+    return artist_similarity(", ".join(some), (), ", ".join(others), ()) >= 0.8
 
 
-def _duration(seconds: float | None, told: float | None) -> tuple[float, tuple[str, ...]]:
-    """Say what two durations leave of a score: notes are often cut short, so never too little."""
-    if not seconds or not told:
+def _duration(seconds: float | None, offered: float | None) -> tuple[float, tuple[str, ...]]:
+    """Return the factor of two durations in seconds, and notes; MIDI files are often cut short, so it falls slowly."""
+    if not seconds or not offered:
         return 1.0, ()
-    apart = abs(seconds - told) / max(seconds, told)
+    apart = abs(seconds - offered) / max(seconds, offered)
     far = min(1.0, max(0.0, (apart - LENIENT) / (STRICT - LENIENT)))
-    return 1 - (1 - TOO_LONG) * far, (f"{seconds:.0f} s against {told:.0f} s",) if far else ()
+    return 1 - (1 - LEAST_DURATION_FACTOR) * far, (f"{seconds:.0f} s against {offered:.0f} s",) if far else ()
 
 
 def _listed(versions: frozenset[str]) -> str:

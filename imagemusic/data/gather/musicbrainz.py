@@ -1,8 +1,8 @@
-"""MusicBrainz and the Cover Art Archive: an open catalogue, and covers by release group.
+"""MusicBrainz and the Cover Art Archive: an open catalogue of releases, and covers by release group.
 
     artist, title ──> /ws/2/recording ──> release groups, earliest albums first ──> /release-group/ID/front-500
 
-MusicBrainz is asked once a second at most and told who asks; the archive sends covers from hosts of archive.org.
+MusicBrainz allows one request a second and wants a contact in the user agent; the archive redirects to archive.org.
 See https://musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting and https://musicbrainz.org/doc/Cover_Art_Archive/API
 """
 
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagemusic.data.download import Patience
-from imagemusic.data.gather.http import PATIENCE, Say, Web, understood
+from imagemusic.data.download import RetryPolicy
+from imagemusic.data.gather.http import RETRY_POLICY, Notify, WebClient, parse_items, parsing
 from imagemusic.data.gather.releases import COVER_LICENCE, Album, AlbumTrack, Artwork, Query, Release
 from imagemusic.errors import DataError, NotThere
 
@@ -32,8 +32,8 @@ class MusicBrainz:
     """Find releases in MusicBrainz, covers in the Cover Art Archive.
 
     Args:
-        contact: an address, so that MusicBrainz knows whom to write to.
-        server, archive, archive_hosts, per_second: others for tests, and for those who run a mirror.
+        contact: an e-mail or web address for the user agent.
+        server, archive, archive_hosts, per_second: others for tests and mirrors.
     """
 
     name = NAME
@@ -48,27 +48,29 @@ class MusicBrainz:
         archive: str = ARCHIVE,
         archive_hosts: tuple[str, ...] = ARCHIVE_HOSTS,
         per_second: float = PER_SECOND,
-        patience: Patience = PATIENCE,
-        say: Say = lambda line: None,
+        policy: RetryPolicy = RETRY_POLICY,
+        notify: Notify = lambda line: None,
     ) -> None:
         self._server, self._archive = server, archive
-        self._web = Web(self.name, per_second=per_second, contact=contact, patience=patience, say=say)
-        self._covers = Web("cover art archive", hosts=archive_hosts, contact=contact, patience=patience, say=say)
+        self._web = WebClient(self.name, per_second=per_second, contact=contact, policy=policy, notify=notify)
+        self._covers = WebClient(
+            "cover art archive", hosts=archive_hosts, contact=contact, policy=policy, notify=notify
+        )
 
     def find(self, query: Query) -> list[Release]:
-        """Search recordings by the very words, then, where that finds nothing, by words that are nearly the same."""
-        very = f'recording:"{_quoted(query.title)}" AND artist:"{_quoted(query.artist)}"'
-        near = f"recording:({_near(query.title)}) AND artist:({_near(query.artist)})"
-        for words in (very, near):
+        """Search recordings by exact phrases; where that finds nothing, by words with edit distance 2."""
+        exact = f'recording:"{_quoted(query.title)}" AND artist:"{_quoted(query.artist)}"'
+        fuzzy = f"recording:({_fuzzy(query.title)}) AND artist:({_fuzzy(query.artist)})"
+        for words in (exact, fuzzy):
             answer = self._ask("recording", query=words, limit=MOST_RESULTS)
-            with understood("musicbrainz recording"):
-                found = [release for recording in _list(answer, "recordings") for release in _releases(recording)]
-            if found:
-                return _once(found)
+            recordings = _list(answer, "recordings")
+            found = parse_items(recordings, lambda recording: list(_releases(recording)), "musicbrainz recording")
+            if releases := [release for releases in found for release in releases]:
+                return _unique(releases)
         return []
 
     def album(self, wanted: str) -> Album:
-        """Look up a release group or release by id, address or words, with the track list of one release."""
+        """Return a release group or release by id, address or search words, with the track list of one release."""
         wanted = wanted.strip()
         address = ADDRESS.match(wanted)
         if address:
@@ -82,19 +84,19 @@ class MusicBrainz:
             if not found:
                 raise NotThere(f"{wanted!r}: MusicBrainz finds no such album")
             kind, identity = "release-group", str(found[0].get("id"))
-        with understood(f"musicbrainz {identity}"):
+        with parsing(f"musicbrainz {identity}"):
             release = self._release_of(kind, identity)
             return Album(release=_release(release["release-group"], release), tracks=tuple(_tracks(release)))
 
     def fetch(self, release: Release, width: int) -> bytes:
-        """Fetch the front cover of the release group, scaled to the next of WIDTHS, or as it was sent in."""
+        """Return the front cover of the release group, in the next larger of WIDTHS or as uploaded."""
         return self._covers.body(self._cover(release.id, next((w for w in WIDTHS if w >= width), None)))
 
     def _cover(self, group: str, width: int | None) -> str:
         return f"{self._archive}/release-group/{group}/front{f'-{width}' if width else ''}"
 
     def _release_of(self, kind: str, identity: str) -> Mapping[str, Any]:
-        """Ask for a release; of a release group for its first official one."""
+        """Return a release; of a release group its first official one."""
         if kind != "release":
             try:
                 answer = self._ask("release", **{"release-group": identity}, inc="media", limit=100)
@@ -107,7 +109,7 @@ class MusicBrainz:
                 official = [release for release in releases if release.get("status") == "Official"] or releases
                 identity = str(min(official, key=lambda release: release.get("date") or "9999")["id"])
             elif kind:
-                raise NotThere(f"release group {identity}: MusicBrainz knows no release of it")
+                raise NotThere(f"release group {identity}: MusicBrainz has no release of it")
         return self._ask(f"release/{identity}", inc="recordings+artist-credits+isrcs+release-groups")
 
     def _ask(self, what: str, **parameters: str | int) -> Mapping[str, Any]:
@@ -121,8 +123,8 @@ def _quoted(text: str) -> str:
     return re.sub(r'(["\\])', r"\\\1", text)
 
 
-def _near(text: str) -> str:
-    """Ask for any of the words, with a letter or two that differ; in capitals AND, OR and NOT mean something else."""
+def _fuzzy(text: str) -> str:
+    """Return a Lucene query for any of the words with up to two edits; lower case, as AND, OR and NOT are operators."""
     words = SPECIAL.sub(" ", text).lower().split()
     return " ".join(f"{word}~" if len(word) > 3 else word for word in words) or '""'
 
@@ -136,14 +138,14 @@ def _list(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _releases(recording: Mapping[str, Any]) -> Iterator[Release]:
     for release in recording.get("releases") or ():
-        if release.get("status") != "Bootleg" and release.get("release-group"):
+        if release and release.get("status") != "Bootleg" and release.get("release-group"):
             yield _release(release["release-group"], release, recording)
 
 
 def _release(
     group: Mapping[str, Any], release: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> Release:
-    said = recording or release
+    credited = recording or release
     length = recording.get("length") if recording else None
     codes = (recording.get("isrcs") or [None]) if recording else [None]
     artworks = [
@@ -153,7 +155,7 @@ def _release(
         source=NAME,
         id=group["id"],
         track_id=recording["id"] if recording else "",
-        artist=_credit(said.get("artist-credit") or ()),
+        artist=_credit(credited.get("artist-credit") or ()),
         title=recording["title"] if recording else "",
         album=group.get("title") or release["title"],
         kind=_kind(group),
@@ -167,12 +169,12 @@ def _release(
 
 
 def _credit(artists: Any) -> str:
-    """Join names as they are credited, `Simon` + ` & ` + `Garfunkel`."""
+    """Join the names of an artist credit, `Simon` + ` & ` + `Garfunkel`."""
     return "".join((part.get("name") or part["artist"]["name"]) + part.get("joinphrase", "") for part in artists)
 
 
 def _kind(group: Mapping[str, Any]) -> str:
-    """Tell the kind of a release group; live, remixed and the like are `other`."""
+    """Return the kind of a release group; live, remixed and the like are `other`."""
     second = set(group.get("secondary-types") or ()) - {"Soundtrack"}
     if second:
         return "compilation" if second == {"Compilation"} else "other"
@@ -180,8 +182,8 @@ def _kind(group: Mapping[str, Any]) -> str:
     return primary if primary in ("album", "single", "ep") else "other"
 
 
-def _once(releases: list[Release]) -> list[Release]:
-    """Keep each recording once on each release group; albums before compilations, then the earliest."""
+def _unique(releases: list[Release]) -> list[Release]:
+    """Keep each recording once per release group; albums before compilations, then the earliest."""
     kept: dict[tuple[str, str], Release] = {}
     for release in sorted(releases, key=lambda release: (ORDER.index(release.kind), release.release_date or "9999")):
         kept.setdefault((release.id, release.track_id), release)

@@ -1,4 +1,4 @@
-"""An album -> a folder to compose for: its cover, what it is, and its track list.
+"""Write an album to a folder: its cover, a record of the release, and its track list.
 
 DIR/cover.jpg   DIR/album.json   DIR/tracks.csv
 """
@@ -20,7 +20,7 @@ RECORD, TRACKS = "album.json", "tracks.csv"
 
 
 def write_album(album: Album, cover: bytes, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write an album's files, the record last; return their paths.
+    """Write the files of an album, the record last; return their paths.
 
     Raises:
         DataError: the cover is no picture, or the folder holds another album.
@@ -32,10 +32,10 @@ def write_album(album: Album, cover: bytes, folder: Path, *, overwrite: bool = F
         raise DataError(f"{folder}: holds another album; name a new folder")
     cover, suffix = check_cover(cover, release.page)
     picture = folder / f"cover.{suffix}"
-    told = asdict(release)
+    fields = asdict(release)
     for name in ("track_id", "title", "seconds", "isrc"):  # of a track
-        del told[name]
-    about = {"format": FORMAT, "version": VERSION, "page": release.page, "cover": picture.name} | told
+        del fields[name]
+    about = {"format": FORMAT, "version": VERSION, "page": release.page, "cover": picture.name} | fields
     about |= {"licence": release.licence or COVER_LICENCE, "tracks": [track.to_json() for track in album.tracks]}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A piece of music and the releases it may have come out on, as every catalogue of them tells it.
+"""Queries and releases: what every catalogue takes and returns.
 
 Query ──> Source.find ──> [Release, ...] ── matching ──> one of them ──> Source.fetch ──> a picture's bytes
 """
@@ -11,7 +11,7 @@ from imagemusic.errors import DataError
 
 KINDS = ("album", "single", "ep", "compilation", "other")
 
-# What may be written down of a release whose terms forbid a copy of the catalogue: what names it, nothing it says.
+# The fields that may be stored of a release whose terms forbid a copy of the catalogue.
 IDS = ("source", "id", "track_id", "isrc", "terms")
 IDS_ONLY = ("spotify",)
 COVER_LICENCE = "not known; the cover belongs to its owner"
@@ -23,7 +23,7 @@ PAGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is known of a MIDI file before anybody is asked."""
+    """What is known of a MIDI file before a catalogue is searched."""
 
     key: str  # path of the file in its folder, with forward slashes
     artist: str
@@ -33,7 +33,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artwork:
-    """One size of a cover; 0 where a side is not told."""
+    """One size of a cover, in pixels; 0 where unknown."""
 
     url: str
     width: int = 0
@@ -55,7 +55,7 @@ class Release:
     isrc: str | None = None
     release_date: str | None = None  # 1999, 1999-12 or 1999-12-31
     artworks: tuple[Artwork, ...] = ()  # widest first
-    terms: str = ""  # whose terms bind what is kept: musicbrainz, spotify, own
+    terms: str = ""  # under whose terms it is stored: musicbrainz, spotify, own
     licence: str = ""  # of the cover, as far as it is known
 
     def __post_init__(self) -> None:
@@ -64,23 +64,23 @@ class Release:
 
     @property
     def page(self) -> str:
-        """Where a person finds the release; for a folder the path of the cover."""
+        """Return the address of the release's web page; for a folder the path of the cover."""
         return PAGES.get(self.source, "{}").format(self.id)
 
     def artwork(self, width: int) -> Artwork | None:
-        """Choose the smallest artwork of at least `width` pixels, else the widest; None when there is none."""
+        """Return the smallest artwork of at least `width` pixels, else the widest; None when there is none."""
         by_width = sorted(self.artworks, key=lambda artwork: artwork.width)
         wide = [artwork for artwork in by_width if artwork.width >= width]
         return wide[0] if wide else by_width[-1] if by_width else None
 
     def to_json(self) -> dict[str, Any]:
-        """Write down what the terms allow; artworks can be asked for again by id."""
+        """Return the fields that the terms allow to store; artworks can be requested again by id."""
         kept = IDS if self.terms in IDS_ONLY else [field.name for field in fields(self) if field.name != "artworks"]
         return {name: getattr(self, name) for name in kept}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Release":
-        """Read what `to_json` wrote, whatever else stands beside it."""
+        """Read what `to_json` returned; other keys are ignored."""
         known = {field.name for field in fields(cls)} - {"artworks"}
         return cls(**{name: value for name, value in row.items() if name in known})
 
@@ -97,7 +97,7 @@ class AlbumTrack:
     id: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Spell every field."""
+        """Return all fields."""
         return asdict(self)
 
 
@@ -112,22 +112,22 @@ class Album:
 class Source(Protocol):
     """A catalogue of releases.
 
-    Its methods raise NotThere for what the catalogue has not, DataError for what went wrong with one release alone,
-    and GatheringStopped when there is no use in going on: wrong credentials, a quota that is used up.
+    Its methods raise NotThere for what the catalogue does not have, DataError for a failure of this request alone, and
+    GatheringStopped when no further request can succeed: wrong credentials, a quota that is used up.
     """
 
     name: str
     terms: str
-    exact: bool  # what it finds belongs to the file because a person put it there: nothing is left to be matched
+    exact: bool  # the user put file and cover together, so releases are not scored
 
     def find(self, query: Query) -> list[Release]:
-        """List the releases that may hold the piece, likely ones first; none when the catalogue knows none."""
+        """Return the releases that may contain the piece, likeliest first; none when the catalogue has none."""
         ...
 
     def album(self, wanted: str) -> Album:
-        """Look up an album by its id, its address, or words."""
+        """Return an album by its id, its address, or search words."""
         ...
 
     def fetch(self, release: Release, width: int) -> bytes:
-        """Fetch the cover of a release, at least `width` pixels wide where there is such a one."""
+        """Return the bytes of a release's cover, at least `width` pixels wide where there is such a one."""
         ...

@@ -1,7 +1,7 @@
-"""Doubtful matches to a table that a person edits, and back.
+"""Write doubtful matches to a table that the user edits, and read the choices back.
 
 review.csv   key, choice, artist, title, seconds, why, candidate 1, candidate 2, ...
-                  └── the number of a candidate, or none; left empty it stays doubtful
+                  └── the number of a candidate, or none; an empty cell leaves it doubtful
 """
 
 import csv
@@ -12,6 +12,7 @@ from pathlib import Path
 from imagemusic.data.gather.gather import MOST_CANDIDATES, Lookup
 from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.releases import Release
+from imagemusic.data.gather.user_table import read_table
 from imagemusic.errors import DataError, GatheringStopped, OutputError
 from imagemusic.files import write_atomically
 
@@ -25,7 +26,7 @@ Choice = int | None  # a candidate, counted from 0, or none of them
 
 
 def write_review(folder: Path) -> int:
-    """Write the doubtful rows of a data set for a person, with the choices that stand there; return their number."""
+    """Write the doubtful rows of a data set, keeping choices in an existing table; return their number."""
     path = folder / REVIEW
     earlier = read_choices(path) if path.exists() else {}
     table = io.StringIO()
@@ -34,7 +35,7 @@ def write_review(folder: Path) -> int:
     count = 0
     for row in read_rows(folder):
         if row["status"] == "doubtful":
-            writer.writerow(_spell(row, earlier))
+            writer.writerow(_cells(row, earlier))
             count += 1
     try:
         if count:
@@ -49,37 +50,27 @@ def write_review(folder: Path) -> int:
 
 
 def read_choices(path: Path) -> dict[str, Choice]:
-    """Read what a person chose, by key; rows without a choice are left out.
+    """Read the choices by key; rows without one are left out.
 
     Raises:
-        DataError: not such a table, or a choice that is no number of a candidate.
+        DataError: it is no such table, or a choice is not the number of a candidate.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if not {"key", "choice"} <= set(table.fieldnames or ()):
-                raise DataError(f"{path}: no columns 'key' and 'choice'; edit the review.csv of a data set")
-            return {
-                row["key"]: _choice(row["choice"], f"{path}:{table.line_num}")
-                for row in table
-                if (row["choice"] or "").strip()
-            }
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table that can be read ({error})") from error
+    columns, rows = read_table(path)
+    if not {"key", "choice"} <= set(columns):
+        raise DataError(f"{path}: no columns 'key' and 'choice'; edit the review.csv of a data set")
+    return {row["key"]: _choice(row["choice"], where) for where, row in rows if row["choice"].strip()}
 
 
-def settle(
+def resolve(
     choices: Mapping[str, Choice], where: Path | None, folder: Path, journal: Journal, lookup: Lookup
 ) -> Iterator[Row]:
-    """Write down what a person chose for doubtful rows; yield each row when it is on disk.
+    """Resolve doubtful rows by the choices; yield each row once it is in the journal.
 
-    What was settled before is passed over; a cover that cannot be had leaves its row doubtful, with the reason.
+    Rows that were resolved before are skipped; where a cover cannot be fetched the row stays doubtful, with the reason.
 
     Raises:
-        DataError: a choice for a file that is not in the data set, or of a candidate that is not there.
-        GatheringStopped: there is no use in going on now.
+        DataError: a choice is for a file that is not in the data set, or of a candidate that does not exist.
+        GatheringStopped: no further cover can be fetched now.
     """
     rows = {row["key"]: row for row in read_rows(folder) if row["key"] in choices} if choices else {}
     for key, choice in choices.items():
@@ -91,13 +82,13 @@ def settle(
     for key, row in rows.items():
         if row["status"] == "doubtful":
             try:
-                settled = lookup.choose(row, choices[key])
+                resolved = lookup.choose(row, choices[key])
             except GatheringStopped:
                 raise
             except DataError as error:
-                settled = row | {"why": str(error)}
-            journal.append(settled)
-            yield settled
+                resolved = row | {"why": str(error)}
+            journal.append(resolved)
+            yield resolved
 
 
 def _choice(text: str, where: str) -> Choice:
@@ -109,17 +100,17 @@ def _choice(text: str, where: str) -> Choice:
     return int(text) - 1
 
 
-def _spell(row: Row, earlier: Mapping[str, Choice]) -> list[str]:
+def _cells(row: Row, earlier: Mapping[str, Choice]) -> list[str]:
     choice = ""
     if row["key"] in earlier:
         number = earlier[row["key"]]
         choice = NONE if number is None else str(number + 1)
-    told = [row["key"], choice, row["artist"] or "", row["title"], f"{row['seconds'] or 0:.0f}", row["why"]]
-    return told + [_describe(Release.from_json(candidate), candidate["score"]) for candidate in row["candidates"]]
+    cells = [row["key"], choice, row["artist"] or "", row["title"], f"{row['seconds'] or 0:.0f}", row["why"]]
+    return cells + [_describe(Release.from_json(candidate), candidate["score"]) for candidate in row["candidates"]]
 
 
 def _describe(release: Release, score: float) -> str:
-    """Say in one cell what a candidate is; of some catalogues only where to look may be kept."""
+    """Return a candidate in one cell; of some catalogues only its page may be stored."""
     words = f"{release.artist} - {release.title}" if release.title else ""
     album = f"on {release.album!r}" if release.album else ""
     more = [release.kind, release.release_date or "", f"{release.seconds:.0f} s" if release.seconds else ""]

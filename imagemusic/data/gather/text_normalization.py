@@ -1,10 +1,10 @@
-"""A name as somebody spelled it -> words that compare: case, accents, alphabets, articles, numbers, punctuation.
+"""Normalize a name for comparison: case, accents, alphabets, articles, numbers, punctuation.
 
     "The Rolling Stones"  ->  rollin stones         "Guns N' Roses"     ->  guns roses
     "Сарума"              ->  saruma                "Part II"           ->  part 2
     "P!nk"                ->  pink                  "Y.M.C.A."          ->  ymca
 
-Both sides of a comparison are spelled alike here, so a rule only has to be harmless, not right.
+Both sides of a comparison are normalized by the same rules, so a rule only has to be harmless, not right.
 """
 
 import re
@@ -34,7 +34,7 @@ LETTERS |= dict(
 )
 LETTERS |= dict.fromkeys("ъьʹʺ", "") | dict.fromkeys("’‘ʼ´`′", "'") | dict.fromkeys("‐‑‒–—―", "-")
 
-# Kana are called by their sounds in Unicode, except for these.
+# Unicode names kana by their Kunrei romanisation; these differ from Hepburn.
 KANA = {"si": "shi", "ti": "chi", "tu": "tsu", "hu": "fu", "zi": "ji", "di": "ji", "du": "zu", "wo": "o"}
 
 ARTICLES = frozenset(("the", "a", "an", "el", "la", "los", "las", "le", "les", "il", "der", "das"))
@@ -52,21 +52,21 @@ UNITS = (
 NUMBERS = {word: number for number, word in enumerate(UNITS.split(" "))}
 TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 TENS = {word: 10 * number for number, word in enumerate(TENS_WORDS.split(" "), start=2)}
-COUNTED_WORDS = "part volume no op act chapter symphony sonata movement mvt episode number book suite"
-COUNTED = frozenset(COUNTED_WORDS.split(" "))
+NUMBERED_WORDS = "part volume no op act chapter symphony sonata movement mvt episode number book suite"
+NUMBERED = frozenset(NUMBERED_WORDS.split(" "))
 ROMAN_NUMBER = re.compile(r"x{0,2}(?:ix|iv|v?i{0,3})")
 ROMAN = {"i": 1, "v": 5, "x": 10}
 
-# Ways to write one sound, for names that came from another alphabet or lost their umlauts.
-SOUNDS = (
+# Spellings of one phoneme, for names that came from another alphabet or lost their umlauts.
+PHONEMES = (
     ("shch", "sh"), ("sch", "sh"), ("kh", "h"), ("zh", "j"), ("ts", "c"), ("tz", "c"), ("ph", "f"), ("oe", "o"),
     ("ue", "u"), ("ae", "a"), ("aa", "a"), ("ou", "o"), ("ck", "k"), ("w", "v"), ("x", "ks"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """One name, spelled for comparison."""
+class NormalizedText:
+    """A name in the form in which names are compared."""
 
     key: str  # the words that count, joined by single spaces
     articles: tuple[str, ...]  # what was left out at both ends
@@ -75,21 +75,21 @@ class Spelling:
     latin: bool  # nothing had to be transliterated
 
 
-def normalise(text: str) -> str:
-    """Spell a name so that two spellings of it are equal; twice changes nothing."""
-    return spell(text).key
+def normalized_key(text: str) -> str:
+    """Return the words of a name that count, so that spellings of one name are equal; idempotent."""
+    return normalize(text).key
 
 
 @lru_cache(maxsize=1 << 16)
-def spell(text: str) -> Spelling:
-    """Spell a name for comparison; a name of punctuation alone stays as it is."""
+def normalize(text: str) -> NormalizedText:
+    """Normalize a name for comparison; a name of punctuation alone stays as it is."""
     folded = fold(text)
     plain = _words(folded)
     if not plain:
         left = "".join(folded.split())
-        return Spelling(left, (), left, (), text.isascii())
+        return NormalizedText(left, (), left, (), text.isascii())
     plain = _without_joiners(plain)
-    words = _counted([ABBREVIATIONS.get(word, word) for word in plain])
+    words = _with_digits([ABBREVIATIONS.get(word, word) for word in plain])
     articles = []
     while len(words) > 1 and words[0] in ARTICLES:
         articles.append(words.pop(0))
@@ -98,32 +98,33 @@ def spell(text: str) -> Spelling:
     words = [word[:-1] if len(word) > 4 and word.endswith("ing") else word for word in words]
     key = " ".join(words)
     numbers = tuple(sorted(re.findall(r"\d+", key), key=int))
-    return Spelling(key, tuple(articles), "".join(plain), numbers, text.isascii())
+    return NormalizedText(key, tuple(articles), "".join(plain), numbers, text.isascii())
 
 
 def _without_joiners(words: list[str]) -> list[str]:
-    """Leave out "and" wherever it stands, and its shorter kin between two words of more than a letter."""
+    """Remove "and" everywhere, and "n", "y", "und", "et" between two words of more than one letter."""
     last = len(words) - 1
+    # "U" counts as "you", or normalizing twice would remove more.
+    long = [len(ABBREVIATIONS.get(word, word)) > 1 for word in words]
     kept = [
         word
         for place, word in enumerate(words)
-        if word != "and"
-        and not (word in JOINERS and 0 < place < last and len(words[place - 1]) > 1 and len(words[place + 1]) > 1)
+        if word != "and" and not (word in JOINERS and 0 < place < last and long[place - 1] and long[place + 1])
     ]
     return kept or words[:1]
 
 
 @lru_cache(maxsize=1 << 14)
-def sound(key: str) -> str:
-    """Reduce a spelled name to what all ways of transliterating it share."""
-    for written, heard in SOUNDS:
-        key = key.replace(written, heard)
+def phonetic_key(key: str) -> str:
+    """Reduce a normalized key to what all transliterations of it share."""
+    for written, phoneme in PHONEMES:
+        key = key.replace(written, phoneme)
     key = re.sub(r"[yj](?=[aeou])|i(?=[aou])", "", key)
     return re.sub(r"([^\d\s])\1+", r"\1", key.replace("y", "i").replace("j", "i"))
 
 
 def fold(text: str) -> str:
-    """Lower-case text in Latin letters without accents; what has no Latin letters, as Chinese, stays."""
+    """Return text in lower-case Latin letters without accents; scripts without a rule, as Chinese, stay."""
     if text.isascii():
         return text.lower()
     composed = unicodedata.normalize("NFKC", text).casefold()
@@ -169,7 +170,7 @@ def _words(folded: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)
 
 
-def _counted(words: list[str]) -> list[str]:
+def _with_digits(words: list[str]) -> list[str]:
     """Write number words and Roman numerals as digits."""
     made: list[str] = []
     tens = 0  # a word like "twenty" just before, still open for a unit
@@ -180,7 +181,7 @@ def _counted(words: list[str]) -> list[str]:
             tens = 0
             continue
         tens = TENS.get(word, 0)
-        after_count = position > 0 and words[position - 1] in COUNTED
+        after_count = position > 0 and words[position - 1] in NUMBERED
         if tens:
             made.append(str(tens))
         elif unit is not None:

@@ -1,9 +1,9 @@
-"""A title -> the song, and what stands beside it: which version, which guests.
+"""Parse a title: the song, its version, its guests.
 
     "I Don't Care (with Justin Bieber) - Loud Luxury Remix"  ->  I Don't Care | Justin Bieber | remix: loud luxury
 
-A remark is what stands in brackets or after " - ".  Some say that it is another recording (live, karaoke, remix, ...),
-some that it is the same (remastered, radio edit, ...), some name guests, and any other belongs to the title.
+A remark is what stands in brackets or after " - ".  Some mark another recording (live, karaoke, remix, ...), some the
+same one (remastered, radio edit, ...), some name guests, and any other is part of the title.
 """
 
 import re
@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from imagemusic.data.gather.text_normalization import fold
 
-# Words in a remark that tell another recording, most telling first; in the order in which a name is given one version.
+# Patterns of remarks that mark another recording; the first that matches names the version.
 LANGUAGES = (
     "spanish|english|french|german|italian|japanese|korean|chinese|mandarin|portuguese|dutch|russian|swedish|polish|"
     "espanol|ingles|deutsch|francais|italiano|portugues|castellano"
@@ -41,7 +41,7 @@ VERSIONS = {
     r"flute|organ|saxophone|sax|brass|harp|ukulele|simplified|beginner|advanced",
 }
 PATTERNS = {version: re.compile(rf"\b(?:{words})\b") for version, words in VERSIONS.items()}
-# In brackets on an album these say that all of it is played before people, or by somebody else.
+# In the title of an album these mark all of its tracks as live, karaoke or covers.
 ALBUMS = {
     "live": re.compile(
         r"\blive (?:at|from|in|on)\b|[(\[-] ?live\b|^live!?$|\bunplugged\b|\bin concert\b|\b(?:en|ao) vivo\b"
@@ -64,16 +64,16 @@ GENERIC_WORDS = (
 )
 GENERIC = frozenset(GENERIC_WORDS.split(" "))
 
-# Words of remarks worth reading through a slip; "live" is near to many words that are not meant for it.
-TELLING = frozenset(("live", "remix", "karaoke", "acoustic", "instrumental", "unplugged", "extended", "interlude"))
-MENDABLE = tuple(
+# Words of remarks that are recognised with one typo, and words one letter away from "live" that are not it.
+DISTINCTIVE = frozenset(("live", "remix", "karaoke", "acoustic", "instrumental", "unplugged", "extended", "interlude"))
+CORRECTABLE = tuple(
     sorted(
-        {word for word in SAME if len(word) > 4} | TELLING
+        {word for word in SAME if len(word) > 4} | DISTINCTIVE
         | {"edit", "acapella", "commentary", "session", "sessions", "bootleg", "remixed", "orchestral", "rehearsal"}
     )
 )  # fmt: skip
-OTHER_WORDS = "love life like lie lime line five give dive exit alive olive lives lived liver hive jive lite liv"
-OTHERS = frozenset(OTHER_WORDS.split(" "))
+LOOKALIKE_WORDS = "love life like lie lime line five give dive exit alive olive lives lived liver hive jive lite liv"
+LOOKALIKES = frozenset(LOOKALIKE_WORDS.split(" "))
 
 GUESTS = re.compile(r"^\W*(?:feat|ft|featuring|with|w/|con|avec|mit)\b\.?\s*(.+)$", re.IGNORECASE)
 BARE_GUESTS = re.compile(r"\s+(?:feat\b\.?|ft\b\.?|featuring\b)\s*(.+)$", re.IGNORECASE)
@@ -82,10 +82,10 @@ BEHIND_GUESTS = re.compile(  # feat Zyra Jai Wolf Remix
     re.IGNORECASE,
 )
 BRACKETS = re.compile(r"\s*[(\[{]([^()\[\]{}]*)[)\]}]\s*")
-OPEN, CLOSE = "\x01", "\x02"  # stand for brackets that were read and belong to the title
+OPEN, CLOSE = "\x01", "\x02"  # replace brackets that are part of the title
 KEPT = re.compile(r"\x01[^\x01\x02]*\x02")
 DASH = re.compile(r"\s+[-–—~|]+\s+")
-# Without brackets only these endings are taken for a remark: "Long Live" is a song.
+# Without brackets only these endings are remarks: "Long Live" is a song.
 BARE = re.compile(
     r"^(.+?\S)\s+((?:the\s+)?karaoke(?:\s+version)?|(?:original\s+)?instrumental(?:\s+version)?|live\s+version|"
     r"acoustic(?:\s+version)?|unplugged|radio\s+(?:edit|mix|version)|(?:single|album)\s+version|original\s+mix|"
@@ -97,26 +97,26 @@ BARE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A title taken apart; texts are as written."""
+    """A parsed title; texts are as written."""
 
     base: str  # without any remark
-    full: str  # with the remarks that are of the title: Escape (The Piña Colada Song)
+    full: str  # with the remarks that are part of the title: Escape (The Piña Colada Song)
     guests: tuple[str, ...] = ()
     versions: frozenset[str] = frozenset()  # keys of VERSIONS, or "other"
-    details: frozenset[str] = frozenset()  # words that tell one remix, one concert from the next
+    details: frozenset[str] = frozenset()  # words that distinguish one remix or concert from another
     same: frozenset[str] = frozenset()  # words of remarks that leave the recording the same
-    remarks: tuple[str, ...] = ()  # that are not of the title, as written
+    remarks: tuple[str, ...] = ()  # those that are not part of the title
     whole: str = ""  # all of it
 
     @property
     def version(self) -> str | None:
-        """Name the most telling version; None where the recording is the plain one."""
+        """Return the first version in the order of VERSIONS; None for the plain recording."""
         return next((version for version in (*VERSIONS, "other") if version in self.versions), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What one remark says; nothing at all where it is of the title."""
+    """A parsed remark; false where it is part of the title."""
 
     guests: str = ""
     versions: frozenset[str] = frozenset()
@@ -129,7 +129,7 @@ class Remark:
 
 @lru_cache(maxsize=1 << 16)
 def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
-    """Take a title apart, with the remarks already known of it."""
+    """Parse a title, with the remarks already known of it."""
     found = list(remarks)
 
     def lift(match: re.Match[str]) -> str:
@@ -151,7 +151,7 @@ def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
         first = ending.group(1)
         found.append(ending.group(2))
     base = " ".join(KEPT.sub(" ", first).split())
-    if not base:  # nothing but remarks: then they are the title
+    if not base:  # nothing but remarks: they are the title
         return Title(text.strip(), text.strip(), whole=text.strip())
     rest = [part for part in rest if not read_remark(part)]
     full = " - ".join([" ".join(part.split()) for part in (first, *rest)])
@@ -170,7 +170,7 @@ def parse_title(text: str, remarks: tuple[str, ...] = ()) -> Title:
 
 
 def _joined(parts: list[str]) -> list[str]:
-    """Join what follows a version, as the date of a concert, to it."""
+    """Join the parts after a version, as the date of a concert, to it."""
     made = parts[:1]
     for part in parts[1:]:
         if len(made) > 1 and read_remark(made[-1]).versions and not read_remark(part):
@@ -182,7 +182,7 @@ def _joined(parts: list[str]) -> list[str]:
 
 @lru_cache(maxsize=1 << 14)
 def read_remark(text: str) -> Remark:
-    """Say what a remark means; false where it is of the title."""
+    """Parse a remark."""
     if guests := GUESTS.match(text):
         behind = read_remark(guests.group(1)) if BEHIND_GUESTS.search(guests.group(1)) else Remark()
         return replace(behind, guests=guests.group(1).strip())
@@ -190,12 +190,12 @@ def read_remark(text: str) -> Remark:
     words = re.findall(r"[^\W_]+", folded)
     if not words:
         return Remark()
-    words = [_mended(word) for word in words]
+    words = [_corrected(word) for word in words]
     spaced = " ".join(words)
     if words[0] == "from" or re.search(r"\b(?:soundtrack|motion picture|https?|www)\b", spaced):
         return Remark(same=frozenset({"from"}))
-    telling = [word for word in words if word not in SAME and not re.fullmatch(r"\d+(?:st|nd|rd|th)?", word)]
-    if not telling:
+    distinctive = [word for word in words if word not in SAME and not re.fullmatch(r"\d+(?:st|nd|rd|th)?", word)]
+    if not distinctive:
         marks = frozenset(words) - {"the", "in", "of"}
         year = re.fullmatch(r"(?:19|20)\d\d", spaced)
         return Remark(same=marks) if year or not all(word.isdecimal() for word in words) else Remark()
@@ -213,16 +213,16 @@ def read_remark(text: str) -> Remark:
 
 
 @lru_cache(maxsize=1 << 14)
-def _mended(word: str) -> str:
-    """Undo one slip of the hand in a word that is common in remarks."""
-    if len(word) < 3 or word in SAME or word in TELLING or word in OTHERS:
+def _corrected(word: str) -> str:
+    """Correct one typo in a word that is common in remarks."""
+    if len(word) < 3 or word in SAME or word in DISTINCTIVE or word in LOOKALIKES:
         return word
-    return next((known for known in MENDABLE if OSA.distance(word, known, score_cutoff=1) == 1), word)
+    return next((known for known in CORRECTABLE if OSA.distance(word, known, score_cutoff=1) == 1), word)
 
 
 @lru_cache(maxsize=1 << 14)
 def album_versions(album: str, artist: str) -> frozenset[str]:
-    """Say what an album and its artist give away about its tracks: live, karaoke, cover."""
+    """Return the versions that an album and its artist imply for its tracks: live, karaoke, cover."""
     folded = fold(album)
     found = {version for version, pattern in ALBUMS.items() if pattern.search(folded)}
     named = fold(artist)

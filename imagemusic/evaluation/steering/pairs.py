@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
@@ -164,7 +164,7 @@ def _pair(number: int, row: dict[str, str], folder: Path, encode: Encode, music:
     reading = encode(image)
     if music:
         midi = folder / cells["midi"]
-        piece = own_piece(load_midi(midi), key=cells["midi"], title=midi.stem, licence="")
+        piece = user_piece(load_midi(midi), key=cells["midi"], title=midi.stem, licence="")
         if piece is None:
             raise DataError(f"{midi}: no notes")
     rated = {column: _number(cells.get(column, ""), column) for column in RATED}
@@ -188,22 +188,22 @@ def prepare_pairs(pairs: Sequence[Pair], scale: DialNormalizer) -> tuple[Prepare
     Raises:
         DataError: no pair has music with notes.
     """
-    rows, stretches, pieces, owners = [], [], [], []
-    start = stretch = 0
+    rows, segments, pieces, owners = [], [], [], []
+    start = segment = 0
     for number, pair in enumerate(pairs):
         made = prepare_piece(pair.piece) if pair.piece is not None else None
         if made is None:
             continue
         events, cues, piece = made
         fields = {name: getattr(piece, name) for name in PreparedPiece.__dataclass_fields__}
-        pieces.append(PreparedPiece(**fields | {"id": pair.name, "start": start, "stretch": stretch}))
+        pieces.append(PreparedPiece(**fields | {"id": pair.name, "start": start, "first_segment": segment}))
         owners.append(number)
         rows.append(events)
-        stretches.append(cues)
-        start, stretch = start + len(events), stretch + len(cues)
+        segments.append(cues)
+        start, segment = start + len(events), segment + len(cues)
     if not pieces:
         raise DataError("no pair has music with notes")
     prepared = PreparedSet(
-        rows=np.concatenate(rows), stretches=np.concatenate(stretches), pieces=tuple(pieces), scale=scale
+        rows=np.concatenate(rows), segments=np.concatenate(segments), pieces=tuple(pieces), scale=scale
     )
     return prepared, owners

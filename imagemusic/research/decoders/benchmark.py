@@ -76,12 +76,12 @@ class Benchmark:
 
 def without_velocities(prepared: PreparedSet) -> PreparedSet:
     """Copy a prepared set as if no velocity were known."""
-    rows, stretches = np.array(prepared.rows), np.array(prepared.stretches)
+    rows, segments = np.array(prepared.rows), np.array(prepared.segments)
     rows["velocity"] = 0
     rows["last_velocity"][rows["last_velocity"] != NO_VELOCITY] = 0
-    stretches[:, CUES.index("loudness")] = np.nan
+    segments[:, CUES.index("loudness")] = np.nan
     pieces = tuple(replace(piece, cues={**piece.cues, "loudness": None}) for piece in prepared)
-    return replace(prepared, rows=rows, stretches=stretches, pieces=pieces)
+    return replace(prepared, rows=rows, segments=segments, pieces=pieces)
 
 
 def has_drums(prepared: PreparedSet, piece: PreparedPiece) -> bool:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagemusic.data.prepared import PreparedPiece, stretches_of
+from imagemusic.data.prepared import PreparedPiece, segment_count
 from imagemusic.evaluation.intervals import Statistic, bootstrap
 from imagemusic.events.vocabulary import SEGMENT, SLOTS
 from imagemusic.model.decoder import NoteDecoder
@@ -59,9 +59,9 @@ def segment_conditions(benchmark: Benchmark, pieces: Sequence[PreparedPiece], wh
     longest = max(-(-piece.rows // WINDOW) * WINDOW // SEGMENT for piece in pieces)
     values = np.full((len(pieces), longest, len(DIALS)), np.nan)
     for number, (piece, other) in enumerate(zip(pieces, whose, strict=True)):
-        cues = benchmark.prepared.stretches[other.stretch : other.stretch + stretches_of(other.rows)].astype(np.float64)
+        cues = benchmark.prepared.segments[other.segments].astype(np.float64)
         dials = benchmark.prepared.scale.table(cues)
-        length = stretches_of(piece.rows)
+        length = segment_count(piece.rows)
         values[number, :length] = dials[np.arange(length) % len(dials)]
     values[..., [DIALS.index(name) for name in AFFECT_DIALS]] = np.nan
     flat = values.reshape(-1, len(DIALS))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.corpora.user_midi import own_piece
+from imagemusic.data.corpora.user_midi import user_piece
 from imagemusic.data.prepared import PreparedSet, prepare_piece
 from imagemusic.errors import DataError
 from imagemusic.events import codec
@@ -101,7 +101,7 @@ def read_files(paths: Sequence[Path], length: int, seed: int) -> list[Excerpt]:
     rng = np.random.default_rng(seed)
     excerpts = []
     for path in paths:
-        piece = own_piece(load_midi(path), key=path.as_posix(), title=path.stem, licence="")
+        piece = user_piece(load_midi(path), key=path.as_posix(), title=path.stem, licence="")
         if made := prepare_piece(piece) if piece else None:
             rows, _, about = made
             excerpts.append(

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from imagemusic.data.gather.catalogues import SourceOptions, make_source
-from imagemusic.data.gather.cover_store import sweep
-from imagemusic.data.gather.gather import GatherOptions, Lookup, find_midi, gather, survey
+from imagemusic.data.gather.cover_store import remove_unfinished
+from imagemusic.data.gather.gather import GatherOptions, Lookup, find_midi, gather, read_statuses
 from imagemusic.data.gather.journal import JOURNAL, Header, Journal, begin, read_rows
 from imagemusic.errors import DependencyError
 from imagemusic.research.study import Context, Figures, Study
@@ -122,9 +122,9 @@ def look_up(midi: Path, out: Path, source_name: str = "spotify") -> float:
     source, options = make_source(source_name, about, lambda line: None), GatherOptions()
     begin(out, Header(source=source.name, terms=source.terms, midi_dir=str(midi), size=options.size))
     with Journal(out) as journal:
-        sweep(out)
+        remove_unfinished(out)
         lookup = Lookup(midi, out, source, options.size)
-        for _ in gather(find_midi(midi), survey(out, lookup), journal, lookup, options):
+        for _ in gather(find_midi(midi), read_statuses(out, lookup), journal, lookup, options):
             pass
     return time.perf_counter() - started
 

@@ -190,22 +190,3 @@ def test_midi_files_that_were_moved_away_are_missed(tmp_path):
     made.midi_dir.rename(tmp_path / "elsewhere")
     with pytest.raises(DataError, match="set-midi: the MIDI files that were gathered are not there"):
         build(made.folder, workers=1)
-
-
-def test_a_manifest_of_a_newer_version_is_not_overwritten(tmp_path, monkeypatch):
-    made = gather(tmp_path / "set", albums=1)
-    with monkeypatch.context() as patch:
-        patch.setattr("imagemusic.data.build.manifest.FORMAT_VERSION", 2)
-        build(made.folder, workers=1)
-    with pytest.raises(
-        DataError, match=r"manifest\.parquet: version 2, this imagemusic reads up to 1; update imagemusic"
-    ):
-        build(made.folder, workers=1)
-
-
-def test_a_folder_without_a_manifest_and_a_damaged_one_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no manifest here; make it with imagemusic data build"):
-        Manifest.open(tmp_path)
-    (tmp_path / MANIFEST).write_bytes(b"PAR1 no")
-    with pytest.raises(DataError, match="damaged, or not a manifest"):
-        Manifest.open(tmp_path)

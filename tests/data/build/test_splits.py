@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from imagemusic.data.build.splits import HELD_OUT, Union, group_name, hash_key, name_key, split_of_group
+from imagemusic.data.build.splits import HELD_OUT, DisjointSets, group_name, hash_key, name_key, split_of_group
 
 
 def test_a_chain_of_pairs_is_one_group_named_by_its_least():
-    union = Union(6)
+    union = DisjointSets(6)
     union.join([(4, 3), (5, 4)])
     union.join(np.array([[3, 1]]))
     assert union.roots().tolist() == [0, 1, 2, 1, 1, 1]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imagemusic.data.corpora.bars import full_first_bar, guess_pickup, has_places, pickup_cues
+from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar, has_places, pickup_cues
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 
 C = 60
@@ -21,15 +21,15 @@ def waltz(pickup, bars=24):
 
 @pytest.mark.parametrize("pickup", [0, 12, 24, 48])
 def test_the_pickup_of_a_waltz_is_found(pickup):
-    assert guess_pickup(waltz(pickup)) == pickup
+    assert estimate_pickup(waltz(pickup)) == pickup
 
 
 def test_whole_bars_before_another_meter_tell_the_pickup():
     score = waltz(24)
     changed = Score(score.tracks, (), [Meter(0, 3, 4), Meter(24 + 72 * 5, 4, 4)])
-    assert guess_pickup(changed) == 24
+    assert estimate_pickup(changed) == 24
     short = Score(score.tracks, (), [Meter(0, 3, 4), Meter(24, 3, 4)])  # the first bar is said to be short
-    assert guess_pickup(short) == 24
+    assert estimate_pickup(short) == 24
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_whole_bars_before_another_meter_tell_the_pickup():
     ],
 )
 def test_where_nothing_can_be_told_there_is_no_pickup(score):
-    assert guess_pickup(score) == 0
+    assert estimate_pickup(score) == 0
 
 
 def test_a_pickup_becomes_the_end_of_a_full_bar():
@@ -57,7 +57,7 @@ def test_a_pickup_becomes_the_end_of_a_full_bar():
 def test_a_short_first_bar_and_a_full_one_are_read_alike():
     tracks = waltz(24).tracks
     said = Score(tracks, (), [Meter(0, 3, 4), Meter(24, 3, 4)])
-    assert full_first_bar(said, guess_pickup(said)) == full_first_bar(Score(tracks, (), [Meter(0, 3, 4)]), 24)
+    assert full_first_bar(said, estimate_pickup(said)) == full_first_bar(Score(tracks, (), [Meter(0, 3, 4)]), 24)
 
 
 def test_shares_are_one_where_every_place_is_alike():

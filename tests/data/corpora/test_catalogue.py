@@ -1,10 +1,11 @@
 import pytest
 
-from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, list_pieces, read_corpus
+from imagemusic.data.corpora.catalogue import CORPORA, TRAINABLE, list_pieces, read_corpus, read_piece
 from imagemusic.data.corpora.piece import velocity_varies
 from imagemusic.errors import DataError, ScoreError
 from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Note, Score, Track
+from tests.miniature import put
 
 
 def test_keys_are_listed_in_order_and_other_files_left_alone(tmp_path):
@@ -47,3 +48,8 @@ def test_what_may_not_ship_does_not_train():
 def test_loudness_is_known_when_it_varies(velocities, varies):
     notes = [Note(tick, 60, 1, velocity) for tick, velocity in enumerate(velocities)]
     assert velocity_varies(Score([Track(notes)])) is varies
+
+
+def test_a_file_without_notes_yields_no_piece(tmp_path):
+    put(tmp_path, "nottingham/MIDI/silence.mid", Score([]))
+    assert read_piece(tmp_path, "nottingham", "MIDI/silence.mid") == []

@@ -1,34 +1,19 @@
-import base64
 import sys
 
 import pytest
-from PIL import Image
 
-from imagemusic.data.gather.folder import Folder, read_artwork, read_pairs
+from imagemusic.data.gather.folder import Folder
 from imagemusic.data.gather.releases import Query
-from imagemusic.errors import DataError, DependencyError
+from imagemusic.errors import DataError, DependencyError, NotThere
+from tests.datasets import put
 from tests.songs import picture_of
+from tests.tagged_audio import mp3
+
+FRONT = picture_of("front", 64)
 
 
 def query(key, artist="Ann", title="One"):
     return Query(key=key, artist=artist, title=title)
-
-
-def put(path, data=b""):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
-def mp3(path, *pictures, frames=b"\xff\xfb\x90\x00" + b"\0" * 413):
-    """Write an MP3 file with pictures (kind, bytes) in its tag."""
-    id3 = pytest.importorskip("mutagen.id3")
-    put(path, frames * 4)
-    tags = id3.ID3()
-    for number, (kind, data) in enumerate(pictures):
-        tags.add(id3.APIC(encoding=3, mime="image/jpeg", type=kind, desc=str(number), data=data))
-    tags.save(path)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -38,10 +23,10 @@ def test_a_picture_beside_the_midi_or_a_folder_up_is_its_cover(tmp_path, cover):
     put(tmp_path / "Ann" / "First" / "One.mid")
     put(tmp_path / "Ann" / "First" / "scan.jpg")
     put(tmp_path / "Ann" / "First" / cover, b"picture")
-    (found,) = Folder(tmp_path).find(query("Ann/First/One.mid"))
+    found = Folder(tmp_path).find(query("Ann/First/One.mid"))[0]
     assert (tmp_path / found.id).resolve() == (tmp_path / "Ann" / "First" / cover).resolve()
     assert Folder(tmp_path).fetch(found, 500) == b"picture"
-    assert (found.artist, found.title, found.terms, found.licence) == ("Ann", "One", "own", "not told")
+    assert (found.artist, found.title, found.terms, found.licence) == ("Ann", "One", "own", "not stated")
 
 
 def test_the_nearest_picture_wins(tmp_path):
@@ -64,62 +49,16 @@ def test_tracks_with_one_cover_are_of_one_release(tmp_path):
 
 
 def test_artwork_in_an_audio_file_is_found_the_front_cover_before_others(tmp_path):
-    mp3(tmp_path / "Ann" / "One.mp3", (4, b"back"), (3, b"front"))
+    put(tmp_path / "Ann" / "One.mp3", mp3((4, b"back"), (3, FRONT)))
     (found,) = Folder(tmp_path).find(query("Ann/One.mid"))
     assert found.id == "Ann/One.mp3"
-    assert Folder(tmp_path).fetch(found, 500) == b"front"
+    assert Folder(tmp_path).fetch(found, 500) == FRONT
 
 
 def test_any_audio_file_in_the_folder_will_do_when_there_is_no_picture(tmp_path):
-    mp3(tmp_path / "Ann" / "A.mp3")
-    mp3(tmp_path / "Ann" / "B.mp3", (3, b"front"))
+    put(tmp_path / "Ann" / "A.mp3", mp3())
+    put(tmp_path / "Ann" / "B.mp3", mp3((3, FRONT)))
     assert Folder(tmp_path).find(query("Ann/One.mid"))[0].id == "Ann/B.mp3"
-
-
-def flac(path):
-    """Write a FLAC file of no sound with a picture in it."""
-    from mutagen.flac import FLAC
-
-    put(path, b"fLaC\x80\x00\x00\x22" + b"\x10\x00" * 2 + b"\0" * 6 + b"\x0a\xc4\x40\xf0" + b"\0" * 20)
-    audio = FLAC(path)
-    audio.add_picture(block())
-    audio.save()
-
-
-def block():
-    from mutagen.flac import Picture
-
-    picture = Picture()
-    picture.type, picture.data, picture.mime = 3, b"front", "image/jpeg"
-    return picture
-
-
-def test_artwork_in_flac_is_found(tmp_path):
-    pytest.importorskip("mutagen")
-    flac(tmp_path / "a.flac")
-    assert read_artwork(tmp_path / "a.flac") == b"front"
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [
-        {"covr": [b"front"]},
-        {"metadata_block_picture": "block"},
-    ],
-    ids=["MP4", "Ogg"],
-)
-def test_artwork_in_other_tags_is_found(tmp_path, monkeypatch, tags):
-    mutagen = pytest.importorskip("mutagen")
-    if "metadata_block_picture" in tags:
-        tags = {"metadata_block_picture": [base64.b64encode(block().write()).decode()]}
-    monkeypatch.setattr(mutagen, "File", lambda path: type("Audio", (), {"tags": tags})())
-    assert read_artwork(tmp_path / "a") == b"front"
-
-
-@pytest.mark.parametrize("data", [b"", b"no audio at all"])
-def test_a_damaged_audio_file_has_no_artwork(tmp_path, data):
-    pytest.importorskip("mutagen")
-    assert read_artwork(put(tmp_path / "a.mp3", data)) is None
 
 
 def test_without_mutagen_audio_says_how_to_get_it_and_pictures_still_work(tmp_path, monkeypatch):
@@ -129,7 +68,8 @@ def test_without_mutagen_audio_says_how_to_get_it_and_pictures_still_work(tmp_pa
     put(tmp_path / "Bob" / "One.mp3x")
     assert Folder(tmp_path).find(query("Bob/One.mid"))
     with pytest.raises(DependencyError, match=r"One\.mp3: .* pip install 'imagemusic\[audiotags\]'"):
-        Folder(tmp_path).find(query("Ann/One.mid"))
+        folder = Folder(tmp_path)
+        folder.fetch(folder.find(query("Ann/One.mid"))[0], 500)
 
 
 def table(path, *lines):
@@ -150,7 +90,7 @@ def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
     (one,) = folder.find(query("a.mid"))
     assert (one.id, one.artist, one.title, one.licence) == ("../art/x.jpg", "Äsa", "One", "by-nc/3.0")
     (two,) = folder.find(query("b.mid", "Ann", "Two"))
-    assert (two.artist, two.title, two.licence) == ("Ann", "Two", "not told")
+    assert (two.artist, two.title, two.licence) == ("Ann", "Two", "not stated")
     assert folder.find(query("c.mid")) == []
     put(tmp_path / "art" / "x.jpg", b"picture")
     assert folder.fetch(one, 500) == b"picture"
@@ -159,20 +99,6 @@ def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
 def test_accents_may_be_spelled_in_either_way(tmp_path):
     pairs = table(tmp_path / "pairs.csv", "midi,image", "cafe\u0301.mid,x.jpg")
     assert Folder(tmp_path, pairs).find(query("caf\u00e9.mid"))
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["midi,cover", "a,b"], "no column 'image'; a table of pairs has midi and image"),
-        ([], "no column 'midi'"),
-        (["midi,image", "a.mid,"], r"pairs\.csv:2: a pair needs both midi and image"),
-        (["midi,image", "a.mid"], r"pairs\.csv:2: a pair needs both midi and image"),
-    ],
-)
-def test_a_table_that_is_none_is_refused(tmp_path, lines, message):
-    with pytest.raises(DataError, match=message):
-        read_pairs(table(tmp_path / "pairs.csv", *lines))
 
 
 def test_a_table_of_other_files_is_refused(tmp_path):
@@ -206,11 +132,30 @@ def test_a_folder_without_a_cover_is_no_album(tmp_path):
         Folder(tmp_path).album("nowhere")
 
 
-def test_a_picture_of_another_format_is_kept_as_png(tmp_path):
-    from imagemusic.data.gather.cover_store import store_cover
+def test_of_several_pictures_in_a_tag_the_first_that_can_be_decoded_is_taken(tmp_path):
+    put(tmp_path / "One.mp3", mp3((3, b"no picture"), (4, FRONT)))
+    folder = Folder(tmp_path)
+    assert folder.fetch(folder.find(query("One.mid"))[0], 500) == FRONT
 
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "cover.bmp")
-    kept = store_cover(tmp_path, (tmp_path / "cover.bmp").read_bytes(), "here")
-    assert kept.endswith(".png")
-    with Image.open(tmp_path / kept) as image:
-        assert image.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
+
+def test_an_album_takes_the_nearest_cover_that_is_a_picture(tmp_path):
+    put(tmp_path / "First" / "cover.jpg", b"<html>")
+    put(tmp_path / "First" / "front.jpg", FRONT)
+    put(tmp_path / "First" / "One.mid")
+    assert Folder(tmp_path).album(str(tmp_path / "First")).release.id == "First/front.jpg"
+    (tmp_path / "First" / "front.jpg").unlink()
+    with pytest.raises(DataError, match=r"cover\.jpg: not a picture that can be read; .*; it is a web page"):
+        Folder(tmp_path).album(str(tmp_path / "First"))
+
+
+def test_pictures_without_a_name_of_a_cover_are_named(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        put(tmp_path / name, FRONT)
+    with pytest.raises(NotThere, match=r"no cover found for it; of the pictures beside it \(a.jpg, b.jpg\) name one"):
+        Folder(tmp_path).find(query("One.mid"))
+
+
+def test_a_lone_picture_comes_after_the_cover_of_the_folder_above(tmp_path):
+    put(tmp_path / "cover.jpg")
+    put(tmp_path / "First" / "IMG_0001.jpg")
+    assert [found.id for found in Folder(tmp_path).find(query("First/One.mid"))] == ["cover.jpg", "First/IMG_0001.jpg"]

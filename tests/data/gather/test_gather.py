@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("rapidfuzz")
 
 from imagemusic.data.gather import cover_store, gather, journal
-from imagemusic.data.gather.gather import GatherOptions, Once, find_midi
+from imagemusic.data.gather.gather import GatherOptions, OnceCache, find_midi
 from imagemusic.errors import ConfigError, DataError
 from tests.datasets import SONGS, SPOTIFY, put, rows_of, searches
 from tests.songs import midi_of, picture_of
@@ -90,7 +90,7 @@ def test_a_name_without_an_artist_is_not_asked_for(match, catalogues, midi, tmp_
     put(midi / "tune.mid", midi_of())
     match(*SPOTIFY)
     row = rows_of(tmp_path / "set")["tune.mid"]
-    assert (row["status"], row["why"]) == ("unmatched", "its name tells no artist; name files Artist/Title.mid")
+    assert (row["status"], row["why"]) == ("unmatched", "its name has no artist; name files Artist/Title.mid")
     assert len(searches(catalogues)) == len(SONGS)
 
 
@@ -98,7 +98,7 @@ def test_what_the_catalogue_does_not_know_is_unmatched(match, catalogues, midi, 
     put(midi / "Nobody" / "Nothing.mid", midi_of())
     match(*SPOTIFY)
     row = rows_of(tmp_path / "set")["Nobody/Nothing.mid"]
-    assert (row["status"], row["why"], row["cover"]) == ("unmatched", "the catalogue knows nothing like it", None)
+    assert (row["status"], row["why"], row["cover"]) == ("unmatched", "the catalogue has nothing like it", None)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_what_is_made_once_is_made_once_and_the_latest_are_remembered():
         made.append(name)
         return name.upper()
 
-    once = Once(2)
+    once = OnceCache(2)
     assert [once.get(name, lambda name=name: make(name)) for name in "aabca"] == list("AABCA")
     assert made == ["a", "b", "c", "a"]
 

@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("requests")
 pytest.importorskip("tenacity")
 
-from imagemusic.data.download import Patience
-from imagemusic.data.gather.http import Pace, Web, retry_after
+from imagemusic.data.download import RetryPolicy
+from imagemusic.data.gather.http import RateLimiter, WebClient, parse_items, retry_after
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 from tests.servers import serving
 from tests.songs import Song, picture_of
 
-QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
+QUICK = RetryPolicy(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
 IMAGE = "/image/abc/64"
 
 
@@ -32,7 +32,7 @@ def said():
 
 @pytest.fixture
 def web(said):
-    return Web("shop", patience=QUICK, contact="me@example.org", say=said.append)
+    return WebClient("shop", policy=QUICK, contact="me@example.org", notify=said.append)
 
 
 def test_a_picture_comes_as_it_is(web, server):
@@ -97,10 +97,10 @@ def test_nobody_listening_is_given_up(web):
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_slow_server_is_given_up(server, part):
-    impatient = Patience(attempts=1, timeout_seconds=0.05)
+    impatient = RetryPolicy(attempts=1, timeout_seconds=0.05)
     server.troubles["/image"] = ["slow 0.3" if part == "headers" else "drip"]
     with pytest.raises(DataError, match="gave up after 1 attempts"):
-        Web("shop", patience=impatient).body(server.url + IMAGE)
+        WebClient("shop", policy=impatient).body(server.url + IMAGE)
 
 
 def test_what_is_not_there_is_told_apart_and_asked_for_once(web, server):
@@ -123,13 +123,13 @@ def test_a_redirect_to_another_host_is_refused(web, server):
 
 def test_a_redirect_to_a_listed_host_is_followed(server):
     server.troubles["/image"] = [f"redirect http://localhost:{server.server_port}{IMAGE}"]
-    assert Web("shop", hosts=("localhost",), patience=QUICK).body(server.url + IMAGE) == picture_of("abc", 64)
+    assert WebClient("shop", hosts=("localhost",), policy=QUICK).body(server.url + IMAGE) == picture_of("abc", 64)
 
 
 def test_a_host_whose_name_only_ends_alike_is_not_listed(server):
     server.troubles["/image"] = ["redirect http://evilarchive.org/x"]
     with pytest.raises(DataError, match="refused a redirect to another host, evilarchive.org"):
-        Web("shop", hosts=("archive.org",), patience=QUICK).body(server.url + IMAGE)
+        WebClient("shop", hosts=("archive.org",), policy=QUICK).body(server.url + IMAGE)
 
 
 def test_redirects_in_circles_end(web, server):
@@ -139,7 +139,7 @@ def test_redirects_in_circles_end(web, server):
 
 
 def test_an_address_that_is_none_is_refused(web):
-    with pytest.raises(DataError, match="cannot be asked"):
+    with pytest.raises(DataError, match="the request failed"):
         web.body("nonsense")
 
 
@@ -150,10 +150,10 @@ def test_a_pace_lets_through_one_in_each_interval():
         waits.append(seconds)
         now[0] += seconds
 
-    pace = Pace(1.0, clock=lambda: now[0], sleep=sleep)
+    limiter = RateLimiter(1.0, clock=lambda: now[0], sleep=sleep)
     times = []
     for work_seconds in (0.0, 0.25, 3.0, 0.0):
-        pace.wait()
+        limiter.wait()
         times.append(now[0])
         now[0] += work_seconds
     assert times == [100.0, 101.0, 102.0, 105.0]
@@ -163,7 +163,7 @@ def test_a_pace_lets_through_one_in_each_interval():
 def test_threads_share_a_pace(server):
     from concurrent.futures import ThreadPoolExecutor
 
-    web = Web("shop", per_second=50, patience=QUICK)
+    web = WebClient("shop", per_second=50, policy=QUICK)
     started = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: web.body(server.url + IMAGE), range(8)))
@@ -181,3 +181,10 @@ def test_how_long_to_wait_is_read(said, seconds):
 def test_how_long_to_wait_may_be_a_date():
     when = datetime.now(UTC) + timedelta(seconds=90)
     assert 85 < retry_after({"Retry-After": format_datetime(when, usegmt=True)}) <= 90
+
+
+def test_items_that_cannot_be_parsed_are_left_out_unless_none_can():
+    assert parse_items([None, {"n": 1}, {}], lambda item: item["n"], "x") == [1]
+    assert parse_items([None], lambda item: item["n"], "x") == []
+    with pytest.raises(DataError, match="x: an answer that is not understood"):
+        parse_items([{}, None], lambda item: item["n"], "x")

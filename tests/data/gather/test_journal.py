@@ -36,7 +36,7 @@ def test_rows_come_back_in_the_order_they_were_written(folder):
 
 def test_a_later_row_replaces_an_earlier_one_of_the_same_file(folder):
     write(folder, row("a.mid", status="doubtful"), row("b.mid"), row("a.mid", status="matched"))
-    assert [(each["key"], each["status"]) for each in read_rows(folder)] == [("b.mid", "matched"), ("a.mid", "matched")]
+    assert [(each["key"], each["status"]) for each in read_rows(folder)] == [("a.mid", "matched"), ("b.mid", "matched")]
 
 
 def test_no_journal_has_no_rows(folder):
@@ -136,7 +136,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format": "imagemusic dataset", "version": 2}', "version 2, but this imagemusic knows up to 1"),
+        ('{"format": "imagemusic dataset", "version": 2}', "version 2, but this imagemusic reads up to 1"),
         ('{"format": "imagemusic dataset", "version": "new"}', "version new"),
         ('{"format": "a recipe", "version": 1}', "not the header of a data set"),
         ("[]", "not the header of a data set"),

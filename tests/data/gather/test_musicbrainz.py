@@ -1,19 +1,20 @@
 """The real requests against a server that answers as MusicBrainz and the Cover Art Archive do."""
 
+import json
 import time
 
 import pytest
 
 pytest.importorskip("requests")
 
-from imagemusic.data.download import Patience
+from imagemusic.data.download import RetryPolicy
 from imagemusic.data.gather.musicbrainz import PER_SECOND, MusicBrainz
 from imagemusic.data.gather.releases import Query
 from imagemusic.errors import DataError, NotThere
 from tests.servers import serving
 from tests.songs import Song, picture_of
 
-QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
+QUICK = RetryPolicy(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
 ONE = Song("AC/DC", "Back (in) Black!", "Back in Black", seconds=255.0, date="1980-07-25")
 AGAIN = Song("AC/DC", "Back (in) Black!", "Hits", kind="compilation", date="1970")
 OTHER = Song("Beyoncé", "Two", "Two", kind="single")
@@ -31,7 +32,7 @@ def server():
 
 @pytest.fixture
 def musicbrainz(server):
-    return MusicBrainz(contact="me@example.org", server=server.url, archive=server.url, per_second=1000, patience=QUICK)
+    return MusicBrainz(contact="me@example.org", server=server.url, archive=server.url, per_second=1000, policy=QUICK)
 
 
 def test_a_recording_is_found_on_its_release_groups_albums_first(musicbrainz):
@@ -66,7 +67,7 @@ def test_once_a_second_is_the_rule():
 
 
 def test_every_question_waits_its_turn(server):
-    musicbrainz = MusicBrainz(server=server.url, archive=server.url, per_second=20, patience=QUICK)
+    musicbrainz = MusicBrainz(server=server.url, archive=server.url, per_second=20, policy=QUICK)
     started = time.monotonic()
     for song in (ONE, OTHER, ONE, OTHER):
         musicbrainz.find(query(song))
@@ -99,8 +100,8 @@ def test_a_cover_on_another_host_is_refused_unless_it_is_the_archive_s(server):
     elsewhere = f"redirect http://localhost:{server.server_port}/image/abc/64"
     server.troubles["/release-group"] = [elsewhere, elsewhere]
     with pytest.raises(DataError, match="refused a redirect to another host"):
-        MusicBrainz(server=server.url, archive=server.url, patience=QUICK).fetch(found, 500)
-    listed = MusicBrainz(server=server.url, archive=server.url, archive_hosts=("localhost",), patience=QUICK)
+        MusicBrainz(server=server.url, archive=server.url, policy=QUICK).fetch(found, 500)
+    listed = MusicBrainz(server=server.url, archive=server.url, archive_hosts=("localhost",), policy=QUICK)
     assert listed.fetch(found, 500) == picture_of("abc", 64)
 
 
@@ -144,3 +145,12 @@ def test_an_album_of_another_shape_is_one_line(musicbrainz, server):
     server.troubles["/ws/2/release/"] = ['json {"id": "x"}']
     with pytest.raises(DataError, match="musicbrainz .*not understood"):
         musicbrainz.album(ONE.group)
+
+
+@pytest.mark.parametrize("bad", [None, {"id": "x"}, {"id": "x", "releases": [None, {"release-group": {"id": "g"}}]}])
+def test_a_bad_result_is_passed_over_and_the_good_one_taken(musicbrainz, server, bad):
+    release = {"title": "First", "release-group": {"id": "g", "title": "First"}}
+    good = {"id": "r", "title": "One", "artist-credit": [{"name": "Ann"}], "releases": [None, release]}
+    server.troubles["/ws"] = [f"json {json.dumps({'recordings': [bad, good]})}"]
+    (found,) = musicbrainz.find(query(ONE))
+    assert (found.track_id, found.album, found.artist, found.seconds) == ("r", "First", "Ann", None)

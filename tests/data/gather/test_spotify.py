@@ -7,15 +7,15 @@ import pytest
 
 pytest.importorskip("spotipy")
 
-from imagemusic.data.download import Patience
+from imagemusic.data.download import RetryPolicy
 from imagemusic.data.gather.releases import Query, Release
 from imagemusic.data.gather.spotify import Spotify
 from imagemusic.errors import DataError, GatheringStopped, NotThere
 from tests.servers import serving
 from tests.songs import Song, picture_of
 
-QUICK = Patience(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
-ONE = Song("Ann Bee", 'Say "One"', "First", seconds=201.5)
+QUICK = RetryPolicy(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=2, timeout_seconds=5)
+ONE = Song("Ann Bee", 'Notify "One"', "First", seconds=201.5)
 SINGLE = Song("Ann Bee", "Two", "Two", kind="single")
 LONG = [Song("Cid", f"Part {number}", "Long") for number in range(1, 76)]
 
@@ -33,7 +33,7 @@ def server():
 @pytest.fixture
 def spotify(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Spotify("id", "secret", api=server.url, accounts=server.url, patience=QUICK)
+    return Spotify("id", "secret", api=server.url, accounts=server.url, policy=QUICK)
 
 
 def test_a_track_is_found_with_everything_that_is_told_of_it(spotify):
@@ -46,9 +46,9 @@ def test_a_track_is_found_with_everything_that_is_told_of_it(spotify):
 
 
 def test_quotes_in_a_title_are_left_to_the_second_search(spotify, server):
-    assert spotify.find(Query(key="x", artist="Ann", title='Say "One"'))[0].title == 'Say "One"'
+    assert spotify.find(Query(key="x", artist="Ann", title='Notify "One"'))[0].title == 'Notify "One"'
     searches = [fields["q"] for _, path, fields in server.asked if path == "/v1/search"]
-    assert searches == ['track:"Say  One" artist:"Ann"', 'Ann Say "One"']
+    assert searches == ['track:"Notify  One" artist:"Ann"', 'Ann Notify "One"']
 
 
 def test_only_ten_are_asked_for_and_only_endpoints_that_still_exist(spotify, server):
@@ -125,12 +125,12 @@ def test_a_token_that_expires_soon_is_replaced_in_time(spotify, server):
 
 def test_a_token_that_is_refused_again_stops(spotify, server):
     server.troubles["/v1"] = ["401", "401"]
-    with pytest.raises(GatheringStopped, match="this application may not ask .HTTP 401, on purpose"):
+    with pytest.raises(GatheringStopped, match="this application is not permitted to ask .HTTP 401, on purpose"):
         spotify.find(query(ONE))
 
 
 def test_wrong_credentials_stop_without_being_shown(server):
-    spotify = Spotify("id", "wrong", api=server.url, accounts=server.url, patience=QUICK)
+    spotify = Spotify("id", "wrong", api=server.url, accounts=server.url, policy=QUICK)
     with pytest.raises(GatheringStopped, match=r"credentials are refused \(invalid_client\)") as caught:
         spotify.find(query(ONE))
     assert "wrong" not in str(caught.value)
@@ -138,7 +138,7 @@ def test_wrong_credentials_stop_without_being_shown(server):
 
 def test_an_application_without_premium_is_told_so(spotify, server):
     server.troubles["/v1"] = ["403"]
-    with pytest.raises(GatheringStopped, match="this application may not ask"):
+    with pytest.raises(GatheringStopped, match="this application is not permitted to ask"):
         spotify.find(query(ONE))
 
 
@@ -191,3 +191,20 @@ def test_an_album_of_another_shape_is_one_line(spotify, server, answer):
     server.troubles["/v1/albums"] = [f"json {answer}"]
     with pytest.raises(DataError, match=r"spotify album .*not understood"):
         spotify.album(ONE.album_id)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        {"id": "x", "name": "One", "artists": [{"name": "Ann"}], "duration_ms": 1000, "album": None},
+        {"id": "x", "name": "", "artists": [{"name": ""}], "duration_ms": 0, "album": {"id": None, "artists": []}},
+    ],
+    ids=["null", "no album", "emptied"],
+)
+def test_a_bad_result_is_passed_over_and_the_good_one_taken(spotify, server, bad):
+    album = {"id": "a", "name": "First", "artists": [{"name": "Ann"}], "images": [None, {"url": None}]}
+    good = {"id": "t", "name": "One", "artists": [{"name": "Ann"}], "duration_ms": None, "album": album}
+    server.troubles["/v1/search"] = [f"json {json.dumps({'tracks': {'items': [bad, good]}})}"]
+    (found,) = spotify.find(query(ONE))
+    assert (found.track_id, found.album, found.seconds, found.artworks) == ("t", "First", None, ())
