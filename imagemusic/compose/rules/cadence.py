@@ -105,6 +105,7 @@ class Cadence:
     _due: dict[int, list[Written]] = field(default_factory=dict)  # tick -> notes that are still to come
     _harmony: Harmony | None = None
     _ends: tuple[int, int | None] = (-1, None)  # end of the plan, and the final downbeat for it
+    _start: int = -1  # tick at which the dominant begins
 
     @property
     def downbeat(self) -> int | None:
@@ -112,16 +113,16 @@ class Cadence:
         end = self.grammar.plan.end
         if self._ends[0] != end or self.grammar.in_header:
             grid = BarGrid.of(self.grammar)
-            self._ends = end, final_downbeat(grid.origin, grid.bar, grid.end)
+            downbeat = final_downbeat(grid.origin, grid.bar, grid.end)
+            self._ends = end, downbeat
+            self._start = -1 if downbeat is None else downbeat - grid.bar * max(1, -(-MIN_HOLD // grid.bar))
         return self._ends[1]
 
     @property
     def dominant_start(self) -> int:
         """Tick at which the dominant begins: two beats at least, and a whole bar, before the final chord."""
-        downbeat = self.downbeat
-        assert downbeat is not None
-        bar = self.grammar.running.bar
-        return downbeat - bar * max(1, -(-MIN_HOLD // bar))
+        assert self.downbeat is not None
+        return self._start
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar, downbeat = self.grammar, self.downbeat
@@ -161,7 +162,7 @@ class Cadence:
     def forced_value(self, column: int) -> int | None:
         """Return the value of a field of a note of a written chord."""
         grammar, downbeat = self.grammar, self.downbeat
-        if grammar.in_header or downbeat is None:
+        if downbeat is None or grammar.tick < self._start or grammar.in_header:
             return None
         due = self._due_at(grammar.tick)
         if not due:
