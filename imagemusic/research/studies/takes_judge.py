@@ -8,6 +8,7 @@
 Composed pieces alone would teach that more repetition is always better: a judge fitted on them prefers loops to music.
 """
 
+import argparse
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,17 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from imagemusic.compose.judge import ANY, MOST_DEVIATIONS, NATS, VERSION
+from imagemusic.compose.options import ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpora.catalogue import list_pieces, read_piece
 from imagemusic.data.corpora.grid import bar_lines, bar_ticks, cut
 from imagemusic.data.corpora.held_out import read_heldout, split_of
-from imagemusic.music.ensembles import ensemble_of
+from imagemusic.music.ensembles import ENSEMBLES, ensemble_of
 from imagemusic.music.score import ONSET, Meter, Score
 from imagemusic.music.structure import MEASURES, measure_structure
 from imagemusic.music.timeline import timeline
+from imagemusic.research.study import Context, Figures, Study
+from imagemusic.vision.image import IMAGE_SUFFIXES
 
 CORPORA = (
     "openscore-lieder", "openscore-quartets", "hauptstimme", "mutopia",
@@ -264,3 +269,42 @@ def _auc(real: NDArray[np.bool_], totals: Floats, weights: Floats) -> float:
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
+
+
+def composed(model: ImageMusic, pictures: Sequence[Path], count: int) -> Iterator[Example]:
+    """Compose `count` single takes for pictures, in turn, of every ensemble and of none that is asked for."""
+    ensembles = (None, *(name for name in ENSEMBLES if name not in ("drums", "other")))
+    features = [model.encode(picture) for picture in pictures]
+    requests = [
+        (
+            features[number % len(features)],
+            ComposeOptions(seed=number, takes=1, ensemble=ensembles[number % len(ensembles)]),
+        )
+        for number in range(count)
+    ]
+    for number, piece in enumerate(model.compose_batch(requests)):
+        yield describe(piece.score, COMPOSED, f"picture {number % len(features)}", "train")
+
+
+class TakesJudge(Study):
+    """Fits the judge; `--out imagemusic/resources/judge.json` makes the weights that ship."""
+
+    needs = ("corpora", "covers")
+    sources = ("the open corpora, train, validation and test", "pictures of the covers folder")
+    not_quick = "it reads the training corpora; its table is a resource of the package"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--count", type=int, default=240, metavar="N", help="pieces to compose (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        rng = np.random.default_rng(context.options.seed)
+        real = list(read_real(context.data.path("corpora")))
+        pictures = sorted(path for path in context.data.path("covers").rglob("*") if path.suffix in IMAGE_SUFFIXES)
+        chosen = [pictures[i] for i in rng.permutation(len(pictures))[: context.options.count]]
+        context.report(f"composing {context.options.count} pieces for {len(chosen)} pictures")
+        examples = [example for example, _ in real]
+        examples += [*rearranged(real, rng), *composed(context.model, chosen, context.options.count)]
+        return fit(examples)
+
+
+STUDY = TakesJudge()
