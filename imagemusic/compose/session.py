@@ -168,7 +168,7 @@ class Session:
         rules: list[LogitProcessor] = []
         self.cadence = self.copying = None
         if options.ending_used == "cadence":
-            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony)
+            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony, self.targets.ensemble)
             rules.append(self.cadence)
         if options.form != "free":
             self.copying = BarCopying(grammar, self._form, self._seed)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.compose.rules.bars import MELODIES, BarGrid, drum_part, pitched_parts
-from imagemusic.compose.rules.playable import KEYBOARDS, WINDS
+from imagemusic.compose.rules.playable import KEYBOARDS, most_struck
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_DURATION, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.dials import KEYS
-from imagemusic.music.ranges import HAND_SPAN, is_monophonic, playable_range
+from imagemusic.music.ranges import HAND_SPAN, playable_range
 from imagemusic.music.theory import Scale
 
 MIN_HOLD = 2 * TICKS_PER_BEAT  # of the final chord
@@ -98,6 +98,7 @@ class Cadence:
     grammar: GrammarState
     scale: Scale | None
     polyphony: int | None = None
+    ensemble: str = "other"
     columns = (GAP, PART, PITCH, DURATION)
     _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
     _last: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> tick and pitches of its last chord
@@ -240,7 +241,7 @@ class Cadence:
         parts = [part for part in pitched_parts(grammar) if part in self._last]
         for part in parts if with_drums else [part for part in parts if part != self._melody() or len(parts) < 2]:
             program = grammar.running.programs[part]
-            pitches = sorted(self._last[part][1])[-(1 if self._is_single(program) else MAX_CHORD) :]
+            pitches = sorted(self._last[part][1])[-min(most_struck(program, ensemble=self.ensemble), MAX_CHORD) :]
             taken = {pitch for player, pitch in chord if player == part}
             for pitch in pitches[1:] if part == bass_part else pitches:
                 near = self._nearest(part, pitch, classes, bass, taken)
@@ -258,10 +259,6 @@ class Cadence:
 
     def _melody(self) -> int:
         return next((part for part, role in enumerate(self.grammar.roles) if role in MELODIES), 0)
-
-    @staticmethod
-    def _is_single(program: int) -> bool:
-        return program in WINDS or is_monophonic(program)
 
     def _with_third(self, chord: list[tuple[int, int]], bass: int, classes: tuple[int, ...]) -> list[tuple[int, int]]:
         """Give the triad its third where three notes or more have none: the note that moves least takes it."""

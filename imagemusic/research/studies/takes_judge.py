@@ -1,7 +1,8 @@
 """Fit the judge of takes (compose/judge.py): a logistic regression that tells real music from what it should not be.
 
     real training pieces ─────────────┐
-    composed pieces, share 0.6 ───────┼─> measures of structure ─> z and |z| by ensemble ─> weights, cross-validated AUC
+    composed by the rules, 0.35 ──────┼─> measures of structure ─> z and |z| by ensemble ─> weights, cross-validated AUC
+    composed without form, 0.25 ──────┤
     real bars shuffled, share 0.2 ────┤
     real bars looped, share 0.2 ──────┘
 
@@ -23,7 +24,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from imagemusic.compose.judge import ANY, MOST_DEVIATIONS, NATS, VERSION
-from imagemusic.compose.options import ComposeOptions
+from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpora.catalogue import list_pieces, read_piece
 from imagemusic.data.corpora.grid import bar_lines, bar_ticks, cut
@@ -39,8 +40,8 @@ CORPORA = (
     "openscore-lieder", "openscore-quartets", "hauptstimme", "mutopia",
     "freedoom", "freedoom-history", "simutrans", "blasphemer",
 )  # fmt: skip
-REAL, COMPOSED, SHUFFLED, LOOPED = "real", "composed", "shuffled", "looped"
-SHARES = {COMPOSED: 0.6, SHUFFLED: 0.2, LOOPED: 0.2}  # of the weight of what is not real
+REAL, COMPOSED, FREE, SHUFFLED, LOOPED = "real", "composed", "composed freely", "shuffled", "looped"
+SHARES = {COMPOSED: 0.35, FREE: 0.25, SHUFFLED: 0.2, LOOPED: 0.2}  # of the weight of what is not real
 MOST_FILES = 240  # of a corpus, spread evenly over its sorted keys; and every held-out one
 MOST_REARRANGED = 60  # real pieces of an ensemble that are shuffled and looped
 LEFT_OUT = ("key_holds",)  # composed pieces keep their key; loops alone would teach that keeping it is bad
@@ -272,18 +273,23 @@ def _rounded(value: float) -> float:
 
 
 def composed(model: ImageMusic, pictures: Sequence[Path], count: int) -> Iterator[Example]:
-    """Compose `count` single takes for pictures, in turn, of every ensemble and of none that is asked for."""
+    """Compose `count` single takes for pictures, in turn of every ensemble, half of them with the rules of 0.1."""
     ensembles = (None, *(name for name in ENSEMBLES if name not in ("drums", "other")))
     features = [model.encode(picture) for picture in pictures]
     requests = [
         (
             features[number % len(features)],
-            ComposeOptions(seed=number, takes=1, ensemble=ensembles[number % len(ensembles)]),
+            ComposeOptions(**_settings(number), seed=number, ensemble=ensembles[number % len(ensembles)]),
         )
         for number in range(count)
     ]
     for number, piece in enumerate(model.compose_batch(requests)):
-        yield describe(piece.score, COMPOSED, f"picture {number % len(features)}", "train")
+        kind = FREE if piece.options.form == "free" else COMPOSED
+        yield describe(piece.score, kind, f"picture {number % len(features)}", "train")
+
+
+def _settings(number: int) -> dict[str, Any]:
+    return OPTIONS_OF_0_1 if number // len(ENSEMBLES) % 2 else {"takes": 1}
 
 
 class TakesJudge(Study):
