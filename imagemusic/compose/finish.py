@@ -27,7 +27,10 @@ def number_names(tracks: Sequence[Track]) -> list[Track]:
 
 
 def separate_notes(track: Track, ensemble: str) -> Track:
-    """Cut the longest-held notes of a wind, a singer, a bass or a bowed string where more sound than it plays."""
+    """Cut the longest-held notes of a wind, a singer, a bass or a bowed string where more sound than it plays.
+
+    The last note ends where the track did, so that the piece keeps its length.
+    """
     most = most_struck(track.program, ensemble=ensemble)
     if track.is_drum or not len(track) or most > MAX_HELD:
         return track
@@ -41,6 +44,7 @@ def separate_notes(track: Track, ensemble: str) -> Track:
             first = held.pop(0)
             notes[first, DURATION] = onset - notes[first, ONSET]
         held.append(row)
+    notes[-1, DURATION] = (track.notes[:, ONSET] + track.notes[:, DURATION]).max() - notes[-1, ONSET]
     return replace(track, notes=notes[notes[:, DURATION] > 0])
 
 

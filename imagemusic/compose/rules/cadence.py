@@ -147,7 +147,7 @@ class Cadence:
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar, downbeat = self.grammar, self.downbeat
-        if grammar.in_header or downbeat is None:
+        if downbeat is None or grammar.in_header and column in (GAP, PART):  # the first note is a note already
             return
         if column == GAP:
             now = grammar.running.tick

@@ -40,7 +40,7 @@ PROGRAMS = {
     "piccolo": 72, "flute": 73, "Lead 2 (sawtooth)": 81, "Pad 2 (warm)": 89, "sitar": 104, "Steel Drums": 114,
 }  # fmt: skip
 BATCH = 20  # pieces composed at once
-CONTROLS = ("key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony")
+CONTROLS = ("key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony", "ending")
 
 
 def pitch_classes(key: str) -> set[int]:
@@ -87,7 +87,22 @@ def draw_request(rng: np.random.Generator) -> dict[str, Any]:
             request["bars"] = int(rng.integers(fewest, most + 1))
     if "seconds" in drawn and "bars" not in request:
         request["seconds"] = round(float(rng.uniform(4, 60)), 1)
+    if "ending" in drawn:
+        request["ending"] = str(rng.choice(["cadence", "cadence", "fade", "open"]))
+        if request["ending"] == "cadence" and not holds_cadence(request):
+            request["ending"] = "fade"
     return request
+
+
+def holds_cadence(request: Mapping[str, Any]) -> bool:
+    """Return whether a request leaves room, players and a tonic for a cadence, by a margin."""
+    beats = bar_beats(request.get("meter", "4/4"))
+    seconds = request.get("seconds", 60.0)
+    length = request["bars"] * beats if "bars" in request else seconds * request.get("tempo_bpm", 48) / 60
+    low, high = (pitch_number(end) for end in request.get("pitch_range", "C1-C7").split("-"))
+    plays = any(name != "drums" for name in request.get("instruments", ("piano",)))
+    # The final chord is on a downbeat where no bar is longer than the longest note of the codec.
+    return plays and high - low >= 12 and length >= 4 * beats + 6 and beats <= 6
 
 
 def bar_beats(meter: str) -> float:
@@ -117,7 +132,8 @@ def measure(data: bytes, request: Mapping[str, Any]) -> dict[str, bool]:
             kept[name] = meters == [value] and midi.time_signature_changes[0].time == 0
         elif name == "tempo_bpm":
             # A MIDI file holds whole microseconds a beat.
-            kept[name] = times.tolist() == [0.0] and abs(60e6 / tempos[0] - 60e6 / value) <= 0.51
+            kept[name] = times[0] == 0.0 and abs(60e6 / tempos[0] - 60e6 / value) <= 0.51
+            kept[name] &= slows_at_the_end(midi, request)
         elif name == "seconds":
             kept[name] = abs(midi.get_end_time() - value) <= 1
         elif name == "bars":
@@ -132,12 +148,47 @@ def measure(data: bytes, request: Mapping[str, Any]) -> dict[str, bool]:
             kept[name] = all(low <= note.pitch <= high for note in pitched)
         elif name == "polyphony":
             kept[name] = most_at_once(pitched, midi) <= value
+        elif name == "ending":
+            kept[name] = ends_as_asked(midi, request)
     return kept
+
+
+def slows_at_the_end(midi: pretty_midi.PrettyMIDI, request: Mapping[str, Any]) -> bool:
+    """Return whether the tempo stays until the four beats before the last onset, and only falls from there."""
+    times, tempos = midi.get_tempo_changes()
+    if len(times) == 1:
+        return True
+    last = max(midi.time_to_tick(note.start) for one in midi.instruments for note in one.notes)
+    first_change = midi.time_to_tick(times[1])
+    falls = bool((np.diff(tempos) < 0).all())
+    return request.get("ending", "cadence") == "cadence" and falls and first_change >= last - 4 * midi.resolution
+
+
+def ends_as_asked(midi: pretty_midi.PrettyMIDI, request: Mapping[str, Any]) -> bool:
+    """Return whether a piece ends on a held chord over the tonic on a downbeat, or fades; any open end is as asked."""
+    notes = [note for one in midi.instruments if not one.is_drum for note in one.notes]
+    if request["ending"] == "fade":
+        every = [note for one in midi.instruments for note in one.notes]
+        loudest = max(note.velocity for note in every if note.start <= 0.75 * midi.get_end_time())
+        end = max(note.start for note in every)
+        return max(note.velocity for note in every if note.start == end) <= loudest
+    if request["ending"] == "open":
+        return True
+    starts = [midi.time_to_tick(note.start) for note in notes]
+    ends = [midi.time_to_tick(note.end) for note in notes]
+    final = [note for note, start in zip(notes, starts, strict=True) if start == max(starts)]
+    meter = midi.time_signature_changes[0]
+    bar = bar_beats(f"{meter.numerator}/{meter.denominator}") * midi.resolution
+    is_held = all(midi.time_to_tick(note.end) == max(ends) for note in final)
+    bass = min(note.pitch for note in final) % 12
+    key = request.get("key")
+    on_tonic = key is None or bass == pitch_number(f"{key.split()[0]}4") % 12
+    return is_held and on_tonic and max(starts) % bar == 0
 
 
 def pitch_number(name: str) -> int:
     """Return the number of a pitch like "F#3"; C4 is 60."""
-    return LETTERS[name[0]] + name.count("#") + 12 * (int(name[-1]) + 1)
+    return LETTERS[name[0]] + name.count("#") - name[1:].count("b") + 12 * (int(name[-1]) + 1)
 
 
 def most_at_once(notes: list[pretty_midi.Note], midi: pretty_midi.PrettyMIDI) -> int:
