@@ -1,8 +1,7 @@
 """One module a study; `STUDIES` lists them.
 
 A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
-distortions.py, near_misses.py, sample_sets.py and timing.py are no studies: matching, sampling, quality, speed and
-compose use them.
+distortions.py, near_misses.py, reordering.py, sample_sets.py and timing.py are no studies: others use them.
 """
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
