@@ -16,7 +16,7 @@ OLD_NAMES_UNTIL = "0.3"  # the version that no longer reads them
 def current_names(table: Mapping[str, Any], renamed: Mapping[str, str], *, where: str) -> dict[str, Any]:
     """Return a table with names of an earlier version, `renamed` (old -> new), replaced by those of today.
 
-    A notice names each old one.  An old name beside its new one is left alone, and refused by whoever reads the table.
+    A notice names each old one.  An old name beside its new one is left alone, and refused where the table is read.
     """
     result = dict(table)
     for old, new in renamed.items():

@@ -1,6 +1,6 @@
-"""What is asked for exactly: words to numbers, and what cannot be met together.
+"""Hard constraints: words to numbers, and what cannot be met together.
 
-    key, range          ──► pitches that may be played          instruments ──► programs, each of them heard
+    key, range          ──► pitches that may be played          instruments ──► programs, each of which plays
     meter, tempo, bars  ──► ticks and seconds                   polyphony   ──► notes that may sound at once
 
 Everything here is kept while composing, by the masks of events/grammar.py; drums have no key, range or polyphony.
@@ -53,7 +53,7 @@ class Constraints:
         self._check_bars()
 
     def _spell(self) -> None:
-        """Write words as the standard does, so that equal wishes are equal, also after a record was read."""
+        """Replace words by their standard spelling, so that equal constraints are equal, also read from a record."""
         for name in ("instruments", "pitch_range"):
             if not isinstance(request := getattr(self, name), Iterable | None):
                 raise ConfigError(f"{name} must be a text or a list, got {request!r}")

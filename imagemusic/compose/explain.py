@@ -42,7 +42,7 @@ EXTENT = ((0.2, "neither {low} nor {high}"), (0.6, "rather {end}"), (np.inf, "ve
 class ImageDial:
     """A dial that the encoder reads from a picture."""
 
-    value: float  # -1..1: where the picture stands among others; this steers the music (see Prior.told)
+    value: float  # -1..1: where the picture stands among others; this steers the music (see Prior.image_targets)
     predicted: float  # where people would put the picture, -1..1, as far as the encoder can tell
     deviation: float  # standard deviation of that
 

@@ -42,7 +42,11 @@ def plan_length(
         if bars == round(bars) and error(bars) <= CLOSE_ENOUGH_SECONDS:
             return bpm, round(bars)
         beats = min((max(beats + change, 1) for change in (0, -1, 1)), key=error)
-        return bpm, beats if error(beats) <= CLOSE_ENOUGH_SECONDS else max(round(2 * wanted) / 2, 0.5)
+        if error(beats) <= CLOSE_ENOUGH_SECONDS:
+            return bpm, beats
+        # Without a ritardando, which is then left out.
+        beats = max(1, round(whole))
+        return bpm, beats if abs(beats - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS else max(round(2 * whole) / 2, 0.5)
     for total in (bars, beats):
         lasting = total + slowing(total)
         if total == round(total) and abs(lasting / whole - 1) <= TEMPO_PLAY:

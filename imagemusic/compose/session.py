@@ -38,9 +38,9 @@ from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.generation.generate import GenerationRequest
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
+from imagemusic.generation.slots import GenerationRequest
 from imagemusic.generation.stepper import Stepper
 from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track
@@ -168,7 +168,7 @@ class Session:
         rules: list[LogitProcessor] = []
         self.cadence = self.copying = None
         if options.ending_used == "cadence":
-            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony)
+            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony, self.targets.ensemble)
             rules.append(self.cadence)
         if options.form != "free":
             self.copying = BarCopying(grammar, self._form, self._seed)
@@ -257,11 +257,14 @@ class Session:
         tracks = number_names(score.tracks) if options.rules > 1 else _capitalized(score.tracks)
         if options.playable:
             tracks = [separate_notes(track, ensemble) for track in tracks]
-        tempos = [Tempo(0, plan.tempo_bpm)]
+        score = replace(score, tracks=tracks, tempos=[Tempo(0, plan.tempo_bpm)])
         if options.ritardando and self.cadence:
             running = grammar.running
             tempos = tempo_map(plan.tempo_bpm, plan.end, running.origin, running.bar, mild=ensemble in MILD)
-        score = replace(score, tracks=tracks, tempos=tempos, keys=options.constraints.keys)
+            slowing = replace(score, tempos=tempos)
+            if options.bars is not None or abs(slowing.seconds - options.seconds) < 1:
+                score = slowing
+        score = replace(score, keys=options.constraints.keys)
         if options.rules > 1 and not self._is_sparse:
             score = fill_holes(score)
         return fade_out(score) if options.ending_used == "fade" else score

@@ -1,4 +1,4 @@
-"""What may be written next: the rules of the codec, and what a listener asked for.
+"""What may come next: the rules of the codec, and the constraints of a plan.
 
 A `GrammarState` takes the fields of one event after another and says, before each, which values are allowed.  Rules
 are hard: whatever a decoder prefers, what is written decodes to a score that keeps them, and the last note ends where
@@ -122,7 +122,7 @@ class GrammarState:
         if reach > 0:
             wait = max(voices.first_start(tick) - tick, 1)
             mask[wait : reach + 1] = True
-            if wait > 1:  # nobody can start before, but drums can, and rests pass the time
+            if wait > 1:  # no pitched part can start before, but drums can, and rests pass the time
                 mask[1 : max(min(voices.latest_drums - tick, reach), 0) + 1] = True
                 if reach >= MAX_GAP:
                     mask[MAX_GAP] = True

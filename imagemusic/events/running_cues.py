@@ -15,7 +15,7 @@ FLAT = 1e-9  # ticks: a profile that deviates by less has no key
 
 @dataclass(slots=True)
 class RunningCues:
-    """Sums over the notes so far, from which `cues` are told."""
+    """Sums over the notes so far, from which `cues` are computed."""
 
     pitched: int = 0  # notes that have a pitch
     profile: NDArray[np.float64] = field(default_factory=lambda: np.zeros(12))  # ticks of each pitch class
@@ -32,7 +32,7 @@ class RunningCues:
     _latest: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> onset and lengths of its chord
 
     def add(self, tick: int, part: int, program: int, pitch: int, length: int, velocity: int) -> None:
-        """Take in a note of `length` ticks that starts at `tick`, not before the notes that were added."""
+        """Add a note of `length` ticks that starts at `tick`, not before the notes that were added."""
         if self._first is None:
             self._first = tick
         self._last = tick
@@ -65,21 +65,21 @@ class RunningCues:
         self._covered_until = max(self._covered_until, until)
 
     def cues(self) -> dict[str, float]:
-        """Tell the cues that can be told, in the units of `dials.measure`."""
-        told: dict[str, float] = {}
+        """Return the cues that are known so far, in the units of `dials.measure`."""
+        cues: dict[str, float] = {}
         if self._first is None or not self.pitched:
-            return told
-        told["loudness"] = self._velocities / self._notes
-        told["register"] = self._pitches / self.pitched
-        told["polyphony"] = self._ticks / self._covered
+            return cues
+        cues["loudness"] = self._velocities / self._notes
+        cues["register"] = self._pitches / self.pitched
+        cues["polyphony"] = self._ticks / self._covered
         if self._last > self._first:
-            told["density"] = self.pitched * TICKS_PER_BEAT / (self._last - self._first)
+            cues["density"] = self.pitched * TICKS_PER_BEAT / (self._last - self._first)
         if self._waited:
-            told["articulation"] = self._held / self._waited
-        return told
+            cues["articulation"] = self._held / self._waited
+        return cues
 
     def mode(self) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-        """Tell the mode, and the keys that it lies between: profiles (12,) of the best major and the best minor key.
+        """Return the mode, and the keys that it lies between: profiles (12,) of the best major and the best minor key.
 
         The mode is the correlation with the first less that with the second; profiles have zero mean and length 1.
         """

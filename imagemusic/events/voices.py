@@ -1,9 +1,9 @@
-"""What was settled before the first note, and who may start one when.
+"""What is planned before the first note, and which part may start a note when.
 
     Plan     end, tempo, meter, who plays, which pitches, how many at once
     Stage    who holds what, and who has yet to come in ──► parts and pitches that are open at a tick
 
-Every limit leaves a way on: whoever is not open now is open once somebody's note has ended, and before a part has come
+Every limit leaves a way on: a part that is not open now is open once another note has ended, and before a part has come
 in, notes are kept so short that a voice is free for it when it must.
 """
 
@@ -26,7 +26,7 @@ SIMPLE_METERS = tuple(i + 1 for i, (n, d) in enumerate(codec.METERS) if d in (2,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is settled before the first note."""
+    """What is planned before the first note."""
 
     end: int  # tick at which the last note shall end
     tempo: int  # index in the tempo vocabulary, nearest to ...
@@ -51,17 +51,17 @@ class VoiceState:
 
     plan: Plan
     running: context.Running
-    begun: bool = False  # whether anybody has played
+    begun: bool = False  # whether any part has played
     last_offset: int = 0  # tick at which the last note ends; drums count where they are alone
     last_stroke: int = 0  # tick at which the last stroke of drums ends
-    waiting: set[int] = field(default_factory=set)  # parts that must be heard and were not yet
+    waiting: set[int] = field(default_factory=set)  # parts that must play and have not yet
     _chord: tuple[int, int, int] = (-1, -1, 0)  # tick and part of the last notes, and how many
     _held: dict[int, dict[int, int]] = field(default_factory=dict)  # part -> pitch -> offset
     _tied: dict[tuple[int, int], int] = field(default_factory=dict)  # (part, pitch) -> offset of a row that goes on
     _compass: Mask = field(init=False)
     _highest: int = field(init=False)  # pitch of the compass
     _drum_map: Mask = field(init=False)
-    _players: int = field(init=False)  # who must be heard
+    _players: int = field(init=False)  # parts that must play
     _entry_ticks: int = field(init=False)  # between the latest entries of two of them
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class VoiceState:
         return bool(self.waiting) and tick >= self._due(len(self.waiting))
 
     def first_start(self, tick: int) -> int:
-        """First tick, from `tick` on, at which a part other than drums can start a note if nobody else does."""
+        """First tick, from `tick` on, at which a part other than drums can start a note if no other part does."""
         start = self._voice_free(tick)
         if len(self.running.sounding) < len(self.plan.pitches):
             return start
@@ -189,7 +189,7 @@ class VoiceState:
         if self.is_due(tick):
             due = np.zeros_like(mask)
             due[list(self.waiting)] = True
-            # Drums alone cannot come in after a silence: somebody breaks it for them.
+            # Drums alone cannot come in after a silence: another part breaks it for them.
             return due & mask if (due & mask).any() else mask
         return mask
 

@@ -14,52 +14,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.grammar import Event, GrammarState
-from imagemusic.events.vocabulary import FIELDS
-from imagemusic.generation.backends import Array, State
-from imagemusic.generation.processors import ForcingProcessor, LogitProcessor, NextEvent
-from imagemusic.generation.sampling import DRAWS, Logits, SamplingOptions, draw, draw_one, guide
+from imagemusic.events.vocabulary import FIELDS, SEGMENT
+from imagemusic.generation.backends import State
+from imagemusic.generation.sampling import Logits, draw, draw_one, guide
+from imagemusic.generation.slots import GenerationRequest, Slot
 from imagemusic.generation.stepper import GAP, PART, EventHeads, StepConditioning, Stepper
 
 MAX_BATCH = 64  # pieces generated at once
 MIN_SECOND_BATCH = 8  # pieces that a second batch must have, to pay
 REPORT_EVERY = 16  # steps
-SEGMENT = 16  # events between two changes of the condition, as in training
 MAX_EVENTS = 20_000
-EVENTS_AHEAD = 32  # for which random numbers are drawn at once
 Step: TypeAlias = tuple[EventHeads, State]
-
-
-class Conditioner(Protocol):
-    """Moves the condition of a piece while it is generated; see compose/feedback.py."""
-
-    def condition(self) -> Array:
-        """Return the condition (C,) of the next SEGMENT events."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """A piece to generate."""
-
-    conditions: Array  # (1 or 2, C): the condition and, with guidance, the null condition
-    grammar: GrammarState
-    options: SamplingOptions
-    rng: np.random.Generator
-    processors: Sequence[LogitProcessor] = ()
-    conditioner: Conditioner | None = None
-    prefix: Sequence[Event] = ()  # events that are given, and only read
-    guidance_delay: int = 0  # notes at the beginning, and meter and tempo, that are generated without guidance; 0: none
-
-    @property
-    def is_guided(self) -> bool:
-        """Whether a row with the null condition runs along."""
-        return len(self.conditions) > 1 and self.options.guidance_scale != 1
 
 
 def generate(
@@ -97,61 +67,6 @@ class _Now:
 
     def __init__(self, work: Callable[[], Step]) -> None:
         self.result = work
-
-
-class Slot:
-    """One piece of a batch."""
-
-    def __init__(self, request: GenerationRequest) -> None:
-        self.request, self.grammar, self.event = request, request.grammar, NextEvent(request.grammar)
-        self.prefix = list(request.prefix)
-        self.by_column = [
-            [processor for processor in request.processors if column in processor.columns]
-            for column in range(len(FIELDS))
-        ]
-        self.forcing = [one for one in request.processors if isinstance(one, ForcingProcessor)]
-        self._uniforms, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
-
-    def uniforms(self) -> NDArray[np.float64]:
-        """Return the random numbers (fields, 1, DRAWS) of the next event, whether they are needed or not."""
-        if self._turn == len(self._uniforms):
-            self._uniforms, self._turn = self.request.rng.random((EVENTS_AHEAD, len(FIELDS), 1, DRAWS)), 0
-        self._turn += 1
-        return self._uniforms[self._turn - 1]
-
-    def forced_value(self, column: int) -> int | None:
-        """Return the value of a field that the prefix or the grammar leaves no choice; None where one is drawn."""
-        number = len(self.grammar.events)
-        if number < len(self.prefix):
-            return self.prefix[number][column]
-        value = self.grammar.forced_value(column)
-        if value is None and number >= 2:
-            for processor in self.forcing:
-                value = processor.forced_value(column)
-                if value is not None:
-                    return value if self.grammar.mask(column)[value] else None
-        return value
-
-    @property
-    def is_unguided(self) -> bool:
-        """Whether guidance is off for the next event: for meter, tempo and the first notes, where it makes odd ones."""
-        delay, events = self.request.guidance_delay, len(self.grammar.events)
-        if not delay:
-            return False
-        return events < 2 or not self.grammar.in_header and events < 2 + len(self.grammar.running.programs) + delay
-
-    def process(self, column: int, logits: Logits) -> NDArray[np.bool_]:
-        """Apply the processors to the logits (V,) of a field, in place; return the mask (V,) of what may be drawn."""
-        event = self.event
-        event.mask = self.grammar.mask(column)
-        for processor in self.by_column[column]:
-            processor.apply(column, logits, event)
-        return event.mask
-
-    def update(self) -> None:
-        """Let the processors take in the event that was appended last."""
-        for processor in self.request.processors:
-            processor.update(self.grammar.last_note)
 
 
 class _Settings(NamedTuple):

@@ -119,9 +119,9 @@ def draw_one(logits: Logits, allowed: NDArray[np.bool_], options: SamplingOption
 
 
 def _at(cumulative: Logits, point: Logits) -> Indices:
-    """Find the value whose stretch of the cumulative weights (R, V) holds a point (R,).
+    """Return the value (R,) whose interval of the cumulative weights (R, V) holds a point (R,).
 
-    A point is a total times a number of 53 bits below 1, which rounds to less than the total: it is in some stretch.
+    A point is a total times a number of 53 bits below 1, which rounds to less than the total: it is in some interval.
     """
     return np.add.reduce(cumulative <= point[:, None], axis=1)
 

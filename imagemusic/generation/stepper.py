@@ -34,7 +34,7 @@ Indices = NDArray[np.int64]
 
 
 class StepConditioning(NamedTuple):
-    """What the condition tells every step and every head."""
+    """Terms of the condition in every step and every head (FiLM: Perez et al. 2018, arXiv:1709.07871)."""
 
     gates: Array  # (R, 4H or 5H), with the first layer's biases
     heads: Array  # (R, 5K): what is added to ...
@@ -72,10 +72,10 @@ def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     hidden, states = step.hidden_size, step.layers * step.hidden_size
     pitches = decoder["sizes"]["pitch"] * (1 + HEADER_KINDS)
     sizes = decoder["sizes"] | {"interval": INTERVALS, "pitch": pitches}
-    told = 2 if decoder.get("condition_scales", False) else 1
+    terms = 2 if decoder.get("condition_scales", False) else 1
     linear = {
         "condition": (seen, decoder["condition_size"]), "to_hidden": (states, seen), "to_cell": (states, seen),
-        "to_input": (hidden, seen), "condition_to_heads": (told * step.heads_size, seen),
+        "to_input": (hidden, seen), "condition_to_heads": (terms * step.heads_size, seen),
     } | {f"heads.{name}": (sizes[name], head) for name in FIELDS}  # fmt: skip
     tables = {f"inputs.{name}": (name, hidden) for name in INPUTS}
     for stage, names in enumerate(STAGES):
@@ -118,7 +118,7 @@ class Stepper:
             (np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
             for name in ("condition", "to_hidden", "to_cell")
         )
-        # where heads and scales start in a reminder
+        # where heads and scales start in the conditioning terms
         self._parts = self.shape.input_size, self.shape.input_size + self.shape.heads_size
         self._to_reminders = self._reminders()
         self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
@@ -138,7 +138,7 @@ class Stepper:
         self.backend = make_backend(backend, folder, weights, self.shape)
 
     def _reminders(self) -> tuple[Array, Array]:
-        """Weight and bias that turn a hidden condition into a reminder: gates, heads and scales side by side."""
+        """Return weight and bias that turn a hidden condition into its terms: gates, heads and scales side by side."""
         names = ("to_input", "condition_to_heads")
         (to_input, input_bias), (to_heads, heads_bias) = (
             (self.weights[f"{name}.weight"].T, self.weights[f"{name}.bias"]) for name in names
@@ -152,7 +152,7 @@ class Stepper:
         return weight, bias
 
     def start(self, conditions: Array) -> tuple[State, StepConditioning]:
-        """Turn conditions (R, C) into the first state and what every step is reminded of."""
+        """Return the first state and the conditioning of every step, for conditions (R, C)."""
         seen = self._read(conditions)
         hidden, cell = (times(seen, weight) + bias for weight, bias in (self._to_hidden, self._to_cell))
         layers = zip(*(np.split(part, self.shape.layers, axis=1) for part in (np.tanh(hidden), cell)), strict=True)
@@ -160,13 +160,13 @@ class Stepper:
         return state, self.condition_terms(conditions)
 
     def condition_terms(self, conditions: Array) -> StepConditioning:
-        """Turn conditions (R, C) into what every step is reminded of."""
+        """Return the terms that condition every step, for conditions (R, C)."""
         gates, bias = self._to_reminders
-        told = times(self._read(conditions), gates) + bias
-        return StepConditioning(*np.split(told, self._parts, axis=1))
+        terms = times(self._read(conditions), gates) + bias
+        return StepConditioning(*np.split(terms, self._parts, axis=1))
 
     def _read(self, conditions: Array) -> Array:
-        """Turn conditions (R, C) into what the first state and the reminders are made of."""
+        """Return what the first state and the conditioning terms are computed from, for conditions (R, C)."""
         weight, bias = self._condition
         seen = times(conditions, weight) + bias
         return seen / (1 + np.exp(-np.clip(seen, -60, None)))  # SiLU
@@ -215,9 +215,9 @@ class EventHeads:
     def part_logits_given(self, rows: Indices, known: Sequence[Sequence[int]]) -> Array:
         """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `condition_on` would take."""
         size = self._stepper.head_size
-        told = self._stepper.known[GAP].look_up(_halves(known))
+        known_term = self._stepper.known[GAP].look_up(_halves(known))
         weight, bias = self._stepper.heads[PART][0]
-        return times(np.maximum((self._left[rows, size:] + told)[:, :size], 0), weight) + bias
+        return times(np.maximum((self._left[rows, size:] + known_term)[:, :size], 0), weight) + bias
 
     def condition_on(self, column: int, known: Sequence[Sequence[int]]) -> None:
         """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""

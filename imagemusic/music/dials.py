@@ -165,7 +165,7 @@ class DialNormalizer:
     quantiles: Mapping[str, Sequence[float]]  # of each dial's raw value, evenly spaced from minimum to maximum
     segment_rms: Mapping[str, float] = field(
         default_factory=dict
-    )  # how far a stretch of a piece lies from the piece's dial
+    )  # RMS distance of a segment's dial from that of its piece
 
     @classmethod
     def fit(cls, pieces: Sequence[Cues], steps: int = 101) -> "DialNormalizer":

@@ -88,9 +88,9 @@ def bar_similarities(score: Score, lag: int) -> NDArray[np.float64]:
     length = bar_length(score)
     bars, ticks = np.divmod(notes[:, ONSET], length)
     places = ticks * SIXTEENTHS // score.ticks_per_beat
-    heard = np.zeros((bars.max() + 1, (places.max() + 1) * 12), bool)
-    heard[bars, places * 12 + notes[:, PITCH] % 12] = True
-    now, before = heard[lag:], heard[:-lag]
+    sounding = np.zeros((bars.max() + 1, (places.max() + 1) * 12), bool)
+    sounding[bars, places * 12 + notes[:, PITCH] % 12] = True
+    now, before = sounding[lag:], sounding[:-lag]
     either = (now | before).sum(axis=1)
     return (now & before).sum(axis=1)[either > 0] / either[either > 0]
 

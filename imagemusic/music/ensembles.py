@@ -26,7 +26,7 @@ class Instrumentation:
     least: int = 1  # parts, drums included
     most: int = 16
     drums: bool = False  # whether drums play too
-    exactly: tuple[int, ...] = ()  # where given: these programs and no others, each of them heard
+    exactly: tuple[int, ...] = ()  # where given: these programs and no others, each of which plays
 
 
 INSTRUMENTATIONS = {

@@ -78,7 +78,7 @@ def find_program(name: str | int) -> int:
     """Find the program, 0..127, that a name or a number means; DRUM_KIT for drums.
 
     Raises:
-        ConfigError: nobody is called that.
+        ConfigError: there is no such instrument.
     """
     if re.fullmatch(r"\s*-?\d+\s*", str(name)):
         if 0 <= int(name) < len(GM_PROGRAMS):

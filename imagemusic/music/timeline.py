@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 EPSILON = 1e-6  # beats
-PLACES = 12  # places a beat at which onsets are told apart
+PLACES = 12  # places a beat at which onsets are distinguished
 SHORTEST = 1 / 48  # beats, of a note
 LONGEST_TAIL = 8  # beats after the last onset that still count, in an excerpt
 ON_GRID = 1 / 40  # beats from a sixteenth or a triplet eighth

@@ -1,4 +1,4 @@
-"""Measured figures kept as JSON files, so that a run that was killed goes on where it was."""
+"""A cache of measured figures in JSON files, so that a run that was killed resumes."""
 
 import hashlib
 import json

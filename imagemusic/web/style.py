@@ -14,7 +14,7 @@ CSS = """
 #examples > .gallery { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.5rem; }
 #examples .container { width: 100%; height: auto; aspect-ratio: 1; }
 #music .error { display: none; } /* the message beside it is more exact */
-#seed { align-items: stretch; flex-wrap: nowrap; }
+#seed { flex-wrap: nowrap; }
 #dice { min-width: 4rem; max-width: 4rem; font-size: 1.8rem; line-height: 1; }
 #recent .grid-wrap { min-height: 0; height: auto; padding: 0; overflow: visible; }
 #recent .grid-container { grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)) !important; padding: 0; }

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imagemusic.compose.rules.bars import MELODIES, BarGrid, drum_part, pitched_parts
-from imagemusic.compose.rules.playable import KEYBOARDS, WINDS
+from imagemusic.compose.rules.playable import KEYBOARDS, most_struck
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_DURATION, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.dials import KEYS
-from imagemusic.music.ranges import HAND_SPAN, is_monophonic, playable_range
+from imagemusic.music.ranges import HAND_SPAN, playable_range
 from imagemusic.music.theory import Scale
 
 MIN_HOLD = 2 * TICKS_PER_BEAT  # of the final chord
@@ -98,6 +98,7 @@ class Cadence:
     grammar: GrammarState
     scale: Scale | None
     polyphony: int | None = None
+    ensemble: str = "other"
     columns = (GAP, PART, PITCH, DURATION)
     _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
     _last: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> tick and pitches of its last chord
@@ -105,6 +106,7 @@ class Cadence:
     _due: dict[int, list[Written]] = field(default_factory=dict)  # tick -> notes that are still to come
     _harmony: Harmony | None = None
     _ends: tuple[int, int | None] = (-1, None)  # end of the plan, and the final downbeat for it
+    _start: int = -1  # tick at which the dominant begins
 
     @property
     def downbeat(self) -> int | None:
@@ -112,16 +114,16 @@ class Cadence:
         end = self.grammar.plan.end
         if self._ends[0] != end or self.grammar.in_header:
             grid = BarGrid.of(self.grammar)
-            self._ends = end, final_downbeat(grid.origin, grid.bar, grid.end)
+            downbeat = final_downbeat(grid.origin, grid.bar, grid.end)
+            self._ends = end, downbeat
+            self._start = -1 if downbeat is None else downbeat - grid.bar * max(1, -(-MIN_HOLD // grid.bar))
         return self._ends[1]
 
     @property
     def dominant_start(self) -> int:
         """Tick at which the dominant begins: two beats at least, and a whole bar, before the final chord."""
-        downbeat = self.downbeat
-        assert downbeat is not None
-        bar = self.grammar.running.bar
-        return downbeat - bar * max(1, -(-MIN_HOLD // bar))
+        assert self.downbeat is not None
+        return self._start
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar, downbeat = self.grammar, self.downbeat
@@ -161,7 +163,7 @@ class Cadence:
     def forced_value(self, column: int) -> int | None:
         """Return the value of a field of a note of a written chord."""
         grammar, downbeat = self.grammar, self.downbeat
-        if grammar.in_header or downbeat is None:
+        if downbeat is None or grammar.tick < self._start or grammar.in_header:
             return None
         due = self._due_at(grammar.tick)
         if not due:
@@ -239,7 +241,7 @@ class Cadence:
         parts = [part for part in pitched_parts(grammar) if part in self._last]
         for part in parts if with_drums else [part for part in parts if part != self._melody() or len(parts) < 2]:
             program = grammar.running.programs[part]
-            pitches = sorted(self._last[part][1])[-(1 if self._is_single(program) else MAX_CHORD) :]
+            pitches = sorted(self._last[part][1])[-min(most_struck(program, ensemble=self.ensemble), MAX_CHORD) :]
             taken = {pitch for player, pitch in chord if player == part}
             for pitch in pitches[1:] if part == bass_part else pitches:
                 near = self._nearest(part, pitch, classes, bass, taken)
@@ -257,10 +259,6 @@ class Cadence:
 
     def _melody(self) -> int:
         return next((part for part, role in enumerate(self.grammar.roles) if role in MELODIES), 0)
-
-    @staticmethod
-    def _is_single(program: int) -> bool:
-        return program in WINDS or is_monophonic(program)
 
     def _with_third(self, chord: list[tuple[int, int]], bass: int, classes: tuple[int, ...]) -> list[tuple[int, int]]:
         """Give the triad its third where three notes or more have none: the note that moves least takes it."""

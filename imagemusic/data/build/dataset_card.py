@@ -12,7 +12,7 @@ TERMS = {
     "keeping a database of it.  Only ids are kept of its answers; the covers were fetched by you.  "
     "`imagemusic train` refuses these rows without `--accept-spotify-terms`, and the model's card then says so.",
     "musicbrainz": "**MusicBrainz and the Cover Art Archive.**  Its core data is in the public domain (CC0).  "
-    "The covers of the archive belong to their labels and artists: shown there as a reference, licensed to nobody.",
+    "The covers of the archive belong to their labels and artists: shown there as a reference, not licensed to anyone.",
     "own": "**Your own folder.**  The covers lay beside the music; whether they may be used is for you to know.",
 }
 

@@ -8,12 +8,10 @@ REPORT/index.html            the same as a page, with charts and a gallery
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
@@ -34,6 +32,7 @@ from imagemusic.evaluation.steering.retrieval import retrieval
 from imagemusic.evaluation.steering.sensitivity import Pool, compose_pool, sensitivity, variance_shares
 from imagemusic.evaluation.steering.settings import SteeringOptions
 from imagemusic.files import write_atomically
+from imagemusic.reports.figure_cache import FigureCache
 from imagemusic.reports.results import write_result
 from imagemusic.vision.image import load_image
 
@@ -84,8 +83,8 @@ def evaluate(
         "unconditional": baseline.checkpoint.id if baseline else None,
         "set": _stamps(extras.prepared) if extras.prepared else None,
     }  # fmt: skip
-    keep_scored = _FigureCache(parts, _key(usable, options, scored), report)
-    keep = _FigureCache(parts, _key(usable, options, composed), report)
+    keep_scored = FigureCache(parts, _key(usable, options, scored), report)
+    keep = FigureCache(parts, _key(usable, options, composed), report)
     with_music = [pair for pair in usable if pair.piece is not None]
     meter = DialMeter(AffectRegressor.fit(clips) if clips else None)
     figures: Figure = {
@@ -193,33 +192,3 @@ def _stamps(folder: Path) -> list[list[Any]]:
     """Return name, size and time of change of a folder's files, which are too large to hash."""
     files = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
-
-
-@dataclass(frozen=True, slots=True)
-class _FigureCache:
-    """Caches each figure in a file, with the key that it was measured under."""
-
-    folder: Path
-    key: str
-    report: Report
-
-    def __call__(self, name: str, make: Callable[[], Figure]) -> Figure:
-        path = self.folder / f"{name}.json"
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["key"] == self.key:
-                self.report(f"{name.replace('_', ' ')}: kept from before")
-                figure: Figure = kept["figure"]
-                return figure
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # no usable entry: measure
-        self.report(name.replace("_", " "))
-        figure = make()
-        write_atomically(path, json.dumps({"key": self.key, "figure": figure}, default=_plain_number))
-        return figure
-
-
-def _plain_number(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -151,9 +151,7 @@ def dials_followed(model: ImageMusic, pieces: Sequence[Composition]) -> dict[str
     """Return the rank correlation of requested with measured dials over pieces, and their mean, with intervals."""
     requested = np.array([[piece.dials[name].value for name in AUDIBLE_DIALS] for piece in pieces])
     measured = [model.checkpoint.scale.dials(measure(piece.score)) for piece in pieces]
-    heard = np.array(
-        [[np.nan if row[name] is None else row[name] for name in AUDIBLE_DIALS] for row in measured], float
-    )
+    found = np.array([[row[name] for name in AUDIBLE_DIALS] for row in measured], float)  # NaN for None
 
     def correlations(rows: NDArray[np.int64]) -> list[float]:
         pairs = []

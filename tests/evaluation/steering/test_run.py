@@ -250,7 +250,11 @@ def test_what_changed_is_measured_anew_and_the_rest_is_kept(tiny_model, tiny_che
         said = []
         extras = Extras(ratings=(ratings,), prepared=prepared, unconditional=plainer)
         evaluate(tiny_model, read_pairs(path, tiny_model.encode), tmp_path / "out", options, extras, said.append)
-        return {message.removesuffix(": kept from before") for message in said if message.endswith("kept from before")}
+        return {
+            message.removesuffix(": kept from an earlier run")
+            for message in said
+            if message.endswith("kept from an earlier run")
+        }
 
     assert kept() == set()
     everything = {name.replace("_", " ") for name in ("conditional_gap", "copying", *FIGURES)}
