@@ -20,6 +20,7 @@ NoteArray: TypeAlias = NDArray[np.int32]
 ONSET, PITCH, DURATION, VELOCITY = range(4)  # columns of a note array
 
 DEFAULT_BPM = 120.0  # what a MIDI file without tempo means
+FASTEST_BPM = 60_000_000  # a microsecond a beat; files pass over what is not to be played in this way
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,8 +46,8 @@ class Tempo:
     bpm: float  # quarter-note beats a minute
 
     def __post_init__(self) -> None:
-        if self.tick < 0 or not 1 <= self.bpm <= 10_000:
-            raise ScoreError(f"tempo must be 1..10000 bpm at tick 0 or later, got {self}")
+        if self.tick < 0 or not 1 <= self.bpm <= FASTEST_BPM:
+            raise ScoreError(f"tempo must be 1..{FASTEST_BPM} bpm at tick 0 or later, got {self}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
