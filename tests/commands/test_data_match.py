@@ -183,7 +183,7 @@ def test_an_empty_folder_is_refused(match, tmp_path):
     (tmp_path / "empty").mkdir()
     status, _, err = match("--source", "folder", folder=tmp_path / "empty")
     assert status == 1
-    assert "empty: no MIDI files in it; looked for .mid and .midi" in err
+    assert "empty: no MIDI files in it; looked for .mid, .midi, .kar, .rmi" in err
 
 
 def test_a_folder_with_another_data_set_is_refused(match, catalogues):

@@ -28,7 +28,7 @@ from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
 from imagemusic.files import replace_atomically
 from imagemusic.music.dials import CUES
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import read_midi
 from imagemusic.vision.similarity import perceptual_hash
 
 FILES = 128  # in a block; a worker holds the events of all of them
@@ -149,7 +149,7 @@ def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[n
         return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_SEGMENTS
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
-        score = load_midi(data)
+        score = read_midi(data, controls=False).score
         piece = user_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:

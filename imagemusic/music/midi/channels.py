@@ -4,6 +4,8 @@ A channel is numbered port * 16 + channel.  Of two changes on one tick the one i
 exist that give each track a program and all of them channel 1.
 """
 
+import itertools
+
 import numpy as np
 
 from imagemusic.music.controls import DEFAULT_EXPRESSION, DETUNING, EXPRESSION, PAN, VOLUME
@@ -32,11 +34,14 @@ class Channels:
         self.kind = events.status & 0xF0
         controls = np.flatnonzero(self.kind == CONTROL_CHANGE)
         self.controls = controls[np.argsort(events.tick[controls], kind="stable")]  # in the order of time
+        self.numbers = events.first[self.controls]
         self.rhythm_parts, self.is_gs = self._rhythm_parts()
 
     def of(self, *numbers: int) -> Integers:
         """Return the rows of the control changes of some controllers, in the order of time."""
-        return self.controls[np.isin(self.events.first[self.controls], numbers)]
+        wanted = np.zeros(128, bool)
+        wanted[list(numbers)] = True
+        return self.controls[wanted[self.numbers]]
 
     def kills(self, first: int, last: int) -> tuple[Integers, Integers]:
         """Return (channels, ticks) of the control changes `first` to `last`."""
@@ -51,25 +56,25 @@ class Channels:
         program = np.zeros(len(notes), np.int64)
         drums = np.zeros(len(notes), bool)
         parts = (self.channel[notes] << 24) | events.track[notes]
-        for part in np.unique(parts).tolist():
-            channel, track = part >> 24, part & 0xFFFFFF
-            own = np.flatnonzero(parts == part)
+        borders = np.flatnonzero(np.concatenate([[True], parts[1:] != parts[:-1], [True]])) if len(parts) else parts
+        for begin, end in itertools.pairwise(borders.tolist()):  # notes of a part are in one piece
+            own, channel, track = slice(begin, end), parts[begin] >> 24, parts[begin] & 0xFFFFFF
             of_channel = np.flatnonzero(self.channel[changes] == channel)
-            drums[own] = self._is_drum(channel, None)
+            drums[own] = self._is_drum(int(channel), None)
             if not len(of_channel):
                 continue
             rows = changes[of_channel]
             is_own = events.track[rows] == track
-            begin, end = np.searchsorted(events.track, (track, track + 1))
-            place = np.where(is_own, rows, begin + np.searchsorted(events.tick[begin:end], events.tick[rows]))
+            first, last = np.searchsorted(events.track, (track, track + 1))
+            place = np.where(is_own, rows, first + np.searchsorted(events.tick[first:last], events.tick[rows]))
             place = 2 * place - ~is_own  # changes in other tracks come before this track's events of the tick
             order = np.argsort(place, kind="stable")
             latest = np.searchsorted(place[order], 2 * notes[own]) - 1
-            set_before = latest >= 0
-            change = of_channel[order][latest[set_before]]
-            program[own[set_before]] = events.first[changes[change]]
-            is_drum = {bank: self._is_drum(channel, bank) for bank in np.unique(banks[change]).tolist()}
-            drums[own[set_before]] = [is_drum[bank] for bank in banks[change].tolist()]
+            changed = of_channel[order][latest]
+            program[own] = np.where(latest >= 0, events.first[changes[changed]], 0)
+            for bank in set(banks[of_channel].tolist()):
+                is_drum = (latest >= 0) & (banks[changed] == bank)
+                drums[own][is_drum] = self._is_drum(int(channel), bank)
         return program, drums
 
     def _banks(self, changes: Integers) -> Integers:
@@ -95,7 +100,8 @@ class Channels:
 
     def _rhythm_parts(self) -> tuple[dict[int, bool], bool]:
         """Return the channels that GS or XG messages make drum parts or melodic, and whether the file is for GS."""
-        parts, is_gs = {}, False
+        parts: dict[int, bool] = {}
+        is_gs = False
         for kind, content in self.events.long:
             if kind != SYSTEM_EXCLUSIVE:
                 continue
@@ -155,7 +161,8 @@ class Channels:
         found: dict[int, list[tuple[int, int]]] = {}
         if not len(self.of(RPN)):
             return found
-        rows, tunings = self.of(DATA_ENTRY, FINE_NRPN, NRPN, FINE_RPN, RPN), {}
+        rows = self.of(DATA_ENTRY, FINE_NRPN, NRPN, FINE_RPN, RPN)
+        tunings: dict[int, Tuning] = {}
         columns = (self.channel, self.events.tick, self.events.first, self.events.second)
         for channel, tick, number, value in zip(*(column[rows].tolist() for column in columns), strict=True):
             tuning = tunings.setdefault(channel, Tuning())

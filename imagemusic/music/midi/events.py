@@ -3,8 +3,9 @@
     bytes ── runs by a regular expression, other events one by one ──> delta [status] data data ... ── numpy ──> Events
 
 Runs of channel messages with two data bytes, nearly all of a file, are copied whole.  All other events are written in
-the same form: a program change with a second data byte of 0, a meta or system exclusive event as MARK 0 0, its bytes
-in a list beside.  Of bytes below 128 in that form, each third ends a delta time, so numpy reads it without a loop.
+the same form: a program change with a second data byte of 0, a meta or system exclusive event as MARK 0 0, or, if a
+score needs its bytes, as MARK 1 0 with these in a list beside.  Of bytes below 128 in that form, each third ends a
+delta time, so numpy reads it without a loop.
 """
 
 import re
@@ -20,6 +21,8 @@ Integers = NDArray[np.int64]
 
 MARK = 0xFF  # status of an event whose bytes are in the list of long events
 SYSTEM_EXCLUSIVE, ESCAPE, META, END_OF_TRACK = 0xF0, 0xF7, 0xFF, 0x2F
+TRACK_NAME, PORT, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x21, 0x51, 0x58, 0x59
+KEPT = {TRACK_NAME, PORT, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE, SYSTEM_EXCLUSIVE}
 NOTE_ON = 0x90
 NO_STATUS, OF_LAST_RUN = 0, -1  # in place of a running status
 LONGEST_DELTA = 2**28 - 1  # largest number of ticks that one MIDI delta time holds
@@ -28,6 +31,7 @@ MOST_TICKS = 2**31 - 1
 DELTA, STATUS, DATA = rb"[\x80-\xff]{0,3}+[\x00-\x7f]", rb"[\x80-\xbf\xe0-\xef]", rb"[\x00-\x7f]{2}"
 CONTINUED = re.compile(rb"(?:%b%b?+%b)++" % (DELTA, STATUS, DATA))
 RUN = re.compile(rb"%b%b%b(?:%b%b?+%b)*+" % (DELTA, STATUS, DATA, DELTA, STATUS, DATA))
+META_EVENT = re.compile(rb"(%b)\xff([\x00-\x2e\x30-\x7f])([\x00-\x7f])" % DELTA)  # except the end of track
 FIRST_DELTA = re.compile(DELTA)
 
 
@@ -40,7 +44,7 @@ class Events:
     status: Integers  # (N,) MARK for long ones
     first: Integers  # (N,) data bytes
     second: Integers  # (N,)
-    long: list[tuple[int, bytes]]  # of the rows with MARK: kind of a meta event, or SYSTEM_EXCLUSIVE; bytes
+    long: list[tuple[int, bytes]]  # of the rows with MARK and 1: kind of a meta event, or SYSTEM_EXCLUSIVE; bytes
     ends: Integers  # (T,) tick at which each track ends
 
 
@@ -59,7 +63,7 @@ def read_events(data: bytes, header: Header, at: int, notices: list[str]) -> Eve
         at = stopped if data[stopped : stopped + 4] == TRACK else end
     found = len(bounds) - 1
     if not found:
-        raise ScoreError("no tracks in it")
+        raise ScoreError("damaged MIDI file (no tracks in it)")
     if header.tracks > found:
         notices.append(f"{found} of {header.tracks} tracks are there")
     return _decode(bytes(reader.out), bounds, reader.long)
@@ -83,6 +87,10 @@ class _Reader:
             if run := (CONTINUED if continued else RUN).match(data, at, end):
                 self._copy(run, status)
                 at, status = run.end(), OF_LAST_RUN
+                continue
+            if (meta := META_EVENT.match(data, at, end)) and meta.end() + meta[3][0] <= end:  # most of the others
+                at = meta.end() + meta[3][0]
+                self._write_long(meta[1], meta[2][0], data[meta.end() : at])
                 continue
             try:
                 at, status = self._read_event(at, end, status)
@@ -148,7 +156,7 @@ class _Reader:
             meta = data[_inside(at + 1, end)]
             at, size = self._number(at + 2, end)
             content = data[at : min(at + size, end)]
-            self._write_long(delta, meta, content)
+            self._write_long(_spell(delta), meta, content)
             if meta == END_OF_TRACK:
                 return min(at + size, end), END_OF_TRACK
             _inside(at + size - 1, end) if size else None
@@ -162,38 +170,45 @@ class _Reader:
             if kind == ESCAPE and not is_packet and len(content) in (2, 3) and 0x80 <= content[0] < 0xF0:
                 self._write(delta, content[0], *(value & 127 for value in content[1:]))
             else:
-                self._write_long(delta, SYSTEM_EXCLUSIVE, b"" if is_packet else content)
+                self._write_long(_spell(delta), SYSTEM_EXCLUSIVE, b"" if is_packet else content)
             _inside(at + size - 1, end) if size else None
             return at + size, status
         self._say("stray system messages are left out")
-        self._write_long(delta, SYSTEM_EXCLUSIVE, b"")
+        self._write_long(_spell(delta), SYSTEM_EXCLUSIVE, b"")
         return at + {0xF1: 2, 0xF2: 3, 0xF3: 2}.get(kind, 1), status
 
     def _number(self, at: int, end: int) -> tuple[int, int]:
         """Read a number, seven bits a byte; return where it ends and the number."""
         value = 0
-        for at in range(at, at + 8):
-            byte = self.data[_inside(at, end)]
-            value = value << 7 | byte & 0x7F
-            if byte < 0x80:
-                break
+        while (byte := self.data[_inside(at, end)]) >= 0x80 and value <= LONGEST_DELTA:
+            value, at = value << 7 | byte & 0x7F, at + 1
+        value = value << 7 | byte
         if value > LONGEST_DELTA:
             raise IndexError
         return at + 1, value
 
     def _write(self, delta: int, status: int, first: int, second: int = 0) -> None:
-        digits = [delta & 0x7F]
-        while delta := delta >> 7:
-            digits.append(delta & 0x7F | 0x80)
-        self.out += bytes((*reversed(digits), status, first, second))
+        self.out += _spell(delta) + bytes((status, first, second))
 
-    def _write_long(self, delta: int, kind: int, content: bytes) -> None:
-        self._write(delta, MARK, 0)
-        self.long.append((kind, content))
+    def _write_long(self, delta: bytes, kind: int, content: bytes) -> None:
+        self.out += delta
+        if kind in KEPT:
+            self.out += b"\xff\x01\0"
+            self.long.append((kind, content))
+        else:
+            self.out += b"\xff\0\0"
 
     def _say(self, notice: str) -> None:
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _spell(delta: int) -> bytes:
+    """Spell a delta time, seven bits a byte."""
+    digits = [delta & 0x7F]
+    while delta := delta >> 7:
+        digits.append(delta & 0x7F | 0x80)
+    return bytes(reversed(digits))
 
 
 def _inside(at: int, end: int) -> int:
@@ -213,16 +228,16 @@ def _decode(data: bytes, bounds: list[int], long: list[tuple[int, bytes]]) -> Ev
     Raises:
         ScoreError: a track is longer than a score holds.
     """
-    code = np.frombuffer(data, np.uint8).astype(np.int64)
-    delta_end, first, second = (np.flatnonzero(code < 0x80)[part::3] for part in range(3))
-    begin = np.concatenate([[0], second[:-1] + 1]) if len(second) else second
-    delta, more = code[delta_end], delta_end - begin
-    for place in (1, 2, 3):
+    code = np.frombuffer(data, np.uint8)
+    delta_end, first, second = np.flatnonzero(code < 0x80).reshape(-1, 3).T
+    begin = np.empty_like(second)
+    begin[:1], begin[1:] = 0, second[:-1] + 1
+    delta, more = code[delta_end].astype(np.int64), delta_end - begin
+    for place in range(1, int(more.max(initial=0)) + 1):
         longer = np.flatnonzero(more >= place)
-        delta[longer] += (code[delta_end[longer] - place] & 0x7F) << 7 * place
-    spelled = first - delta_end == 2
-    latest = np.maximum.accumulate(np.where(spelled, np.arange(len(spelled)), 0)) if len(spelled) else first
-    status = code[delta_end[latest] + 1] if len(latest) else first
+        delta[longer] += (code[delta_end[longer] - place] & 0x7F).astype(np.int64) << 7 * place
+    spelled = np.flatnonzero(first - delta_end == 2)
+    status = np.repeat(code[delta_end[spelled] + 1], np.diff(spelled, append=len(first))).astype(np.int64)
 
     borders = np.searchsorted(begin, bounds)
     sizes = np.diff(borders)
@@ -231,5 +246,5 @@ def _decode(data: bytes, bounds: list[int], long: list[tuple[int, bytes]]) -> Ev
     tick = total[1:] - total[borders[:-1]][track]
     ends = total[borders[1:]] - total[borders[:-1]]
     if ends.max(initial=0) > MOST_TICKS:
-        raise ScoreError(f"lasts {ends.max()} ticks; at most {MOST_TICKS} can be read")
-    return Events(tick, track, status, code[first], code[second], long, ends)
+        raise ScoreError(f"a MIDI file of {ends.max()} ticks; at most {MOST_TICKS} can be read")
+    return Events(tick, track, status, code[first].astype(np.int64), code[second].astype(np.int64), long, ends)

@@ -8,7 +8,7 @@ LETTERS = re.compile(r"[A-Za-z]")
 
 
 def decode_name(data: bytes) -> str:
-    """Return a name on one line, without control characters; UTF-8, else Shift-JIS where that makes sense, else Latin-1.
+    """Return a name on one line, without control characters: of UTF-8, Shift-JIS and Latin-1 the first that fits.
 
     Nearly any two bytes are a character in Shift-JIS, so it is accepted only with kana, or without Latin letters.
     """

@@ -34,22 +34,25 @@ def pair(events: Events, channel: Integers) -> Strokes:
     order = np.argsort(key, kind="stable")
     rows, key = rows[order], key[order]
     struck = (kind[rows] == NOTE_ON) & (events.second[rows] > 0)
+    if len(rows) % 2 == 0 and struck[::2].all() and not struck[1::2].any() and (key[::2] == key[1::2]).all():
+        return Strokes(rows[::2], events.tick[rows[::2]], events.tick[rows[1::2]], 0)  # each release ends one note
     group = np.cumsum(np.diff(key, prepend=-1) != 0)
-    struck_rows, released_rows = rows[struck], rows[~struck & ~_idle(group, struck)]
-    number = _ranked(group, struck), _ranked(group, ~struck & ~_idle(group, struck))
-    place = np.searchsorted(number[1], number[0])
-    found = place < len(number[1])
-    found[found] = number[1][place[found]] == number[0][found]
+    released = ~struck & ~_idle(group, struck)
+    struck_rows, released_rows = rows[struck], rows[released]
+    number, releases = _ranked(group, struck), _ranked(group, released)
+    place = np.searchsorted(releases, number)
+    found = place < len(releases)
+    found[found] = releases[place[found]] == number[found]
     onset = events.tick[struck_rows]
     offset = np.full(len(onset), -1, np.int64)
     offset[found] = events.tick[released_rows[place[found]]]
-    open_notes = np.flatnonzero(~found)
-    if len(open_notes):
+    left = struck_rows[~found]
+    if len(left):
         releases = rows[~struck]
-        ends = _next(channel[struck_rows[open_notes]] << 7 | events.first[struck_rows[open_notes]], onset[open_notes],
-                     channel[releases] << 7 | events.first[releases], events.tick[releases])
-        offset[open_notes] = np.minimum(ends, events.ends[events.track[struck_rows[open_notes]]])
-    return Strokes(struck_rows, onset, np.maximum(offset, onset), len(open_notes))
+        keys, release_keys = (channel[some] << 7 | events.first[some] for some in (left, releases))
+        ends = _next(keys, events.tick[left], release_keys, events.tick[releases])
+        offset[~found] = np.minimum(ends, events.ends[events.track[left]])
+    return Strokes(struck_rows, onset, np.maximum(offset, onset), len(left))
 
 
 def _idle(group: Integers, struck: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,13 +1,15 @@
 """MIDI files to scores, as players read them; docs/midi.md says what is followed.
 
-    bytes ── container ──> tracks ── events ──> Events ── channels, notes ──> Score, controls, notices
+bytes ── container ──> tracks ── events ──> Events ── channels, notes ──> Score, controls, notices
 """
 
+import itertools
 import stat
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,12 +17,22 @@ from imagemusic.errors import ImageMusicWarning, ScoreError
 from imagemusic.music.controls import ControlArray, no_controls
 from imagemusic.music.midi.channels import NOTES_OFF, SOUND_OFF, Channels
 from imagemusic.music.midi.container import Header, read_header, unwrap
-from imagemusic.music.midi.events import MARK, MOST_TICKS, Events, Integers, read_events
+from imagemusic.music.midi.events import (
+    KEY_SIGNATURE,
+    MARK,
+    MOST_TICKS,
+    PORT,
+    SET_TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    Events,
+    Integers,
+    read_events,
+)
 from imagemusic.music.midi.names import decode_name
 from imagemusic.music.midi.notes import Strokes, cut, hold, pair
 from imagemusic.music.score import DEFAULT_BPM, Key, Meter, Score, Tempo, Track
 
-TRACK_NAME, PORT, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x21, 0x51, 0x58, 0x59
 LARGEST_FILE = 2**26  # bytes, ten million notes
 MOST_MODES = 127  # the last of the control changes that end all notes: 123 to 127
 
@@ -51,13 +63,13 @@ def load_midi(source: Path | str | bytes, *, fold_pedal: bool = False) -> Score:
     return reading.score
 
 
-def read_midi(source: Path | str | bytes, *, fold_pedal: bool = False) -> MidiReading:
-    """Read a MIDI file with its controls; notices are returned, not given as warnings.
+def read_midi(source: Path | str | bytes, *, fold_pedal: bool = False, controls: bool = True) -> MidiReading:
+    """Read a MIDI file as `load_midi`, with its controls if asked for; notices are returned, not given as warnings.
 
     Raises:
         ScoreError: as `load_midi`.
     """
-    return _read(source, fold_pedal=fold_pedal, with_controls=True)
+    return _read(source, fold_pedal=fold_pedal, with_controls=controls)
 
 
 def _read(source: Path | str | bytes, *, fold_pedal: bool, with_controls: bool) -> MidiReading:
@@ -69,11 +81,17 @@ def _read(source: Path | str | bytes, *, fold_pedal: bool, with_controls: bool) 
         if header.kind == 2 and len(events.ends) > 1:
             notices.append("type 2: its patterns are played one after another")
             events = _in_a_row(events)
-        channel = (_ports(events)[events.track] << 4) | (events.status & 15)
+        signs = _signs(events)
+        channel = (_ports(events, signs[PORT])[events.track] << 4) | (events.status & 15)
         channels = Channels(events, channel)
-        tracks, track_channels = _tracks(events, channels, fold_pedal, notices)
-        meta = _Signs(events, header, notices)
-        score = Score(tracks, meta.tempos(), meta.meters(), meta.keys(), ticks_per_beat=header.ticks_per_beat)
+        tracks, track_channels = _tracks(events, channels, signs[TRACK_NAME], fold_pedal, notices)
+        score = Score(
+            tracks,
+            _tempos(signs[SET_TEMPO], header, events.ends, notices),
+            _meters(signs[TIME_SIGNATURE], notices),
+            _keys(signs[KEY_SIGNATURE], notices),
+            ticks_per_beat=header.ticks_per_beat,
+        )
     except OSError as error:
         raise ScoreError(f"{_name(source)}: cannot read it ({error.strerror})") from error
     except ScoreError as error:
@@ -111,51 +129,59 @@ def _in_a_row(events: Events) -> Events:
     """
     starts = np.concatenate([[0], np.cumsum(events.ends)])
     if starts[-1] > MOST_TICKS:
-        raise ScoreError(f"lasts {starts[-1]} ticks; at most {MOST_TICKS} can be read")
+        raise ScoreError(f"a MIDI file of {starts[-1]} ticks; at most {MOST_TICKS} can be read")
     return replace(events, tick=events.tick + starts[events.track], ends=starts[1:])
 
 
-def _long(events: Events, *kinds: int) -> list[tuple[int, int, int, bytes]]:
-    """Return (tick, track, kind, bytes) of meta events, in the order of the file."""
-    rows = np.flatnonzero(events.status == MARK)
-    wanted = [(row, kind, content) for row, (kind, content) in zip(rows.tolist(), events.long, strict=True)
-              if kind in kinds]  # fmt: skip
-    return [(int(events.tick[row]), int(events.track[row]), kind, content) for row, kind, content in wanted]
+Sign: TypeAlias = tuple[int, int, bytes]  # tick, track, bytes of a meta event
 
 
-def _ports(events: Events) -> Integers:
+def _signs(events: Events) -> dict[int, list[Sign]]:
+    """Return the meta events that a score needs by their kind, in the order of the file."""
+    signs: dict[int, list[Sign]] = defaultdict(list)
+    rows = np.flatnonzero((events.status == MARK) & (events.first == 1))
+    places = zip(events.tick[rows].tolist(), events.track[rows].tolist(), events.long, strict=True)
+    for tick, track, (kind, content) in places:
+        signs[kind].append((tick, track, content))
+    return signs
+
+
+def _ports(events: Events, signs: list[Sign]) -> Integers:
     """Return the port (T,) of each track; 0 where it has none."""
     ports = np.zeros(len(events.ends), np.int64)
-    for _, track, _, content in _long(events, PORT):
+    for _, track, content in signs:
         ports[track] = content[0] if content else 0
     return ports
 
 
-def _tracks(events: Events, channels: Channels, fold_pedal: bool, notices: list[str]) -> tuple[list[Track], list[int]]:
+def _tracks(
+    events: Events, channels: Channels, name_signs: list[Sign], fold_pedal: bool, notices: list[str]
+) -> tuple[list[Track], list[int]]:
     """Return tracks and the channel of each."""
     strokes = pair(events, channels.channel)
     if strokes.unreleased:
         notices.append(
-            f"{strokes.unreleased} notes never released: they last to the next release of their key or to the end"
+            f"{strokes.unreleased} note(s) never released: they last to the next release of the key or to the end"
         )
     rows, onset = strokes.event, strokes.onset
     offset = _offsets(strokes, events, channels, fold_pedal)
     program, drums = channels.programs(rows)
     pitch = _pitches(events, channels, rows, drums, notices)
     names: dict[int, str] = {}
-    for _, track, _, content in _long(events, TRACK_NAME):
+    for _, track, content in name_signs:
         names[track] = names.get(track) or decode_name(content)
     channel = channels.channel[rows]
     part = (events.track[rows] << 32) | (channel << 8) | (program << 1) | drums
     columns = np.column_stack([onset, pitch, np.maximum(offset - onset, 1), events.second[rows]])
-    order = np.lexsort((*columns.T[::-1], part))
+    order = np.argsort(part, kind="stable")
     order = order[pitch[order] >= 0]
-    borders = np.flatnonzero(np.diff(part[order], prepend=-1, append=-1)) if len(order) else np.zeros(1, np.int64)
+    columns, part = columns[order], part[order]
+    borders = np.flatnonzero(np.concatenate([[True], part[1:] != part[:-1], [True]]))
     tracks, track_channels = [], []
-    for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+    for begin, end in itertools.pairwise(borders.tolist() if len(part) else []):
         first = order[begin]
         name = names.get(int(events.track[rows[first]]), "")
-        tracks.append(Track(columns[order[begin:end]], int(program[first]), bool(drums[first]), name))
+        tracks.append(Track(columns[begin:end], int(program[first]), bool(drums[first]), name))
         track_channels.append(int(channel[first]))
     return tracks, track_channels
 
@@ -171,9 +197,7 @@ def _offsets(strokes: Strokes, events: Events, channels: Channels, fold_pedal: b
     return cut(channel, strokes.onset, offset, silenced) if len(silenced[0]) else offset
 
 
-def _pitches(
-    events: Events, channels: Channels, rows: Integers, drums: np.ndarray, notices: list[str]
-) -> Integers:
+def _pitches(events: Events, channels: Channels, rows: Integers, drums: np.ndarray, notices: list[str]) -> Integers:
     """Return the pitches (N,) that sound by coarse tuning; -1 for one out of range."""
     pitch = events.first[rows].copy()
     for channel, changes in channels.transpositions().items():
@@ -182,53 +206,51 @@ def _pitches(
         pitch[own] += semitones[np.searchsorted(ticks, events.tick[rows[own]], side="right") - 1]
     outside = (pitch < 0) | (pitch > 127)
     if outside.any():
-        notices.append(f"{outside.sum()} notes tuned beyond the range of MIDI are left out")
+        notices.append(f"{outside.sum()} note(s) tuned beyond the range of MIDI are left out")
     return np.where(outside, -1, pitch)
 
 
-class _Signs:
-    """Tempos, meters and keys of a file; of two on one tick the later in the file wins."""
+def _tempos(signs: list[Sign], header: Header, ends: Integers, notices: list[str]) -> tuple[Tempo, ...]:
+    """Return the tempos; of two on one tick the later in the file wins."""
+    if header.bpm:
+        return (Tempo(0, header.bpm),)
+    found = {}
+    for tick, _, content in signs:
+        micros = int.from_bytes(content[:3], "big")
+        if len(content) < 3 or micros == 0:
+            notices.append("a tempo without a value is left out")
+        else:
+            found[tick] = Tempo(tick, 60e6 / micros)
+    if found and header.kind == 2:
+        found = {tick: Tempo(tick, DEFAULT_BPM) for tick in (0, *ends[:-1].tolist())} | found
+    return tuple(found.values())
 
-    def __init__(self, events: Events, header: Header, notices: list[str]) -> None:
-        self.events, self.header, self.notices = events, header, notices
 
-    def tempos(self) -> tuple[Tempo, ...]:
-        if self.header.bpm:
-            return (Tempo(0, self.header.bpm),)
-        found = {}
-        for tick, _, _, content in _long(self.events, SET_TEMPO):
-            micros = int.from_bytes(content[:3], "big")
-            if len(content) < 3 or micros == 0:
-                self.notices.append("a tempo without a value is left out")
-            else:
-                found[tick] = Tempo(tick, 60e6 / micros)
-        if found and self.header.kind == 2:
-            found = {tick: Tempo(tick, DEFAULT_BPM) for tick in (0, *self.events.ends[:-1].tolist())} | found
-        return tuple(found.values())
+def _meters(signs: list[Sign], notices: list[str]) -> tuple[Meter, ...]:
+    """Return the meters; the same one again does not begin a bar."""
+    found = {}
+    for tick, _, content in sorted(signs, key=lambda sign: sign[0]):
+        if len(content) < 2 or content[0] == 0 or content[1] > 6:
+            notices.append("a meter that is none is left out")
+        else:
+            found[tick] = Meter(tick, content[0], 1 << content[1])
+    meters: list[Meter] = []
+    for meter in found.values():
+        if not meters or (meter.numerator, meter.denominator) != (meters[-1].numerator, meters[-1].denominator):
+            meters.append(meter)
+    return tuple(meters)
 
-    def meters(self) -> tuple[Meter, ...]:
-        found = {}
-        for tick, _, _, content in sorted(_long(self.events, TIME_SIGNATURE), key=lambda sign: sign[0]):
-            if len(content) < 2 or content[0] == 0 or content[1] > 6:
-                self.notices.append("a meter that is none is left out")
-            else:
-                found[tick] = Meter(tick, content[0], 1 << content[1])
-        meters: list[Meter] = []
-        for meter in found.values():  # the same one again does not begin a bar
-            if not meters or (meter.numerator, meter.denominator) != (meters[-1].numerator, meters[-1].denominator):
-                meters.append(meter)
-        return tuple(meters)
 
-    def keys(self) -> tuple[Key, ...]:
-        """Return the keys that most parts give: transposing instruments give the key as they read it."""
-        votes: dict[int, Counter[Key]] = defaultdict(Counter)
-        for tick, _, _, content in _long(self.events, KEY_SIGNATURE):
-            fifths = (content[0] ^ 0x80) - 0x80 if content else 99
-            if len(content) < 2 or not -7 <= fifths <= 7:
-                self.notices.append("a key that is none is left out")
-            else:
-                votes[tick][Key(tick, fifths, bool(content[1]))] += 1
-        return tuple(vote.most_common(1)[0][0] for vote in votes.values())
+def _keys(signs: list[Sign], notices: list[str]) -> tuple[Key, ...]:
+    """Return the keys that most parts give: transposing instruments give the key as they read it."""
+    votes: dict[int, Counter[Key]] = defaultdict(Counter)
+    for tick, _, content in signs:
+        fifths = (content[0] ^ 0x80) - 0x80 if content else 99
+        if len(content) < 2 or not -7 <= fifths <= 7:
+            notices.append("a key that is none is left out")
+        else:
+            votes[tick][Key(tick, fifths, bool(content[1]))] += 1
+    return tuple(vote.most_common(1)[0][0] for vote in votes.values())
 
 
 def _controls(channels: Channels, track_channels: list[int]) -> ControlArray:
