@@ -201,10 +201,7 @@ def render(
     """
     if sample_rate not in SAMPLE_RATES_HZ:
         raise ConfigError(f"sample_rate must be {SAMPLE_RATES_HZ[0]}..{SAMPLE_RATES_HZ[-1]} Hz, got {sample_rate}")
-    if score.note_count == 0:
-        raise SynthesisError("score: no notes to play")
-    if score.seconds > LONGEST_SECONDS:
-        raise SynthesisError(f"score: lasts {score.seconds:.0f} seconds; at most {LONGEST_SECONDS} can be played")
+    check_playable(score)
     controls = no_controls() if controls is None else controls
     if len(score.tracks) > MOST_TRACKS:
         score, controls = merge_tracks(score, controls)
@@ -222,6 +219,18 @@ def render(
     fade *= (np.cos(np.linspace(0, np.pi, len(fade), dtype=np.float32)) / 2 + 0.5)[:, None]
     normalise(frames, sample_rate)
     return Waveform(_without_silent_end(frames, len(frames) - round(TAIL_SECONDS * sample_rate)).T, sample_rate)
+
+
+def check_playable(score: Score) -> None:
+    """Refuse a score that `render` would refuse.
+
+    Raises:
+        SynthesisError: it is empty or too long.
+    """
+    if score.note_count == 0:
+        raise SynthesisError("score: no notes to play")
+    if score.seconds > LONGEST_SECONDS:
+        raise SynthesisError(f"score: lasts {score.seconds:.0f} seconds; at most {LONGEST_SECONDS} can be played")
 
 
 def play(events: NDArray[np.int64], synthesizer: Synthesizer, tail_frames: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ def decode_name(data: bytes) -> str:
     except UnicodeDecodeError:
         pass
     try:
-        japanese = data.decode("cp932")
+        japanese = data.decode("shift_jis")
         if KANA.search(japanese) or not LETTERS.search(japanese):
             return _one_line(japanese)
     except UnicodeDecodeError:
