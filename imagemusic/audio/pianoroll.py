@@ -272,7 +272,7 @@ def _draw_legend(draw: ImageDraw.ImageDraw, score: Score, width: int) -> None:
         font = _font(13, label)
         advance = draw.textlength(label, font) + 40 * SMOOTHING
         rest = f"+ {len(entries) - index} more"
-        room = width * SMOOTHING - MARGIN * SMOOTHING
+        room = float((width - MARGIN) * SMOOTHING)
         room -= 0 if index == len(entries) - 1 else draw.textlength(rest, plain)
         if x + advance > room:
             draw.text((x, y), rest, FAINT_INK, plain, anchor="lm")
