@@ -193,9 +193,7 @@ class ComposeOptions:
                     "make the piece longer or leave out letters"
                 )
         if self.ending == "cadence" and final_downbeat(0, bar, end) is None:
-            return (
-                f"ending cadence: {bars} bars cannot hold one; make the piece longer or choose fade or open"
-            )
+            return f"ending cadence: {bars} bars cannot hold one; make the piece longer or choose fade or open"
         return None
 
     @property
