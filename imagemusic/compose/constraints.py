@@ -130,7 +130,7 @@ class Constraints:
         return self.tempos_of(bar_ticks(meter))
 
     def tempos_of(self, bar: int) -> tuple[float, float] | None:
-        """Slowest and fastest tempo (bpm) at which bars (ticks) can last as long as a piece may; None if none."""
+        """Slowest and fastest tempo (bpm) at which bars of so many ticks can last as long as a piece may, or None."""
         slowest, fastest = TEMPO_BPM if self.tempo_bpm is None else (self.tempo_bpm, self.tempo_bpm)
         if self.bars is not None:
             beats = self.bars * bar / TICKS_PER_BEAT

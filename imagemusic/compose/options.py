@@ -101,7 +101,7 @@ class ComposeOptions:
     ending: str | None = None
     ritardando: bool = True
     playable: bool = True
-    takes: int = 3
+    takes: int = 2
     rules: int = 2
     # Sampling.
     seed: int = 0

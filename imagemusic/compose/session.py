@@ -32,6 +32,7 @@ from imagemusic.compose.rules.copying import BarCopying
 from imagemusic.compose.rules.drums import DrumKit
 from imagemusic.compose.rules.lineup import MAX_PARTS, MIN_PARTS, LineUp
 from imagemusic.compose.rules.playable import Playable
+from imagemusic.compose.rules.stacking import Stacking
 from imagemusic.compose.rules.texture import OpeningRegister, PhraseBreath, Presence
 from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
 from imagemusic.errors import CodecError
@@ -176,8 +177,10 @@ class Session:
         if options.form != "free":
             self.copying = BarCopying(grammar, self._form, self._seed, self._copying_limit)
             rules.append(self.copying)
+        playable = None
         if options.playable:
-            rules.append(Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None))
+            playable = Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None)
+            rules.append(playable)
         if options.rules > 1 and not options.instruments and self.switches.instrumentation:
             rules.append(LineUp(grammar, self.targets.ensemble))
         if options.rules > 1:
@@ -188,6 +191,8 @@ class Session:
                 Presence(grammar),
                 PhraseBreath(grammar, self._is_free_bar),
             ]
+        if choosing := [rule for rule in (self.copying, playable) if rule is not None]:
+            rules.append(Stacking(grammar, choosing))
         return rules
 
     def _form(self, grid: BarGrid) -> list[BarPlan]:

@@ -103,7 +103,6 @@ def test_the_chord_before_the_last_is_the_first_that_a_scale_has(mode, chord):
 def test_an_estimated_tonic_can_be_played():
     profile = np.zeros(12)
     profile[[0, 2, 4, 5, 7, 9, 11]] = np.array([8, 3, 5, 3, 6, 3, 2]) * 200
-    assert harmony_of(profile, None).tonic == 0
     assert harmony_of(profile, None, {4, 5}).tonic in (4, 5)
 
 

@@ -191,6 +191,10 @@ class BarCopying:
         """Allow the part that is due, and free parts that come before it."""
         event.narrow(self._players()[0])
 
+    def parts_now(self) -> np.ndarray | None:
+        """Return the parts (V,) that may start a note at the tick of the event in the making; None for all."""
+        return None if self.plan is None else self._players()[0]
+
     def _players(self) -> tuple[np.ndarray, int | None]:
         """Return the parts (V,) that are allowed, and the only one where there is but one."""
         grammar, grid = self.grammar, BarGrid.of(self.grammar)

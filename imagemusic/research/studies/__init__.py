@@ -1,8 +1,8 @@
 """One module a study; `STUDIES` lists them.
 
 A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
-distortions.py, near_misses.py, sample_sets.py and timing.py are no studies: matching, sampling, quality, speed and
-compose use them.
+distortions.py, near_misses.py, reordering.py, sample_sets.py, structure_table.py and timing.py are no
+studies: others use them.
 """
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
@@ -27,6 +27,7 @@ STUDIES: dict[str, str] = {
     "sampling": "Which sampling settings bring composed music nearest to held-out music?",
     "speed": "How many notes a second does each backend generate, beside the cost of reading its weights?",
     "steering": "Does the picture steer the music, on our held-out pairs?",
+    "structure": "How near are form, endings, openings and playability of composed pieces to real music?",
     "takes_judge": "Which measures of structure tell real music from composed, shuffled and looped music?",
     "transfer": "What does fine-tuning on real pairs of cover and music bring on covers never seen?",
 }

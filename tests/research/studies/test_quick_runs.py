@@ -10,7 +10,7 @@ from imagemusic.research.studies import STUDIES
 from imagemusic.research.study import load_study
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
-HELPERS = {"__init__", "distortions", "near_misses", "sample_sets", "timing"}
+HELPERS = {"__init__", "distortions", "near_misses", "sample_sets", "timing", "reordering", "structure_table"}
 REQUIRES = {"decoders": "miditok", "saliency": "captum", "matching": "rapidfuzz", "gathering": "spotipy",
             "pianoroll": "scipy", "preparation": "pyarrow", "takes_judge": "sklearn"}  # fmt: skip
 # Corpora and sets are keys of their own there, and only some of them are here.
