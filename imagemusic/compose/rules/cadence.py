@@ -66,7 +66,7 @@ def _key_of(profile: np.ndarray, classes: Set[int]) -> tuple[bool, int]:
     """Return whether the key of a profile is minor, and its tonic: the best key that it keeps after its own cadence."""
     fits = (KEYS @ (profile - profile.mean())).ravel()  # (24,): major keys, then minor keys
     fits[[key for key in range(24) if key % 12 not in classes]] = -np.inf
-    for best in np.argsort(-fits).tolist():
+    for best in np.argsort(-fits)[: np.isfinite(fits).sum()].tolist():
         minor, tonic = best >= 12, best % 12
         ended = profile.copy()
         for steps in ((7, 11, 2), TRIADS[minor], TRIADS[minor]):
