@@ -8,6 +8,7 @@ piece.save("cover.wav")
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,6 +24,7 @@ from imagemusic.compose.session import Session
 from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
 from imagemusic.config import current_names
+from imagemusic.errors import ImageMusicWarning
 from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
@@ -159,6 +161,9 @@ class ImageMusic:
         Raises:
             CodecError: a piece did not end within the limit of events.
         """
+        for message in dict.fromkeys(options.notice for _, options in requests):
+            if message:
+                warnings.warn(message, ImageMusicWarning, stacklevel=2)
         return self._compose([(features, options, range(options.takes)) for features, options in requests], progress)
 
     def _compose(

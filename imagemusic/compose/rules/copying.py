@@ -40,6 +40,7 @@ class BarCopying:
     grammar: GrammarState
     make_plan: Callable[[BarGrid], Sequence[BarPlan]]  # once the header is written
     seed: Sequence[int]  # of the choices in varied bars
+    limit: Callable[[], int | None] = lambda: None  # tick at which pitched notes end at the latest
     columns = (GAP, PART, PITCH, DURATION)
     plan: Sequence[BarPlan] | None = None
     _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
@@ -69,9 +70,12 @@ class BarCopying:
                 logits += NEAR_BONUS * np.maximum(0, 1 - distance / 7)
 
     def update(self, note: AddedNote | None) -> None:
-        if note is None or self.plan is None and self.grammar.in_header:
+        if note is None:
             return
         grid = BarGrid.of(self.grammar)
+        if self.plan is None:
+            self.plan = self.make_plan(grid)
+        self._queue(grid.bar_of(note.tick))  # also where the note was given, not generated
         self._notes.setdefault(grid.bar_of(note.tick), []).append(note)
         self._played.add((grid.bar_of(note.tick), note.part))
         self._count += 1
@@ -104,7 +108,7 @@ class BarCopying:
                         keeps = kept.setdefault(note.tick, keeps or note.program == DRUMS)
                         if note.program == DRUMS and copy.mode == VARIED and rng.random() > 0.9:
                             continue
-                        made.append(Due(note.tick + shift, part, note.pitch, note.ticks - 1, keeps))
+                        made.append(Due(note.tick + shift, part, note.pitch, self._ticks(note, shift) - 1, keeps))
             self._queues[bar], self._built[bar] = sorted(made), self._count
             shares = [
                 copies[part].until if self._is_copied(part, grid.start(bar), grid) else 0.0 for part in self._parts
@@ -112,6 +116,13 @@ class BarCopying:
             # A bar whose source is empty stays open: better something new than silence.
             self._closed[bar] = int(min(shares, default=0.0) * grid.bar) if made else 0
         return self._queues[bar]
+
+    def _ticks(self, note: AddedNote, shift: int) -> int:
+        """Return how long the copy of a note lasts."""
+        limit = self.limit()
+        if limit is None or note.program == DRUMS:
+            return note.ticks
+        return min(note.ticks, max(limit - note.tick - shift, 1))
 
     def _copies_from(self, bar: int, later: int) -> bool:
         return any(copy.source >= bar for copy in self._bar_plan(later).copies.values())
@@ -179,6 +190,10 @@ class BarCopying:
     def _apply_part(self, event: NextEvent) -> None:
         """Allow the part that is due, and free parts that come before it."""
         event.narrow(self._players()[0])
+
+    def parts_now(self) -> np.ndarray | None:
+        """Return the parts (V,) that may start a note at the tick of the event in the making; None for all."""
+        return None if self.plan is None else self._players()[0]
 
     def _players(self) -> tuple[np.ndarray, int | None]:
         """Return the parts (V,) that are allowed, and the only one where there is but one."""

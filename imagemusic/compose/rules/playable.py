@@ -6,7 +6,7 @@ import numpy as np
 
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.vocabulary import DRUMS, GAP, PART, PITCH, SIZES, SLOTS
+from imagemusic.events.vocabulary import DRUMS, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.ranges import HAND_SPAN, is_monophonic, playable_range
 
@@ -24,8 +24,6 @@ MAX_PITCHES = 128
 LONE_KEYBOARD = 8  # notes that two hands strike where one part is the whole piece
 DOUBLE_STOP_COST = 2.5  # nats of a second note of a bowed string at once
 
-_LATER = np.arange(SIZES[GAP]) > 0
-
 
 @dataclass(slots=True)
 class Playable:
@@ -34,7 +32,7 @@ class Playable:
     grammar: GrammarState
     ensemble: str
     ranges: bool = True  # whether ranges are kept: a range that was asked for takes their place
-    columns = (GAP, PART, PITCH)
+    columns = (PART, PITCH)
     # part -> tick, lowest and highest pitch of its last chord, and its number of notes
     _chord: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
 
@@ -42,20 +40,11 @@ class Playable:
         grammar = self.grammar
         if grammar.in_header and not grammar.running.programs:
             return
-        if column == GAP:
-            if grammar.events[-1][PART] < SLOTS and not grammar.may_end:
-                free = grammar.stackable().copy()
-                free[self._full_parts(grammar.running.tick)] = False
-                if not free.any():
-                    event.narrow(_LATER)
-        elif column == PART:
-            full = self._full_parts(grammar.tick)
+        if column == PART:
             for player, chord in self._chord.items():
                 if chord[0] == grammar.tick and grammar.running.programs[player] in (40, 41, 42):
                     logits[player] -= DOUBLE_STOP_COST
-            if full:
-                allowed = np.ones(SIZES[PART], bool)
-                allowed[full] = False
+            if (allowed := self.parts_now()) is not None:
                 event.narrow(allowed)
         elif (part := grammar.pitched_part) is not None:
             event.narrow(self._playable(part))
@@ -72,8 +61,15 @@ class Playable:
         mask[pitches.start : pitches.stop] = True
         return mask
 
-    def _full_parts(self, now: int) -> list[int]:
-        return [part for part, (tick, *_) in self._chord.items() if tick == now and self._is_full(part)]
+    def parts_now(self) -> np.ndarray | None:
+        """Return the parts (V,) that can start a note at the tick of the event in the making; None for all."""
+        now = self.grammar.tick
+        full = [part for part, (tick, *_) in self._chord.items() if tick == now and self._is_full(part)]
+        if not full:
+            return None
+        allowed = np.ones(SIZES[PART], bool)
+        allowed[full] = False
+        return allowed
 
     def _is_full(self, part: int) -> bool:
         """Whether a part that has started a chord at this tick can add no note to it."""

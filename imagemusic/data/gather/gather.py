@@ -32,7 +32,7 @@ from imagemusic.errors import (
     NotThere,
     ScoreError,
 )
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import read_midi
 
 MOST_CANDIDATES = 5  # kept of each file
 MOST_READINGS = 3  # of a path, each a search
@@ -139,7 +139,7 @@ class Lookup:
         try:
             data = path.read_bytes()
             row["sha256"] = hashlib.sha256(data).hexdigest()
-            score = load_midi(data)
+            score = read_midi(data, controls=False).score
         except OSError as error:
             return row | {"why": f"cannot be read ({error.strerror})"}
         except ScoreError as error:
