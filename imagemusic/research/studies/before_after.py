@@ -78,7 +78,7 @@ def excerpt(sound: Waveform, spans: Sequence[tuple[float, float]]) -> Waveform:
 
 
 def spans_of(piece: Composition, sound: Waveform, returning: bool) -> list[tuple[float, float]]:
-    """Return what of a piece is heard: its opening and its return, or its last seconds."""
+    """Return the spans of an excerpt: its opening and its return, or its last seconds."""
     if returning:
         begin, again = opening_and_return(piece.score)
         return [(begin, begin + HALF), (again, again + HALF)]
