@@ -1,6 +1,7 @@
 """Draw the bundled example pictures: six covers, from calm to wild, out of noise and gradients.
 
 python scripts/examples/make_examples.py --out imagemusic/resources/examples
+python scripts/examples/make_examples.py --first-seed 11 --out runs/more_examples    # other pictures of the kind
 """
 
 import argparse
@@ -252,9 +253,10 @@ EXAMPLES: dict[str, Callable[[np.random.Generator], Picture]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("data/examples"))
+    parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="of the first picture (%(default)s)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for seed, (name, paint) in enumerate(EXAMPLES.items(), start=1):
+    for seed, (name, paint) in enumerate(EXAMPLES.items(), start=arguments.first_seed):
         picture = np.clip(paint(np.random.default_rng(seed)), 0, 1)
         image = Image.fromarray(np.rint(picture * 255).astype(np.uint8))
         path = arguments.out / f"{name}.jpg"

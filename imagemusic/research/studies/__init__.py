@@ -7,6 +7,7 @@ studies: others use them.
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
 STUDIES: dict[str, str] = {
+    "before_after": "How do endings and returning phrases sound with the settings of 0.1, and with the defaults?",
     "bits_per_note": "How well does the decoder predict held-out music, beside a unigram and a Markov baseline?",
     "compose": "How long does one piece take from the start of the process, and how long does a training step take?",
     "controls": "Does the written MIDI keep every exact control of 500 random requests?",

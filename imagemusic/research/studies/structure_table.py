@@ -132,10 +132,10 @@ def _pieces(measures: Mapping[str, Figure]) -> int:
 def _cell(figure: Figure | None, interval: bool = False) -> str:
     if figure is None or figure["value"] is None:
         return ""
-    value = f"{figure['value']:.2f}"
+    value = f"{figure['value']:.3f}"
     if not interval or figure["low"] is None:
         return value
-    return f"{value} ({figure['low']:.2f} to {figure['high']:.2f})"
+    return f"{value} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def _verdict(met: bool) -> str:
