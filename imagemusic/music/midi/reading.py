@@ -173,9 +173,11 @@ def _tracks(
     channel = channels.channel[rows]
     part = (events.track[rows] << 32) | (channel << 8) | (program << 1) | drums
     columns = np.column_stack([onset, pitch, np.maximum(offset - onset, 1), events.second[rows]])
-    order = np.argsort(part, kind="stable")
-    order = order[pitch[order] >= 0]
-    columns, part = columns[order], part[order]
+    order = np.arange(len(part))
+    if (part[1:] < part[:-1]).any() or (pitch < 0).any():
+        order = np.argsort(part, kind="stable")
+        order = order[pitch[order] >= 0]
+        columns, part = columns[order], part[order]
     borders = np.flatnonzero(np.concatenate([[True], part[1:] != part[:-1], [True]]))
     tracks, track_channels = [], []
     for begin, end in itertools.pairwise(borders.tolist() if len(part) else []):
