@@ -7,6 +7,7 @@ values are exchanged for ones of another type, size or sign, and keys are lost.
 """
 
 import argparse
+import copy
 import io
 import json
 import resource
@@ -103,7 +104,7 @@ def mutate_json(data: bytes, rng: np.random.Generator) -> bytes:
                 if rng.random() < 0.2:
                     del parent[key]
                 else:
-                    parent[key] = STRANGE[rng.integers(len(STRANGE))]
+                    parent[key] = copy.deepcopy(STRANGE[rng.integers(len(STRANGE))])
                 break
             parent = parent[key]
     return json.dumps(table).encode()
