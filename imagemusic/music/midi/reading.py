@@ -76,7 +76,7 @@ def _read(source: Path | str | bytes, *, fold_pedal: bool, with_controls: bool) 
     notices: list[str] = []
     try:
         data = unwrap(source if isinstance(source, bytes) else _bytes_of(Path(source)))
-        header, at = read_header(data)
+        header, at = read_header(data, notices)
         events = read_events(data, header, at, notices)
         if header.kind == 2 and len(events.ends) > 1:
             notices.append("type 2: its patterns are played one after another")
