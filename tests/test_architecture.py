@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "imagemusic"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("config", "executors", "files", "resources", "graphs"),
+    ("config", "executors", "files", "resources", "schemas", "graphs"),
     ("vision", "music", "reports"),
     ("events", "audio"),
     ("model", "generation", "export"),
@@ -39,6 +39,7 @@ DOORS = {
     "fluidsynth": {"audio"},
     "soundfile": {"audio/waveform.py"},
     "gradio": {"web"},
+    "pydantic": {"schemas", "compose/record_schema.py"},
     "lightning": {"training"},
     "matplotlib": {"training", "research/studies"},
     "spotipy": {"data/gather/spotify.py"},

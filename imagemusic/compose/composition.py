@@ -4,7 +4,6 @@ The record is a JSON file beside the music.  It holds the notes too, so that the
 composed again.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -147,17 +146,21 @@ def load_record(path: str | Path) -> Composition:
     Raises:
         DataError: the file is missing, or is not a record that this version reads.
     """
+    from imagemusic.compose.record_schema import Record  # pydantic takes a while to import
+    from imagemusic.schemas import check_json, read_json
+
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such record")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such record") from error
-    except (OSError, ValueError) as error:
+        table = read_json(path, DataError)
+    except DataError as error:
         raise DataError(f"{path}: not a composition record") from error
     if not isinstance(table, dict) or "record_version" not in table:
         raise DataError(f"{path}: not a composition record")
     if table["record_version"] != RECORD_VERSION:
         raise DataError(f"{path}: record version {table['record_version']}, this imagemusic reads {RECORD_VERSION}")
+    check_json(Record, table, f"{path}: damaged composition record", DataError)
     try:
         return _from_record(table)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -161,3 +161,36 @@ def test_a_record_of_version_0_1_is_read_with_the_names_of_today(record):
 
 def test_a_composition_draws_its_piano_roll(composition):
     assert composition.piano_roll(width=400, height=200).size == (400, 200)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("score", "tracks", 0, "program", 300), "score.tracks.0.program: input should be less than or equal to 127"),
+        (("score", "tracks", 0, "notes", [[0, 60, 1]]), "score.tracks.0.notes.0.3: field required"),
+        (("score", "tempos", [[0, "fast"]]), "score.tempos.0.1: input should be a valid number"),
+        (("picture", "dial_mean", [0.5, 1]), "picture.dial_mean: list should have at least 3 items"),
+        (("picture", "embedding", [float("nan")]), "picture.embedding.0: input should be a finite number"),
+        (("compose_seconds", None), "compose_seconds: input should be a valid number"),
+        (("versions", []), "versions: input should be an object"),
+        (("take", "scores", {}), "take.scores: input should be a valid array"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_field(record, change, message):
+    *places, last, value = change
+    table = json.loads(record.read_text())
+    parent = table
+    for place in places:
+        parent = parent[place]
+    parent[last] = value
+    record.write_text(json.dumps(table))
+    with pytest.raises(DataError) as caught:
+        load_record(record)
+    assert f"{record}: damaged composition record: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[" * 20_000, b"{" + b"9" * 5000, b'{"record_version": 1, "options": "\\ud800"}'])
+def test_json_that_nothing_can_be_made_of_is_refused(record, content):
+    record.write_bytes(content)
+    with pytest.raises(DataError, match="composition record"):
+        load_record(record)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from imagemusic.errors import ScoreError
 
 HEADER, TRACK = b"MThd", b"MTrk"
+HEADER_LENGTH = b"\0\0\0\6"
 MACBINARY = 128  # bytes of its header
 NTSC = 29  # frames a second, by which MIDI means 30000 / 1001
 FRAME_RATES = (24, 25, NTSC, 30)
@@ -39,22 +40,28 @@ def unwrap(data: bytes) -> bytes:
         return data[start : start + size] if data[start - 8 : start - 4] == b"data" else data[start:]
     if data[:4] != HEADER and data[MACBINARY : MACBINARY + 4] == HEADER:
         return data[MACBINARY:]
-    if data[:4] != HEADER:
+    if data[:4] != HEADER and data[4:8] != HEADER_LENGTH and data.find(TRACK, 0, 64) < 0:
         raise ScoreError("not a MIDI file, which starts with 'MThd'" if data else "the file is empty")
     return data
 
 
-def read_header(data: bytes) -> tuple[Header, int]:
-    """Read the header chunk; return it and where it ends.
+def read_header(data: bytes, notices: list[str]) -> tuple[Header, int]:
+    """Read the header chunk; return it and where it ends.  Of a damaged one the last six bytes before a track count.
 
     Raises:
         ScoreError: it is cut off, or its division of time means nothing.
     """
     length = int.from_bytes(data[4:8], "big")
-    if length < 6 or len(data) < 14:
+    end, start = 8 + length, 8
+    if data[:4] != HEADER or length < 6 or data[end : end + 4] != TRACK:
+        track = data.find(TRACK)
+        if data[:4] != HEADER or length < 6 or 6 <= track < 14:
+            start = track - 6
+            notices.append("the header is damaged: its last six bytes are taken for kind, tracks and ticks a beat")
+        end = max(track, start + 6)
+    if start < 0 or len(data) < start + 6:
         raise ScoreError("damaged MIDI file (its header is cut off)")
-    kind, tracks, division = (int.from_bytes(data[at : at + 2], "big") for at in (8, 10, 12))
-    end = 8 + length if data[8 + length : 12 + length] == TRACK else max(data.find(TRACK, 14), 14)
+    kind, tracks, division = (int.from_bytes(data[at : at + 2], "big") for at in range(start, start + 6, 2))
     if division < 0x8000:
         if division == 0:
             raise ScoreError("damaged MIDI file (ticks per beat must be at least 1, got 0)")

@@ -29,9 +29,9 @@ def pair(events: Events, channel: Integers) -> Strokes:
     """Pair strokes and releases; `channel` (N,) numbers port and channel of each event."""
     kind = events.status & 0xF0
     rows = np.flatnonzero((kind == NOTE_ON) | (kind == NOTE_OFF))
-    rows = rows[events.status[rows] < 0xA0]
     key = (events.track[rows] << 12) | ((events.status[rows] & 15) << 7) | events.first[rows]
-    order = np.argsort(key, kind="stable")
+    small = key.astype(np.uint16) if len(events.ends) <= 16 else key  # which is sorted several times as fast
+    order = np.argsort(small, kind="stable")
     rows, key = rows[order], key[order]
     struck = (kind[rows] == NOTE_ON) & (events.second[rows] > 0)
     if len(rows) % 2 == 0 and struck[::2].all() and not struck[1::2].any() and (key[::2] == key[1::2]).all():

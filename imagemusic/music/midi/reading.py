@@ -76,7 +76,7 @@ def _read(source: Path | str | bytes, *, fold_pedal: bool, with_controls: bool) 
     notices: list[str] = []
     try:
         data = unwrap(source if isinstance(source, bytes) else _bytes_of(Path(source)))
-        header, at = read_header(data)
+        header, at = read_header(data, notices)
         events = read_events(data, header, at, notices)
         if header.kind == 2 and len(events.ends) > 1:
             notices.append("type 2: its patterns are played one after another")
@@ -173,9 +173,11 @@ def _tracks(
     channel = channels.channel[rows]
     part = (events.track[rows] << 32) | (channel << 8) | (program << 1) | drums
     columns = np.column_stack([onset, pitch, np.maximum(offset - onset, 1), events.second[rows]])
-    order = np.argsort(part, kind="stable")
-    order = order[pitch[order] >= 0]
-    columns, part = columns[order], part[order]
+    order = np.arange(len(part))
+    if (part[1:] < part[:-1]).any() or (pitch < 0).any():
+        order = np.argsort(part, kind="stable")
+        order = order[pitch[order] >= 0]
+        columns, part = columns[order], part[order]
     borders = np.flatnonzero(np.concatenate([[True], part[1:] != part[:-1], [True]]))
     tracks, track_channels = [], []
     for begin, end in itertools.pairwise(borders.tolist() if len(part) else []):

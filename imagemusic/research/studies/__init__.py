@@ -17,6 +17,7 @@ STUDIES: dict[str, str] = {
     "feedback": "How well does the music follow a dial at other strengths of feedback?",
     "feelings": "Do the measured valence and arousal agree with people's labels, with note density held fixed?",
     "form_statistics": "Which meters, phrases, drum kits and endings does the training music of each ensemble have?",
+    "fuzz": "Does any damaged input end in an error that is not ours, or in none at all?",
     "gathering": "How fast are covers looked up, and is anything lost when the process is killed?",
     "graph_loading": "What do exported, checked graphs cost against graphs rebuilt at every load?",
     "matching": "How far can the match of a file name with a release be trusted?",

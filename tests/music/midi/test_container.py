@@ -36,12 +36,12 @@ def test_bytes_without_a_midi_file_are_refused(data, message):
 
 
 def test_the_header_says_kind_tracks_and_ticks():
-    header, end = read_header(midi(track(), track(), kind=1, division=96))
+    header, end = read_header(midi(track(), track(), kind=1, division=96), [])
     assert (header.kind, header.tracks, header.ticks_per_beat, header.bpm, end) == (1, 2, 96, None, 14)
 
 
 def test_a_longer_header_is_passed_over_whole():
-    assert read_header(midi(track(), extra=b"\0\0"))[1] == 16
+    assert read_header(midi(track(), extra=b"\0\0"), [])[1] == 16
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_longer_header_is_passed_over_whole():
     [(0xE728, 1000, 60), (0xE804, 96, 60), (0xE350, 2400, 60_000 / 1001), (0xE2FF, 7650, 60)],
 )
 def test_frames_a_second_become_beats_of_a_second(division, ticks, bpm):
-    header, _ = read_header(midi(track(), division=division))
+    header, _ = read_header(midi(track(), division=division), [])
     assert (header.ticks_per_beat, header.bpm) == (ticks, pytest.approx(bpm))
 
 
@@ -64,7 +64,7 @@ def test_frames_a_second_become_beats_of_a_second(division, ticks, bpm):
 )
 def test_a_header_that_means_nothing_is_refused(data, message):
     with pytest.raises(ScoreError, match=f"damaged MIDI file .*{message}"):
-        read_header(data)
+        read_header(data, [])
 
 
 def end_of_first(data):
@@ -87,3 +87,14 @@ def test_a_wrong_length_is_put_right_with_a_notice():
     assert end_of_first(midi(chunk(END, length=0))) == (4, ["a track has a wrong length: read up to the next track"])
     length, notices = end_of_first(midi(chunk(END, length=0xFFFFFFFF)))
     assert length == 4 and "cut off" in notices[0]
+
+
+@pytest.mark.parametrize(
+    "data", [FILE[:3] + FILE[4:], b"MThx" + FILE[4:], FILE[:6] + FILE[7:], FILE[:7] + b"\x05" + FILE[8:]],
+    ids=["a byte of its name missing", "a byte of its name wrong", "a byte of its length missing", "its length wrong"],
+)  # fmt: skip
+def test_a_damaged_header_is_read_with_a_notice(data):
+    notices = []
+    header, end = read_header(unwrap(data), notices)
+    assert (header.kind, header.tracks, header.ticks_per_beat, data[end : end + 4]) == (1, 1, 480, b"MTrk")
+    assert notices == ["the header is damaged: its last six bytes are taken for kind, tracks and ticks a beat"]

@@ -10,7 +10,7 @@ NOTES = [(0, 0x90, 60, 80), (480, 0x80, 60, 0)]
 
 def read(data):
     notices = []
-    header, at = read_header(data)
+    header, at = read_header(data, notices)
     return read_events(data, header, at, notices), notices
 
 

@@ -12,7 +12,7 @@ REST = (480, b"\xff\x01\0")  # a text at the end of the track
 def strokes(*tracks):
     """(pitch, onset, offset) of each note, and how many were not released."""
     data = midi(*(track(*events) for events in tracks))
-    header, at = read_header(data)
+    header, at = read_header(data, [])
     events = read_events(data, header, at, [])
     found = pair(events, events.status & 15)
     notes = zip(events.first[found.event].tolist(), found.onset.tolist(), found.offset.tolist(), strict=True)
