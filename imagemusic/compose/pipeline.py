@@ -22,6 +22,7 @@ from imagemusic.compose.prior import Prior
 from imagemusic.compose.session import Session
 from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
+from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
@@ -132,6 +133,11 @@ class ImageMusic:
     def targets(self, features: ImageFeatures, options: ComposeOptions) -> Targets:
         """Return the targets of a piece: every dial, and the ensemble."""
         return resolve_targets(self.checkpoint, self.prior, features, options)
+
+    def planned_seconds(self, features: ImageFeatures, options: ComposeOptions) -> float:
+        """Return how long the longest take of a piece will last, before anything is generated."""
+        plans = [Session(self, features, options, take=take).grammar.plan for take in range(options.takes)]
+        return max(plan.end / TICKS_PER_BEAT * 60 / plan.tempo_bpm for plan in plans)
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""

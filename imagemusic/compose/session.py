@@ -38,9 +38,9 @@ from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT
-from imagemusic.generation.slots import GenerationRequest
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
+from imagemusic.generation.slots import GenerationRequest
 from imagemusic.generation.stepper import Stepper
 from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track

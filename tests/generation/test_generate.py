@@ -13,9 +13,9 @@ from imagemusic.events.grammar import GrammarState, Plan
 from imagemusic.events.quantize import nearest_tempo
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.generate import BatchScheduler, generate
-from imagemusic.generation.slots import GenerationRequest
 from imagemusic.generation.processors import EndingHold, NextEvent, RepetitionPenalty
 from imagemusic.generation.sampling import SamplingOptions
+from imagemusic.generation.slots import GenerationRequest
 from imagemusic.music.distributions import bar_similarities
 from imagemusic.music.ensembles import INSTRUMENTATIONS
 from imagemusic.music.score import Meter
