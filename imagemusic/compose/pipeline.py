@@ -22,7 +22,6 @@ from imagemusic.compose.prior import Prior
 from imagemusic.compose.session import Session
 from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
-from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
@@ -67,7 +66,9 @@ class ImageMusic:
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
         encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
-        return cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
+        model = cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
+        checkpoint.check_steps()
+        return model
 
     def describe(self) -> dict[str, Any]:
         """Say what this model is, for people."""
@@ -136,8 +137,7 @@ class ImageMusic:
 
     def planned_seconds(self, features: ImageFeatures, options: ComposeOptions) -> float:
         """Return how long the longest take of a piece will last, before anything is generated."""
-        plans = [Session(self, features, options, take=take).grammar.plan for take in range(options.takes)]
-        return max(plan.end / TICKS_PER_BEAT * 60 / plan.tempo_bpm for plan in plans)
+        return max(Session(self, features, options, take=take).planned_seconds for take in range(options.takes))
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""
