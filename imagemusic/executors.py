@@ -7,6 +7,7 @@ calling process does not grow with the number of jobs.  On a cluster every machi
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 Progress = Callable[[float, str], None]  # share done in 0..1, and what is being done
 
 IN_FLIGHT = 3  # jobs a worker, so that none waits for the next
+REACH_SECONDS = 10  # for a connection to a Ray cluster
 
 
 class Executor(Protocol):
@@ -64,6 +66,22 @@ def run_processes(function: Callable[[Job], Result], jobs: Iterable[Job], worker
                 future.cancel()
 
 
+def _check_reachable(address: str) -> None:
+    """Check that something listens at HOST:PORT or ray://HOST:PORT; Ray itself would try for many minutes.
+
+    Raises:
+        DataError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():  # "auto", "local"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"Ray cluster {address}: cannot be reached ({reason})") from error
+
+
 def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
     """Work on the cluster that RAY_ADDRESS names, or on one of `workers` processes started here and stopped after.
 
@@ -73,12 +91,16 @@ def run_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
     """
     import logging
 
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_reachable(address)
+        # Ray reads it when imported: one try of 40 s at something that is no cluster, instead of 20.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
     try:
         import ray
         from ray.exceptions import RayError
     except ModuleNotFoundError as error:
         raise DependencyError("the executor 'ray' is not installed; run: pip install 'imagemusic[cluster]'") from error
-    address = os.environ.get("RAY_ADDRESS")
     local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)

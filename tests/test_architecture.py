@@ -33,7 +33,7 @@ LAYERS = (
 # Where a third-party library may be used.  Each name is a file or a folder of the package.
 DOORS = {
     "torchvision": {"training/encoder"},
-    "symusic": {"music/midi.py", "research/decoders/tokens.py"},  # MidiTok takes and gives symusic's scores
+    "symusic": {"music/midi/corpus.py", "research/decoders/tokens.py"},  # MidiTok takes and gives symusic's scores
     "miditok": {"research/decoders/tokens.py"},
     "tinysoundfont": {"audio"},
     "fluidsynth": {"audio"},

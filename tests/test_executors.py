@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagemusic.errors import ConfigError, DataError
-from imagemusic.executors import executor_named, run_here, run_processes
+from imagemusic.executors import executor_named, run_here, run_processes, run_ray
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,6 +75,18 @@ assert not ray.is_initialized()
     mine, *theirs = finished.stdout.split()
     assert len(theirs) == 12
     assert mine not in theirs
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_ray_cluster_that_cannot_be_reached_is_given_up_at_once(monkeypatch, scheme):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"{scheme}127.0.0.1:{port}")
+    with pytest.raises(DataError, match=rf"{scheme}127.0.0.1:{port}: cannot be reached .Connection refused"):
+        list(run_ray(square, [1], 1))
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:99999")
+    with pytest.raises(DataError, match="127.0.0.1:99999: cannot be reached"):
+        list(run_ray(square, [1], 1))
 
 
 def test_an_unknown_executor_is_refused():

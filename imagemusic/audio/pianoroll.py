@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from imagemusic.audio.lettering import drawable, font_of
 from imagemusic.errors import ConfigError
 from imagemusic.music.instruments import drum_name, instrument_name
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score, Track
@@ -49,6 +50,7 @@ LEAST_LINE_SPACING = 7
 BAR_NUMBER_WIDTH = 34
 BAR_STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 BLACK_PITCH_CLASSES = {1, 3, 6, 8, 10}
+MOST_BEATS = 500_000  # of one meter
 CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -136,21 +138,26 @@ def track_colors(score: Score) -> list[Color]:
 
 
 def bar_lines(score: Score) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ticks of bar lines (N,) and of beats (M,) up to the end; none where the meter is not known."""
+    """Return the ticks of bar lines (N,) and of beats (M,) up to the end; none where the meter is not known.
+
+    A meter whose beats are too many to be seen has none either.
+    """
     changes = [meter.tick for meter in score.meters] + [max(score.end, 1)]
     bars, beats = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for meter, until in zip(score.meters, changes[1:], strict=True):
         beat = score.ticks_per_beat * 4 / meter.denominator
         count = max(0, int(np.ceil((until - meter.tick) / beat)))
+        if count > MOST_BEATS:
+            continue
         ticks = (meter.tick + np.arange(count) * beat).astype(np.int64)
         beats.append(ticks)
         bars.append(ticks[:: meter.numerator])
     return np.concatenate(bars), np.concatenate(beats)
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font; `size` is in pixels of the finished picture."""
-    return ImageFont.load_default(size * SMOOTHING)
+def _font(size: float, text: str = "") -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return a font that has the letters of a text; `size` is in pixels of the finished picture."""
+    return font_of(text, size * SMOOTHING)
 
 
 def _shade(color: Color, velocity: int) -> Color:
@@ -259,16 +266,16 @@ def _draw_clock(draw: ImageDraw.ImageDraw, plot: Plot) -> None:
 
 def _draw_legend(draw: ImageDraw.ImageDraw, score: Score, width: int) -> None:
     """Write the names of the instruments at the top, each once a colour, as many as there is room for."""
-    font, x, y = _font(13), float(MARGIN * SMOOTHING), (MARGIN / 2 + 11) * SMOOTHING
+    plain, x, y = _font(13), float(MARGIN * SMOOTHING), (MARGIN / 2 + 11) * SMOOTHING
     entries = list(dict.fromkeys(zip(map(_label, score.tracks), track_colors(score), strict=True)))
     for index, (label, color) in enumerate(entries):
+        font = _font(13, label)
         advance = draw.textlength(label, font) + 40 * SMOOTHING
         rest = f"+ {len(entries) - index} more"
-        room = (
-            width * SMOOTHING - MARGIN * SMOOTHING - (0 if index == len(entries) - 1 else draw.textlength(rest, font))
-        )
+        room = float((width - MARGIN) * SMOOTHING)
+        room -= 0 if index == len(entries) - 1 else draw.textlength(rest, plain)
         if x + advance > room:
-            draw.text((x, y), rest, FAINT_INK, font, anchor="lm")
+            draw.text((x, y), rest, FAINT_INK, plain, anchor="lm")
             return
         draw.rounded_rectangle((x, y - 5 * SMOOTHING, x + 14 * SMOOTHING, y + 5 * SMOOTHING), 2 * SMOOTHING, color)
         draw.text((x + 20 * SMOOTHING, y), label, INK, font, anchor="lm")
@@ -277,5 +284,5 @@ def _draw_legend(draw: ImageDraw.ImageDraw, score: Score, width: int) -> None:
 
 def _label(track: Track) -> str:
     """Return the label of a track: its instrument, after its own name where that differs."""
-    instrument, name = instrument_name(track.program, track.is_drum), track.name.strip()[:24]
+    instrument, name = instrument_name(track.program, track.is_drum), drawable(track.name)[:24].strip()
     return instrument if not name or name.lower() in instrument.lower() else f"{name} · {instrument}"

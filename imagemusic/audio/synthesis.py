@@ -1,8 +1,8 @@
 """Render a score as sound with a synthesizer.
 
-    Score -> key presses -> Synthesizer, in frames (N, 2) -> room, fade, level -> Waveform (2, N)
+    Score, controls -> actions -> Synthesizer, in frames (N, 2) -> room, fade, level -> Waveform (2, N)
 
-Key presses are exact to the frame with tinysoundfont, and to 64 frames (1.5 ms) with FluidSynth.
+Actions are exact to the frame with tinysoundfont, and to 64 frames (1.5 ms) with FluidSynth.
 """
 
 import importlib.util
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.audio.loudness import normalise
-from imagemusic.audio.performance import Voice, key_presses, voices
+from imagemusic.audio.performance import CONTROL, PRESS, RELEASE, Voice, actions, merge_tracks, voices
 from imagemusic.audio.room import add_room
 from imagemusic.audio.soundfont import check_soundfont, default_soundfont
 from imagemusic.audio.waveform import Waveform
 from imagemusic.errors import ConfigError, DependencyError, SynthesisError
+from imagemusic.music.controls import DETUNING, EXPRESSION, PAN, VOLUME, ControlArray, no_controls
 from imagemusic.music.score import Score
 
 TAIL_SECONDS = 2.0  # at most, after the end of the last note
@@ -29,7 +30,9 @@ SAMPLE_RATES_HZ = range(8_000, 96_001)  # supported by both synthesizers
 MOST_TRACKS = 256  # channels of FluidSynth
 
 DRUM_BANK = 128
-PAN_CONTROLLER = 10
+CONTROLLERS = {VOLUME: 7, PAN: 10, EXPRESSION: 11}
+BEND_CENTRE = 8192  # of 0..16383
+DATA_ENTRY, FINE_PARAMETER, PARAMETER = 6, 100, 101
 
 
 class Synthesizer(Protocol):
@@ -40,6 +43,9 @@ class Synthesizer(Protocol):
 
     def release(self, channel: int, pitch: int) -> None:
         """Release a key."""
+
+    def control(self, channel: int, kind: int, value: int) -> None:
+        """Change volume, expression, pan or tuning, see music/controls.py."""
 
     def fill(self, frames: NDArray[np.float32]) -> None:
         """Write the next N frames of sound into `frames` (N, 2)."""
@@ -61,6 +67,7 @@ class TinySoundFont:
             raise DependencyError(
                 "tinysoundfont is not installed, so there is no sound; run: pip install --no-deps tinysoundfont"
             ) from error
+        self.players = players
         self.synth = tinysoundfont.Synth(samplerate=sample_rate)
         try:
             font = self.synth.sfload(str(soundfont))
@@ -69,7 +76,9 @@ class TinySoundFont:
         for channel, voice in enumerate(players):  # the library makes channels on demand, also more than 16
             preset = choose_preset(voice, lambda bank, program: self.synth.sfpreset_name(font, bank, program))
             self.synth.program_select(channel, font, *preset)
-            self.synth.control_change(channel, PAN_CONTROLLER, _pan_value(voice))
+            self.synth.control_change(channel, CONTROLLERS[PAN], _pan_value(voice))
+            if voice.bend_range:
+                self.synth.pitchbend_range(channel, voice.bend_range)
 
     @staticmethod
     def is_installed() -> bool:
@@ -80,6 +89,12 @@ class TinySoundFont:
 
     def release(self, channel: int, pitch: int) -> None:
         self.synth.noteoff(channel, pitch)
+
+    def control(self, channel: int, kind: int, value: int) -> None:
+        if kind == DETUNING:
+            self.synth.pitchbend(channel, _bend(value, self.players[channel]))
+        else:
+            self.synth.control_change(channel, CONTROLLERS[kind], value)
 
     def fill(self, frames: NDArray[np.float32]) -> None:
         self.synth.generate_simple(len(frames), frames.data.cast("B"))
@@ -101,6 +116,7 @@ class FluidSynth:
             raise DependencyError(
                 "FluidSynth is not installed; run: apt install fluidsynth && pip install pyfluidsynth"
             ) from error
+        self.players = players
         self.synth = fluidsynth.Synth(gain=0.4, samplerate=float(sample_rate), channels=MOST_TRACKS)
         font = self.synth.sfload(str(soundfont))
         if font < 0:
@@ -109,7 +125,10 @@ class FluidSynth:
         for channel, voice in enumerate(players):
             preset = choose_preset(voice, lambda bank, program: self.synth.sfpreset_name(font, bank, program))
             self.synth.program_select(channel, font, *preset)
-            self.synth.cc(channel, PAN_CONTROLLER, _pan_value(voice))
+            self.synth.cc(channel, CONTROLLERS[PAN], _pan_value(voice))
+            if voice.bend_range:
+                for controller, value in ((PARAMETER, 0), (FINE_PARAMETER, 0), (DATA_ENTRY, voice.bend_range)):
+                    self.synth.cc(channel, controller, value)
 
     @staticmethod
     def is_installed() -> bool:
@@ -124,6 +143,12 @@ class FluidSynth:
 
     def release(self, channel: int, pitch: int) -> None:
         self.synth.noteoff(channel, pitch)
+
+    def control(self, channel: int, kind: int, value: int) -> None:
+        if kind == DETUNING:
+            self.synth.pitch_bend(channel, _bend(value, self.players[channel]) - BEND_CENTRE)
+        else:
+            self.synth.cc(channel, CONTROLLERS[kind], value)
 
     def fill(self, frames: NDArray[np.float32]) -> None:
         frames[:] = self.synth.get_samples(len(frames)).reshape(-1, 2) / np.float32(2**15)
@@ -156,28 +181,36 @@ def has_sound() -> bool:
     return SYNTHESIZERS[engine_name()].is_installed()
 
 
-def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto", sample_rate: int = 44_100) -> Waveform:
+def render(
+    score: Score,
+    *,
+    controls: ControlArray | None = None,
+    soundfont: Path | None = None,
+    engine: str = "auto",
+    sample_rate: int = 44_100,
+) -> Waveform:
     """Render a score in stereo at -16 LUFS, with no peak above -1 dBFS, up to two seconds after the last note.
 
+    Args:
+        controls: (M, 4) changes of volume, expression, pan and tuning, see music/controls.py.
+
     Raises:
-        SynthesisError: the score is empty, too long or has too many tracks, or the SoundFont cannot be used.
+        SynthesisError: the score is empty or too long, or the SoundFont cannot be used.
         DependencyError: no synthesizer or no SoundFont is installed.
         ConfigError: an unknown engine or sample rate.
     """
     if sample_rate not in SAMPLE_RATES_HZ:
         raise ConfigError(f"sample_rate must be {SAMPLE_RATES_HZ[0]}..{SAMPLE_RATES_HZ[-1]} Hz, got {sample_rate}")
-    if score.note_count == 0:
-        raise SynthesisError("score: no notes to play")
-    if score.seconds > LONGEST_SECONDS:
-        raise SynthesisError(f"score: lasts {score.seconds:.0f} seconds; at most {LONGEST_SECONDS} can be played")
+    check_playable(score)
+    controls = no_controls() if controls is None else controls
     if len(score.tracks) > MOST_TRACKS:
-        raise SynthesisError(f"score: {len(score.tracks)} tracks; at most {MOST_TRACKS} can be played")
+        score, controls = merge_tracks(score, controls)
     kind = SYNTHESIZERS[engine_name(engine)]
     font = default_soundfont(prefer_system=kind.prefers_system_soundfont) if soundfont is None else Path(soundfont)
     check_soundfont(font)
-    synthesizer = kind(voices(score), font, sample_rate)
+    synthesizer = kind(voices(score, controls), font, sample_rate)
     try:
-        frames = play(key_presses(score, sample_rate), synthesizer, round(TAIL_SECONDS * sample_rate))
+        frames = play(actions(score, controls, sample_rate), synthesizer, round(TAIL_SECONDS * sample_rate))
     finally:
         synthesizer.close()
     if kind.is_dry:
@@ -188,15 +221,30 @@ def render(score: Score, *, soundfont: Path | None = None, engine: str = "auto",
     return Waveform(_without_silent_end(frames, len(frames) - round(TAIL_SECONDS * sample_rate)).T, sample_rate)
 
 
+def check_playable(score: Score) -> None:
+    """Refuse a score that `render` would refuse.
+
+    Raises:
+        SynthesisError: it is empty or too long.
+    """
+    if score.note_count == 0:
+        raise SynthesisError("score: no notes to play")
+    if score.seconds > LONGEST_SECONDS:
+        raise SynthesisError(f"score: lasts {score.seconds:.0f} seconds; at most {LONGEST_SECONDS} can be played")
+
+
 def play(events: NDArray[np.int64], synthesizer: Synthesizer, tail_frames: int) -> NDArray[np.float32]:
-    """Play key presses (M, 5) and return frames (N, 2) that end `tail_frames` after the last event."""
-    frames = np.zeros((int(events[-1, 0]) + tail_frames, 2), np.float32)
+    """Play actions (M, 5) and return frames (N, 2) that end `tail_frames` after the last release."""
+    end = int(events[events[:, 1] == RELEASE, 0].max())  # controls may go on after the last note
+    frames = np.zeros((end + tail_frames, 2), np.float32)
     now = 0
-    for frame, is_press, channel, pitch, velocity in events.tolist():
+    for frame, action, channel, pitch, velocity in events[events[:, 0] <= end].tolist():
         if frame > now:
             synthesizer.fill(frames[now:frame])
             now = frame
-        if is_press:
+        if action == CONTROL:
+            synthesizer.control(channel, pitch, velocity)
+        elif action == PRESS:
             synthesizer.press(channel, pitch, velocity)
         else:
             synthesizer.release(channel, pitch)
@@ -218,6 +266,11 @@ def choose_preset(voice: Voice, name_of: Callable[[int, int], str | None]) -> tu
         if name_of(*preset) is not None:
             return preset
     raise SynthesisError("SoundFont: neither the program asked for nor program 0 is in it; name a General MIDI one")
+
+
+def _bend(cents: int, voice: Voice) -> int:
+    """Return the position of the pitch wheel, 0..16383, for a detuning."""
+    return min(max(BEND_CENTRE + round(BEND_CENTRE * cents / (100 * voice.bend_range)), 0), 2 * BEND_CENTRE - 1)
 
 
 def _pan_value(voice: Voice) -> int:

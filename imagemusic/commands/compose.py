@@ -43,7 +43,7 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ),
     ("--form", "form", str, "FORM", "letters of four bars each, AABA or AA'BA, or free (default auto: sampled)"),
     ("--ending", "ending", str, "NAME", "cadence, fade, or open: the music just stops (default: a cadence)"),
-    ("--takes", "takes", int, "N", "pieces to generate, of which the best is kept (default 3)"),
+    ("--takes", "takes", int, "N", "pieces to generate, of which the best is kept (default 2)"),
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),

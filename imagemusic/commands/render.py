@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imagemusic.commands import Commands
 from imagemusic.commands.options import add_overwrite, add_sound_options
-from imagemusic.commands.terminal import progress_bar
+from imagemusic.commands.terminal import notice, progress_bar
 
 EXAMPLES = """
   imagemusic render music/cover.mid
@@ -24,10 +24,11 @@ def register(commands: Commands) -> None:
 
 def run_render(arguments: argparse.Namespace) -> int:
     """Write the piano roll and the sound, or nothing where one of them is impossible."""
+    from imagemusic.errors import ScoreError
     from imagemusic.export.formats import ExportOptions, export
     from imagemusic.export.source import ExportSource
     from imagemusic.files import make_folder
-    from imagemusic.music.midi import load_midi
+    from imagemusic.music.midi import read_midi
 
     options = ExportOptions(
         formats=tuple(dict.fromkeys(("png", *(arguments.format or ("wav",))))),
@@ -35,7 +36,14 @@ def run_render(arguments: argparse.Namespace) -> int:
         soundfont=arguments.soundfont,
         overwrite=arguments.overwrite,
     )
-    source = ExportSource(score=load_midi(arguments.midi), synth=options.synth, soundfont=options.soundfont)
+    reading = read_midi(arguments.midi, fold_pedal=True)
+    for line in reading.notices:
+        notice(f"{arguments.midi}: {line}")
+    if not reading.score.note_count:
+        raise ScoreError(f"{arguments.midi}: no notes to play")
+    source = ExportSource(
+        score=reading.score, controls=reading.controls, synth=options.synth, soundfont=options.soundfont
+    )
     base = make_folder(arguments.out or arguments.midi.parent) / arguments.midi.stem
     with progress_bar() as (progress, say):
         for path in export(source, base, options, progress):

@@ -126,9 +126,13 @@ class Constraints:
         return tuple(meter for meter in meters if self.tempos(meter))
 
     def tempos(self, meter: int) -> tuple[float, float] | None:
-        """Slowest and fastest tempo (bpm) at which a piece of this meter can last as long as it may; None if none."""
+        """Return `tempos_of` the bars of a meter."""
+        return self.tempos_of(bar_ticks(meter))
+
+    def tempos_of(self, bar: int) -> tuple[float, float] | None:
+        """Slowest and fastest tempo (bpm) at which bars of so many ticks can last as long as a piece may, or None."""
         slowest, fastest = TEMPO_BPM if self.tempo_bpm is None else (self.tempo_bpm, self.tempo_bpm)
         if self.bars is not None:
-            beats = self.bars * bar_ticks(meter) / TICKS_PER_BEAT
+            beats = self.bars * bar / TICKS_PER_BEAT
             slowest, fastest = max(slowest, beats * 60 / SECONDS[1]), min(fastest, beats * 60 / SECONDS[0])
         return (slowest, fastest) if slowest <= fastest else None

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from imagemusic.compose.rules.playable import WINDS
-from imagemusic.music.ranges import is_monophonic
+from imagemusic.compose.rules.playable import most_struck
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score, Track
 
 MIN_SOUND = 0.9  # share of the time in which something sounds, unless sparse music is asked for
 MAX_STRETCH = 2.0  # beats by which a note may be lengthened to fill a hole
+MAX_HELD = 2  # of an instrument whose held notes are cut
 FADE_SHARE = 0.25  # of the piece
 
 
@@ -27,14 +27,21 @@ def number_names(tracks: Sequence[Track]) -> list[Track]:
 
 
 def separate_notes(track: Track, ensemble: str) -> Track:
-    """Cut the notes of a wind or a singer where the next one starts."""
-    is_single = track.program in WINDS or is_monophonic(track.program, ensemble=ensemble)
-    if track.is_drum or not len(track) or not is_single:
+    """Cut the longest-held notes of a wind, a singer, a bass or a bowed string where more sound than it plays."""
+    most = most_struck(track.program, ensemble=ensemble)
+    if track.is_drum or not len(track) or most > MAX_HELD:
         return track
     notes = track.notes[np.lexsort((-track.notes[:, PITCH], track.notes[:, ONSET]))]
-    notes = notes[np.append(True, np.diff(notes[:, ONSET]) > 0)].copy()
-    notes[:-1, DURATION] = np.minimum(notes[:-1, DURATION], np.diff(notes[:, ONSET]))
-    return replace(track, notes=notes)
+    _, chord, place = np.unique(notes[:, ONSET], return_index=True, return_inverse=True)
+    notes = notes[np.arange(len(notes)) - chord[place] < most].copy()
+    held: list[int] = []  # rows that still sound, the one held longest first
+    for row, (onset, *_) in enumerate(notes.tolist()):
+        held = [one for one in held if notes[one, ONSET] + notes[one, DURATION] > onset]
+        while len(held) >= most:
+            first = held.pop(0)
+            notes[first, DURATION] = onset - notes[first, ONSET]
+        held.append(row)
+    return replace(track, notes=notes[notes[:, DURATION] > 0])
 
 
 def fill_holes(score: Score) -> Score:

@@ -6,8 +6,11 @@ from typing import Any
 
 from imagemusic.compose.constraints import DEFAULT_SECONDS, Constraints
 from imagemusic.compose.form import parse_form
+from imagemusic.compose.rules.bars import PHRASE_BARS
+from imagemusic.compose.rules.cadence import final_downbeat, substitute_for_dominant
 from imagemusic.config import check, check_names, check_whole
 from imagemusic.errors import ConfigError
+from imagemusic.events.context import bar_ticks
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
@@ -98,7 +101,7 @@ class ComposeOptions:
     ending: str | None = None
     ritardando: bool = True
     playable: bool = True
-    takes: int = 3
+    takes: int = 2
     rules: int = 2
     # Sampling.
     seed: int = 0
@@ -124,6 +127,7 @@ class ComposeOptions:
         for name in ("key", "meter", "instruments", "pitch_range"):  # in their standard spelling
             object.__setattr__(self, name, getattr(self.constraints, name))
         self._check_dials()
+        self._check_length()
         if self.size is not None:
             check_whole("size", self.size)
             check("size", self.size, *PICTURE_SIZE)
@@ -168,10 +172,42 @@ class ComposeOptions:
         if self.rules not in RULES:
             raise ConfigError(f"rules must be one of {', '.join(map(str, RULES))}, got {self.rules!r}")
 
+    def _check_length(self) -> None:
+        """Refuse an ending or a form that the bars, or the players, do not hold."""
+        if self.ending == "cadence" and self.requested_ensemble == "drums":
+            raise ConfigError("ending cadence: drums alone play no harmony; choose fade or open")
+        if self.bars is not None:
+            lengths = [bar_ticks(meter) for meter in self.constraints.meters]
+            misfits = [self.misfit(self.bars * bar, bar) for bar in lengths]
+            if all(misfits):
+                raise ConfigError(misfits[0] or "")
+
+    def misfit(self, end: int, bar: int) -> str | None:
+        """Return why a piece of `end` ticks, `bar` ticks a bar, cannot hold what was asked for; None where it does."""
+        bars = -(-end // bar)
+        if self.form not in FORMS:
+            phrases = len(self.form.split())
+            if bars < (needed := phrases * PHRASE_BARS):
+                return (
+                    f"form {self.form}: {phrases} phrases of {PHRASE_BARS} bars need {needed} bars, not {bars}; "
+                    "make the piece longer or leave out letters"
+                )
+        if self.ending == "cadence" and final_downbeat(0, bar, end) is None:
+            return f"ending cadence: {bars} bars cannot hold one; make the piece longer or choose fade or open"
+        return None
+
     @property
     def ending_used(self) -> str:
         """The ending, a cadence where none was asked for."""
         return self.ending or "cadence"
+
+    @property
+    def notice(self) -> str | None:
+        """What to know of the ending that was asked for: its chord, where the mode has none on its fifth degree."""
+        scale = self.constraints.scale
+        if self.ending != "cadence" or scale is None or not (chord := substitute_for_dominant(scale)):
+            return None
+        return f"ending cadence: {scale} has no chord on its fifth degree; {chord} takes its place"
 
     @property
     def requested_ensemble(self) -> str | None:

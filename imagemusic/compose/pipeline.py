@@ -8,6 +8,7 @@ piece.save("cover.wav")
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,8 @@ from imagemusic.compose.prior import Prior
 from imagemusic.compose.session import Session
 from imagemusic.compose.takes import best_take
 from imagemusic.compose.targets import Targets, resolve_targets
+from imagemusic.config import current_names
+from imagemusic.errors import ImageMusicWarning
 from imagemusic.executors import Progress
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.generate import generate
@@ -56,13 +59,19 @@ class ImageMusic:
         self.checkpoint, self.stepper, self.encoder, self.prior = checkpoint, stepper, encoder, prior
 
     @classmethod
-    def from_pretrained(cls, name: str | Path | None = None, *, backend: str = DEFAULT) -> "ImageMusic":
+    def from_pretrained(
+        cls, name: str | Path | None = None, *, backend: str = DEFAULT, engine: str | None = None
+    ) -> "ImageMusic":
         """Load a model: the bundled one, a checkpoint directory, or a hub id `owner/name`.
+
+        `backend` runs the LSTM: "int8", "onnx" (fp32) or "torch".  `engine` is its old name, read until version 0.3.
 
         Raises:
             CheckpointError: it is missing, damaged, or of another version.
             ConfigError: the backend is unknown or not installed.
         """
+        if engine is not None:
+            backend = current_names({"engine": engine}, {"engine": "backend"}, where="from_pretrained")["backend"]
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
         encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
@@ -158,6 +167,9 @@ class ImageMusic:
         Raises:
             CodecError: a piece did not end within the limit of events.
         """
+        for message in dict.fromkeys(options.notice for _, options in requests):
+            if message:
+                warnings.warn(message, ImageMusicWarning, stacklevel=2)
         return self._compose([(features, options, range(options.takes)) for features, options in requests], progress)
 
     def _compose(

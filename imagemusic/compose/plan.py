@@ -5,6 +5,8 @@ from functools import partial
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.ritardando import MILD, slowing_beats
+from imagemusic.compose.rules.cadence import final_downbeat
+from imagemusic.errors import ConfigError
 from imagemusic.events.context import COMMON_BAR, bar_ticks
 from imagemusic.events.grammar import Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
@@ -42,7 +44,11 @@ def plan_length(
         if bars == round(bars) and error(bars) <= CLOSE_ENOUGH_SECONDS:
             return bpm, round(bars)
         beats = min((max(beats + change, 1) for change in (0, -1, 1)), key=error)
-        return bpm, beats if error(beats) <= CLOSE_ENOUGH_SECONDS else max(round(2 * wanted) / 2, 0.5)
+        if error(beats) <= CLOSE_ENOUGH_SECONDS:
+            return bpm, beats
+        # Without a ritardando, which is then left out.
+        beats = max(1, round(whole))
+        return bpm, beats if abs(beats - whole) * 60 / bpm <= CLOSE_ENOUGH_SECONDS else max(round(2 * whole) / 2, 0.5)
     for total in (bars, beats):
         lasting = total + slowing(total)
         if total == round(total) and abs(lasting / whole - 1) <= TEMPO_PLAY:
@@ -61,28 +67,43 @@ def plan_piece(
     """Plan a piece: `target_bpm` is the tempo where none was set, `meter` an index once one is chosen.
 
     `longest_silence` is in ticks; two bars by default.
+
+    Raises:
+        ConfigError: the length holds the ending, or the form, that was asked for in no meter.
     """
-    exact = options.tempo_bpm is not None
-    bpm_asked = options.tempo_bpm or min(max(target_bpm, FREE_TEMPO_BPM[0]), FREE_TEMPO_BPM[1])
     meters = options.constraints.meters
-    meter = meters[0] if options.meter else meter
-    bar = bar_ticks(meter or 0)
-    if options.bars is None:
-        slows = options.ritardando and options.ending_used == "cadence"
-        slowing = partial(slowing_beats, bar=bar, mild=ensemble in MILD) if slows else lambda beats: 0.0
-        bpm, beats = plan_length(
-            options.seconds, bpm_asked, exact=exact, bar_beats=bar / TICKS_PER_BEAT, slowing=slowing
-        )
-        slack = CLOSE_ENOUGH_SECONDS - (options.seconds - (beats + slowing(beats)) * 60 / bpm)
-        end, slack_beats = round(beats * TICKS_PER_BEAT), max(0, int(slack * bpm / 60))
-    else:
-        slowest, fastest = options.constraints.tempos(meter or 0) or (bpm_asked, bpm_asked)
-        bpm, end, slack_beats = min(max(bpm_asked, slowest), fastest), options.bars * bar, 0
+    if options.meter:
+        meter = meters[0]
+    bpm, end, slack = _length(options, target_bpm, ensemble, bar := bar_ticks(meter or 0))
+    misfits = {one: options.misfit(_length(options, target_bpm, ensemble, bar_ticks(one))[1], bar_ticks(one))
+               for one in (meters if meter is None else [meter])}  # fmt: skip
+    if all(misfits.values()):
+        raise ConfigError(next(iter(misfits.values())) or "")
+    if meter is None:
+        meters = tuple(one for one in meters if not misfits[one])
     silence = longest_silence or max(SILENT_BARS * bar, COMMON_BAR)
     named = INSTRUMENTATIONS[ensemble] if ensemble is not None else None
     return Plan(
         end=end, tempo=nearest_tempo(bpm), tempo_bpm=bpm, meter=meters[0] if options.meter else None, meters=meters,
-        ending_slack=slack_beats * TICKS_PER_BEAT, longest_silence=silence,
+        ending_slack=slack, longest_silence=silence,
         instrumentation=instrumentation_for(options.constraints.programs) if options.instruments else named,
         pitches=options.constraints.pitches, polyphony=options.polyphony,
     )  # fmt: skip
+
+
+def _length(options: ComposeOptions, target_bpm: float, ensemble: str | None, bar: int) -> tuple[float, int, int]:
+    """Return the tempo (bpm), the end and the slack of the ending (ticks) of a piece whose bars last `bar` ticks."""
+    bpm_asked = options.tempo_bpm or min(max(target_bpm, FREE_TEMPO_BPM[0]), FREE_TEMPO_BPM[1])
+    if options.bars is not None:
+        slowest, fastest = options.constraints.tempos_of(bar) or (bpm_asked, bpm_asked)
+        return min(max(bpm_asked, slowest), fastest), options.bars * bar, 0
+    has_cadence = options.ending_used == "cadence" and ensemble != "drums"
+    slows = options.ritardando and has_cadence
+    slowing = partial(slowing_beats, bar=bar, mild=ensemble in MILD) if slows else lambda beats: 0.0
+    exact = options.tempo_bpm is not None
+    bpm, beats = plan_length(options.seconds, bpm_asked, exact=exact, bar_beats=bar / TICKS_PER_BEAT, slowing=slowing)
+    end = round(beats * TICKS_PER_BEAT)
+    if has_cadence and final_downbeat(0, bar, end) is not None:
+        return bpm, end, 0  # a cadence ends where it is planned to
+    slack = CLOSE_ENOUGH_SECONDS - (options.seconds - (beats + slowing(beats)) * 60 / bpm)
+    return bpm, end, max(0, int(slack * bpm / 60)) * TICKS_PER_BEAT

@@ -32,6 +32,7 @@ from imagemusic.compose.rules.copying import BarCopying
 from imagemusic.compose.rules.drums import DrumKit
 from imagemusic.compose.rules.lineup import MAX_PARTS, MIN_PARTS, LineUp
 from imagemusic.compose.rules.playable import Playable
+from imagemusic.compose.rules.stacking import Stacking
 from imagemusic.compose.rules.texture import OpeningRegister, PhraseBreath, Presence
 from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
 from imagemusic.errors import CodecError
@@ -129,11 +130,13 @@ class Session:
         """Plan the piece: its tempo, length and players; again once the decoder has chosen a meter."""
         bpm = self.model.checkpoint.scale.from_percentile("tempo", self.targets.dials["tempo"].value)
         ensemble = self.targets.ensemble if self.switches.instrumentation else None
+        silence = TICKS_PER_BEAT if self.options.rules > 1 and not self._is_sparse else None
+        planned = partial(plan_piece, self.options, bpm, ensemble, longest_silence=silence)
+        plan = planned(meter)
         if meter is None and self.options.rules > 1 and not self.options.meter:
             rng = np.random.default_rng([*self._seed, METER_STREAM])
-            meter = sample_meter(self.targets.ensemble, self.options.constraints.meters, rng)
-        silence = TICKS_PER_BEAT if self.options.rules > 1 and not self._is_sparse else None
-        plan = plan_piece(self.options, bpm, ensemble, meter, longest_silence=silence)
+            meter = sample_meter(self.targets.ensemble, plan.meters, rng)
+            plan = planned(meter)
         if self.options.rules > 1 and meter is not None:
             plan = replace(plan, meter=meter)
         if self.options.rules > 1 and plan.instrumentation is not None and not self.options.instruments:
@@ -177,13 +180,16 @@ class Session:
         rules: list[LogitProcessor] = []
         self.cadence = self.copying = None
         if options.ending_used == "cadence":
-            self.cadence = Cadence(grammar, options.constraints.scale, options.polyphony)
+            scale, ranges = options.constraints.scale, options.pitch_range is None
+            self.cadence = Cadence(grammar, scale, options.polyphony, self.targets.ensemble, ranges)
             rules.append(self.cadence)
         if options.form != "free":
-            self.copying = BarCopying(grammar, self._form, self._seed)
+            self.copying = BarCopying(grammar, self._form, self._seed, self._copying_limit)
             rules.append(self.copying)
+        playable = None
         if options.playable:
-            rules.append(Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None))
+            playable = Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None)
+            rules.append(playable)
         if options.rules > 1 and not options.instruments and self.switches.instrumentation:
             rules.append(LineUp(grammar, self.targets.ensemble))
         if options.rules > 1:
@@ -194,6 +200,8 @@ class Session:
                 Presence(grammar),
                 PhraseBreath(grammar, self._is_free_bar),
             ]
+        if choosing := [rule for rule in (self.copying, playable) if rule is not None]:
+            rules.append(Stacking(grammar, choosing))
         return rules
 
     def _form(self, grid: BarGrid) -> list[BarPlan]:
@@ -217,6 +225,10 @@ class Session:
             rng=rng,
             exact=options.form != "auto",
         )
+
+    def _copying_limit(self) -> int | None:
+        """Return the tick at which the dominant of the ending begins; None where there is none."""
+        return None if self.cadence is None or self.cadence.downbeat is None else self.cadence.dominant_start
 
     def _is_free_bar(self, bar: int) -> bool:
         """Whether a bar copies no notes."""
@@ -266,11 +278,14 @@ class Session:
         tracks = number_names(score.tracks) if options.rules > 1 else _capitalized(score.tracks)
         if options.playable:
             tracks = [separate_notes(track, ensemble) for track in tracks]
-        tempos = [Tempo(0, plan.tempo_bpm)]
-        if options.ritardando and self.cadence:
+        score = replace(score, tracks=tracks, tempos=[Tempo(0, plan.tempo_bpm)])
+        if options.ritardando and self.cadence and self.cadence.downbeat is not None:
             running = grammar.running
             tempos = tempo_map(plan.tempo_bpm, plan.end, running.origin, running.bar, mild=ensemble in MILD)
-        score = replace(score, tracks=tracks, tempos=tempos, keys=options.constraints.keys)
+            slowing = replace(score, tempos=tempos)
+            if options.bars is not None or abs(slowing.seconds - options.seconds) < 1:
+                score = slowing
+        score = replace(score, keys=options.constraints.keys)
         if options.rules > 1 and not self._is_sparse:
             score = fill_holes(score)
         return fade_out(score) if options.ending_used == "fade" else score

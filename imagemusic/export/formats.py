@@ -13,7 +13,7 @@ from pathlib import Path
 
 from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.soundfont import check_soundfont
-from imagemusic.audio.synthesis import engine_name
+from imagemusic.audio.synthesis import check_playable, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
 from imagemusic.errors import ConfigError, OutputError
 from imagemusic.executors import Progress
@@ -113,6 +113,8 @@ def export(
     if not options.overwrite:
         _check_same_picture(source, base)
     formats: Sequence[str] = [name for name in options.formats if name != RECORD or source.record is None]
+    if set(formats) & set(AUDIO_FORMATS):
+        check_playable(source.score)  # before work that would be for nothing
     encoded = {}
     for index, name in enumerate(formats):
         progress(index / len(formats), f"writing {name}")

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from imagemusic.audio.synthesis import render
 from imagemusic.audio.waveform import Waveform
+from imagemusic.music.controls import ControlArray
 from imagemusic.music.score import Score
 
 
@@ -16,6 +17,7 @@ class ExportSource:
     """A score with all that an exporter may need; the sound is synthesized once, for all formats that need it."""
 
     score: Score
+    controls: ControlArray | None = None  # (M, 4) of a MIDI file, see music/controls.py
     record: Mapping[str, Any] | None = None  # of a composition, as plain JSON values
     synth: str = "auto"
     soundfont: Path | None = None  # None: the synthesizer's own
@@ -28,7 +30,7 @@ class ExportSource:
             SynthesisError: the score cannot be played.
             DependencyError: no synthesizer is installed.
         """
-        return render(self.score, engine=self.synth, soundfont=self.soundfont)
+        return render(self.score, controls=self.controls, engine=self.synth, soundfont=self.soundfont)
 
 
 Exporter: TypeAlias = Callable[[ExportSource], bytes]

@@ -101,3 +101,22 @@ def test_odd_scores_are_drawn_too(score):
 def test_a_size_that_nobody_can_read_is_refused(width, height):
     with pytest.raises(ConfigError, match=f"piano roll must be 320..8000 pixels wide .* got {width} x {height}"):
         draw_piano_roll(DUO, width=width, height=height)
+
+
+def test_a_meter_of_more_beats_than_can_be_seen_has_no_lines():
+    score = Score([Track([Note(0, 60, 2**30)])], meters=[Meter(0, 1, 64)], ticks_per_beat=16)
+    assert [len(lines) for lines in bar_lines(score)] == [0, 0]
+
+
+def test_names_of_any_script_are_drawn_on_one_line():
+    names = (
+        "Right hand\r\nPiano",
+        "Flöte",
+        "ピアノ",
+        "🎹 פסנתר",
+        "Line1\nLine2\x1b[31m\x07",
+        "a\udcff",
+        "very long " * 300,
+    )
+    score = Score([Track([Note(0, 60, 24)], name=name) for name in names])
+    assert draw_piano_roll(score).size == (1600, 700)

@@ -38,7 +38,7 @@ def choose(tmp_path, key, choice):
     return path
 
 
-def test_a_person_settles_what_is_doubtful(doubtful, match, tmp_path, catalogues):
+def test_a_person_resolves_what_is_doubtful(doubtful, match, tmp_path, catalogues):
     row = rows_of(tmp_path / "set")[doubtful]
     assert (row["status"], row["cover"], row["chosen"]) == ("doubtful", None, None)
     (line,) = lines_of(tmp_path / "set" / "review.csv")
@@ -85,7 +85,7 @@ def test_a_review_of_another_data_set_is_refused(match, catalogues, tmp_path):
 # Folders
 
 
-def test_a_folder_gathers_what_lies_in_it_and_asks_nobody(match, midi, tmp_path, catalogues):
+def test_a_folder_gathers_what_lies_in_it_without_a_request(match, midi, tmp_path, catalogues):
     for song in SONGS[:5]:
         put(midi / song.artist / "cover.jpg", picture_of(song.album_id, 64))
     put(midi / SONGS[4].artist / "cover.jpg", b"no picture")
@@ -129,7 +129,7 @@ def test_pictures_that_may_be_anything_are_named_and_leave_a_file_unmatched(matc
     assert "(x.jpg, y.jpg) name one cover.jpg" in row["why"]
 
 
-def test_a_table_that_names_missing_files_is_used_and_they_are_told(match, midi, tmp_path):
+def test_a_table_that_names_missing_files_is_used_and_they_are_reported(match, midi, tmp_path):
     put(tmp_path / "x.jpg", picture_of("x", 64))
     put(tmp_path / "pairs.csv", f"midi,image\nmidi/{SONGS[0].key},x.jpg\nmidi/gone.mid,x.jpg\n".encode())
     status, out, err = match("--source", "folder", "--pairs", tmp_path / "pairs.csv")
@@ -183,7 +183,7 @@ def test_an_empty_folder_is_refused(match, tmp_path):
     (tmp_path / "empty").mkdir()
     status, _, err = match("--source", "folder", folder=tmp_path / "empty")
     assert status == 1
-    assert "empty: no MIDI files in it; looked for .mid and .midi" in err
+    assert "empty: no MIDI files in it; looked for .mid, .midi, .kar, .rmi" in err
 
 
 def test_a_folder_with_another_data_set_is_refused(match, catalogues):

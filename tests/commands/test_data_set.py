@@ -41,7 +41,7 @@ def test_a_page_statistics_and_an_export_are_written_where_they_say(folder, caps
         (["export", "{}/none"], "no manifest here; make it with imagemusic data build"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(folder, capsys, words, message):
+def test_what_is_wrong_is_reported_in_one_line(folder, capsys, words, message):
     assert main(["data", *(word.format(folder) for word in words)]) == 1
     error = capsys.readouterr().err
     assert message in error

@@ -59,8 +59,8 @@ def test_a_note_beyond_the_range_of_ticks_is_refused_and_does_not_wrap_around():
     ("make", "message"),
     [
         (lambda: Track([], program=128), r"program must be in 0\.\.127, got 128"),
-        (lambda: Tempo(0, 0.5), r"tempo must be 1\.\.10000 bpm"),
-        (lambda: Tempo(0, float("nan")), r"tempo must be 1\.\.10000 bpm"),
+        (lambda: Tempo(0, 0.5), r"tempo must be 1\.\.60000000 bpm"),
+        (lambda: Tempo(0, float("nan")), r"tempo must be 1\.\.60000000 bpm"),
         (lambda: Meter(0, 4, 3), "meter must be like 4/4 or 6/8"),
         (lambda: Meter(-1), "at tick 0 or later"),
         (lambda: Score([], ticks_per_beat=0), "ticks_per_beat must be at least 1, got 0"),

@@ -7,20 +7,21 @@ classes so far (Krumhansl 1990).  The final chord is written by voice leading: e
 the nearest notes of the triad.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from imagemusic.compose.rules.bars import MELODIES, BarGrid, drum_part, pitched_parts
-from imagemusic.compose.rules.playable import KEYBOARDS, WINDS
+from imagemusic.compose.rules.playable import KEYBOARDS, most_struck
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
 from imagemusic.events.quantize import DRUM_TICKS, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_DURATION, PART, PITCH, SIZES
 from imagemusic.generation.processors import Logits, NextEvent
 from imagemusic.music.dials import KEYS
-from imagemusic.music.ranges import HAND_SPAN, is_monophonic, playable_range
-from imagemusic.music.theory import Scale
+from imagemusic.music.ranges import HAND_SPAN, playable_range
+from imagemusic.music.theory import Scale, pitch_name
 
 MIN_HOLD = 2 * TICKS_PER_BEAT  # of the final chord
 MAX_WEIGHT = 4 * TICKS_PER_BEAT  # of a note in the estimate of the key
@@ -39,11 +40,14 @@ class Harmony:
     scale: frozenset[int]
 
 
-def harmony_of(profile: np.ndarray, scale: Scale | None) -> Harmony:
-    """Return the harmony of an ending in the key that was asked for, or in that of a pitch-class profile (12,)."""
+def harmony_of(profile: np.ndarray, scale: Scale | None, classes: Set[int] = frozenset(range(12))) -> Harmony:
+    """Return the harmony of an ending in the key that was asked for, or in that of a pitch-class profile (12,).
+
+    `classes` are the pitch classes that may be played: the tonic of a key that is estimated is one of them.
+    """
     steps: tuple[int, ...]
     if scale is None:
-        minor, tonic = _key_of(profile)
+        minor, tonic = _key_of(profile, classes)
         steps = (0, 2, 3, 5, 7, 8, 10, 11) if minor else (0, 2, 4, 5, 7, 9, 11)
         triad = TRIADS[minor]
     else:
@@ -58,9 +62,10 @@ def harmony_of(profile: np.ndarray, scale: Scale | None) -> Harmony:
     )
 
 
-def _key_of(profile: np.ndarray) -> tuple[bool, int]:
+def _key_of(profile: np.ndarray, classes: Set[int]) -> tuple[bool, int]:
     """Return whether the key of a profile is minor, and its tonic: the best key that it keeps after its own cadence."""
     fits = (KEYS @ (profile - profile.mean())).ravel()  # (24,): major keys, then minor keys
+    fits[[key for key in range(24) if key % 12 not in classes]] = -np.inf
     for best in np.argsort(-fits).tolist():
         minor, tonic = best >= 12, best % 12
         ended = profile.copy()
@@ -81,6 +86,18 @@ def dominant_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(step for step in steps if step)  # a scale without a triad beside its tonic: anything but the tonic
 
 
+def substitute_for_dominant(scale: Scale) -> str | None:
+    """Return the name of the chord that is played before the last where a scale has no dominant; None where it has."""
+    steps = tuple(sorted((pitch - scale.tonic_class) % 12 for pitch in scale.pitch_classes))
+    chord = dominant_steps(steps)
+    if len(chord) < 3 or (chord[2] - chord[0]) % 12 != 7:
+        return "a chord of all its notes but the tonic"
+    if chord[0] == 7:
+        return None
+    quality = "major" if (chord[1] - chord[0]) % 12 == 4 else "minor"
+    return f"{pitch_name(scale.tonic_class + chord[0]).rstrip('-0123456789')} {quality}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Written:
     """A note that the cadence writes."""
@@ -98,6 +115,8 @@ class Cadence:
     grammar: GrammarState
     scale: Scale | None
     polyphony: int | None = None
+    ensemble: str = "other"
+    ranges: bool = True  # whether the ranges of instruments are kept: a range that was asked for takes their place
     columns = (GAP, PART, PITCH, DURATION)
     _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
     _last: dict[int, tuple[int, list[int]]] = field(default_factory=dict)  # part -> tick and pitches of its last chord
@@ -105,23 +124,26 @@ class Cadence:
     _due: dict[int, list[Written]] = field(default_factory=dict)  # tick -> notes that are still to come
     _harmony: Harmony | None = None
     _ends: tuple[int, int | None] = (-1, None)  # end of the plan, and the final downbeat for it
+    _start: int = -1  # tick at which the dominant begins
 
     @property
     def downbeat(self) -> int | None:
-        """Tick of the final chord; None where the piece is too short for a cadence."""
+        """Tick of the final chord; None where the piece is too short for a cadence, and for drums alone."""
         end = self.grammar.plan.end
+        if self.grammar.plan.drums_only:
+            return None
         if self._ends[0] != end or self.grammar.in_header:
             grid = BarGrid.of(self.grammar)
-            self._ends = end, final_downbeat(grid.origin, grid.bar, grid.end)
+            downbeat = final_downbeat(grid.origin, grid.bar, grid.end)
+            self._ends = end, downbeat
+            self._start = -1 if downbeat is None else downbeat - grid.bar * max(1, -(-MIN_HOLD // grid.bar))
         return self._ends[1]
 
     @property
     def dominant_start(self) -> int:
         """Tick at which the dominant begins: two beats at least, and a whole bar, before the final chord."""
-        downbeat = self.downbeat
-        assert downbeat is not None
-        bar = self.grammar.running.bar
-        return downbeat - bar * max(1, -(-MIN_HOLD // bar))
+        assert self.downbeat is not None
+        return self._start
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar, downbeat = self.grammar, self.downbeat
@@ -132,12 +154,15 @@ class Cadence:
             until = self.dominant_start if now < self.dominant_start else downbeat
             allowed = np.zeros(SIZES[GAP], bool)
             allowed[: max(until - now, 0) + 1] = True
+            allowed[0] = now >= downbeat or bool(grammar.stackable().any())  # before that, a gap of 0 is no end
             event.narrow(allowed)
         elif column == PART:
             self._apply_part(event, downbeat)
         elif grammar.pitched_part is not None:
             if column == DURATION:
-                event.narrow(_below(SIZES[DURATION], downbeat - grammar.tick))
+                # What is held over the dominant would take the voices, and the pitches, that it needs.
+                until = self._start if grammar.tick < self._start else downbeat
+                event.narrow(_below(SIZES[DURATION], until - grammar.tick))
             elif grammar.tick >= self.dominant_start:
                 event.narrow(self._dominant_mask())
 
@@ -161,7 +186,7 @@ class Cadence:
     def forced_value(self, column: int) -> int | None:
         """Return the value of a field of a note of a written chord."""
         grammar, downbeat = self.grammar, self.downbeat
-        if grammar.in_header or downbeat is None:
+        if downbeat is None or grammar.tick < self._start or grammar.in_header:
             return None
         due = self._due_at(grammar.tick)
         if not due:
@@ -177,7 +202,9 @@ class Cadence:
     def update(self, note: AddedNote | None) -> None:
         if note is None:
             return
-        due = self._due.get(note.tick)
+        if self.downbeat is not None and note.tick >= self._start:
+            self._harmony = self.harmony  # of the notes before
+        due = self._due_at(note.tick)  # also where the note was given, not generated
         while due and due[0].part <= note.part:
             if due.pop(0).part == note.part:
                 break
@@ -205,7 +232,7 @@ class Cadence:
     def harmony(self) -> Harmony:
         """The key of the ending, fixed when the dominant begins."""
         if self._harmony is None:
-            self._harmony = harmony_of(self._profile, self.scale)
+            self._harmony = harmony_of(self._profile, self.scale, {pitch % 12 for pitch in self.grammar.plan.pitches})
         return self._harmony
 
     def _dominant_mask(self) -> np.ndarray:
@@ -234,12 +261,14 @@ class Cadence:
         grammar = self.grammar
         bass_part, chord, bass = self._bass_part(), [], -1
         if bass_part is not None:
-            bass = self._nearest(bass_part, min(self._last[bass_part][1]), classes[:1], -1)
+            lowest = min(self._last[bass_part][1])
+            ways = (classes[:1], classes, tuple(range(12)))  # a narrow range may lack the root
+            bass = next(near for way in ways if (near := self._nearest(bass_part, lowest, way, -1)) >= 0)
             chord.append((bass_part, bass))
         parts = [part for part in pitched_parts(grammar) if part in self._last]
         for part in parts if with_drums else [part for part in parts if part != self._melody() or len(parts) < 2]:
             program = grammar.running.programs[part]
-            pitches = sorted(self._last[part][1])[-(1 if self._is_single(program) else MAX_CHORD) :]
+            pitches = sorted(self._last[part][1])[-min(most_struck(program, ensemble=self.ensemble), MAX_CHORD) :]
             taken = {pitch for player, pitch in chord if player == part}
             for pitch in pitches[1:] if part == bass_part else pitches:
                 near = self._nearest(part, pitch, classes, bass, taken)
@@ -257,10 +286,6 @@ class Cadence:
 
     def _melody(self) -> int:
         return next((part for part, role in enumerate(self.grammar.roles) if role in MELODIES), 0)
-
-    @staticmethod
-    def _is_single(program: int) -> bool:
-        return program in WINDS or is_monophonic(program)
 
     def _with_third(self, chord: list[tuple[int, int]], bass: int, classes: tuple[int, ...]) -> list[tuple[int, int]]:
         """Give the triad its third where three notes or more have none: the note that moves least takes it."""
@@ -288,7 +313,8 @@ class Cadence:
     ) -> int:
         """Return the pitch of some classes that is nearest to a pitch, playable and above another; -1 if none."""
         plan, program = self.grammar.plan, self.grammar.running.programs[part]
-        playable = set(playable_range(program)) & plan.pitches or plan.pitches
+        playable = set(playable_range(program)) & plan.pitches if self.ranges else plan.pitches
+        playable = playable or plan.pitches
         found = [p for p in playable if p % 12 in classes and p > above and p not in taken]
         return min(found, key=lambda p: (abs(p - pitch) + 2 * (p > pitch), p), default=-1)
 

@@ -18,7 +18,7 @@ from imagemusic.events.vocabulary import DRUMS, DURATION, END, GAP, MAX_GAP, PAR
 from imagemusic.generation.processors import Logits, NextEvent
 
 KEEP = 0.6  # share of the notes of a varied bar that keep their pitch
-LOOK_AHEAD = 3  # bars
+LOOK_AHEAD = 2  # bars
 NEAR_BONUS = 1.5  # nats that pitches near the one that is varied gain
 
 
@@ -40,11 +40,14 @@ class BarCopying:
     grammar: GrammarState
     make_plan: Callable[[BarGrid], Sequence[BarPlan]]  # once the header is written
     seed: Sequence[int]  # of the choices in varied bars
+    limit: Callable[[], int | None] = lambda: None  # tick at which pitched notes end at the latest
     columns = (GAP, PART, PITCH, DURATION)
     plan: Sequence[BarPlan] | None = None
     _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
     _played: set[tuple[int, int]] = field(default_factory=set)  # bars and parts that have notes
     _queues: dict[int, list[Due]] = field(default_factory=dict)  # bar -> notes that are due
+    _count: int = 0  # notes so far
+    _built: dict[int, int] = field(default_factory=dict)  # bar -> notes there were when its queue was built
     _closed: dict[int, int] = field(default_factory=dict)  # bar -> ticks in which only notes that are due may start
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
@@ -67,11 +70,15 @@ class BarCopying:
                 logits += NEAR_BONUS * np.maximum(0, 1 - distance / 7)
 
     def update(self, note: AddedNote | None) -> None:
-        if note is None or self.plan is None and self.grammar.in_header:
+        if note is None:
             return
         grid = BarGrid.of(self.grammar)
+        if self.plan is None:
+            self.plan = self.make_plan(grid)
+        self._queue(grid.bar_of(note.tick))  # also where the note was given, not generated
         self._notes.setdefault(grid.bar_of(note.tick), []).append(note)
         self._played.add((grid.bar_of(note.tick), note.part))
+        self._count += 1
         for bar in [bar for bar in self._queues if bar <= grid.bar_of(note.tick)]:
             played = (note.tick, note.part)
             queue = self._queues[bar]
@@ -101,14 +108,24 @@ class BarCopying:
                         keeps = kept.setdefault(note.tick, keeps or note.program == DRUMS)
                         if note.program == DRUMS and copy.mode == VARIED and rng.random() > 0.9:
                             continue
-                        made.append(Due(note.tick + shift, part, note.pitch, note.ticks - 1, keeps))
-            self._queues[bar] = sorted(made)
+                        made.append(Due(note.tick + shift, part, note.pitch, self._ticks(note, shift) - 1, keeps))
+            self._queues[bar], self._built[bar] = sorted(made), self._count
             shares = [
                 copies[part].until if self._is_copied(part, grid.start(bar), grid) else 0.0 for part in self._parts
             ]
             # A bar whose source is empty stays open: better something new than silence.
             self._closed[bar] = int(min(shares, default=0.0) * grid.bar) if made else 0
         return self._queues[bar]
+
+    def _ticks(self, note: AddedNote, shift: int) -> int:
+        """Return how long the copy of a note lasts."""
+        limit = self.limit()
+        if limit is None or note.program == DRUMS:
+            return note.ticks
+        return min(note.ticks, max(limit - note.tick - shift, 1))
+
+    def _copies_from(self, bar: int, later: int) -> bool:
+        return any(copy.source >= bar for copy in self._bar_plan(later).copies.values())
 
     @property
     def _parts(self) -> range:
@@ -131,8 +148,8 @@ class BarCopying:
         """Return the next note that is due and can be struck, from a tick on."""
         bar = grid.bar_of(tick)
         for later in range(bar, bar + LOOK_AHEAD):
-            if later > bar and any(copy.source >= bar for copy in self._bar_plan(later).copies.values()):
-                self._queues.pop(later, None)  # its source is not complete yet: made again when it is asked for
+            if later > bar and self._built.get(later, self._count) != self._count and self._copies_from(bar, later):
+                del self._queues[later]  # its source was not complete yet
             for due in self._queue(later):
                 if due.tick >= tick and self.grammar.can_strike(due.part, due.pitch, due.tick):
                     return due
@@ -173,6 +190,10 @@ class BarCopying:
     def _apply_part(self, event: NextEvent) -> None:
         """Allow the part that is due, and free parts that come before it."""
         event.narrow(self._players()[0])
+
+    def parts_now(self) -> np.ndarray | None:
+        """Return the parts (V,) that may start a note at the tick of the event in the making; None for all."""
+        return None if self.plan is None else self._players()[0]
 
     def _players(self) -> tuple[np.ndarray, int | None]:
         """Return the parts (V,) that are allowed, and the only one where there is but one."""

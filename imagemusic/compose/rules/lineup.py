@@ -30,6 +30,7 @@ MAX_SAME = 2  # parts of one program
 MAX_PARTS = {"band": 6, "orchestra": 10, "strings": 4, "voice": 4, "piano": 2}
 MIN_PARTS = {"piano": 2, "strings": 3}
 NEEDS_BASS = ("band",)
+LOW = (42, 43, 70, 57, 58)  # one of them plays in an orchestra: cello, double bass, bassoon, trombone, tuba
 
 
 @dataclass(slots=True)
@@ -54,13 +55,23 @@ class LineUp:
         if self.ensemble in NEEDS_BASS and not any(program in KINDS["bass"][0] for program in programs):
             # Parts go from high to low, the drums last: drums wait for a bass.
             allowed[DRUMS] = False
+            if len(programs) < self._least - 2:
+                allowed[list(KINDS["bass"][0])] = False  # else there would be two of them before the drums
             if len(programs) >= MAX_PARTS[self.ensemble] - 2:
                 allowed[:] = False
                 allowed[list(KINDS["bass"][0])] = True
         elif self.ensemble in NEEDS_BASS and any(program in KINDS["bass"][0] for program in programs):
             allowed[:] = False  # nothing lies below the bass but the drums
             allowed[DRUMS] = True
+        elif self.ensemble == "orchestra" and len(programs) >= self._least - 1 and not set(LOW) & set(programs):
+            allowed[:] = False
+            allowed[list(LOW)] = True
         event.narrow(allowed)
+
+    @property
+    def _least(self) -> int:
+        instrumentation = self.grammar.plan.instrumentation
+        return instrumentation.least if instrumentation else 1
 
     def update(self, note: AddedNote | None) -> None:
         pass

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 from imagemusic.data.build.fingerprint import fingerprint
 from imagemusic.data.build.near_duplicates import BINS, sketch
 from imagemusic.data.build.note_store import write_array
-from imagemusic.data.corpora.user_midi import user_piece
+from imagemusic.data.corpora.user_midi import read_user_midi, user_piece
 from imagemusic.data.gather.journal_reader import GatheredSet, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
 from imagemusic.errors import ImageError
 from imagemusic.files import replace_atomically
 from imagemusic.music.dials import CUES
-from imagemusic.music.midi import load_midi
 from imagemusic.vision.similarity import perceptual_hash
 
 FILES = 128  # in a block; a worker holds the events of all of them
@@ -149,7 +148,7 @@ def _prepare_file(block: Block, entry: Entry) -> tuple[dict[str, Any], NDArray[n
         return fact | {"state": "missing", "why": f"cannot be read ({error.strerror})"}, NO_ROWS, NO_SEGMENTS
     fact["sha256"] = hashlib.sha256(data).hexdigest()
     try:
-        score = load_midi(data)
+        score = read_user_midi(data)
         piece = user_piece(score, key=fact["key"], title=entry.title, licence=entry.licence)
         made = prepare_piece(piece) if piece else None
         if piece is None or made is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imagemusic.data.corpora.piece import Piece
 from imagemusic.data.corpora.user_midi import make_piece_on_beat
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 
 BSD = "BSD-3-Clause"
 
@@ -35,7 +35,7 @@ def read_freedoom(folder: Path, key: str) -> list[Piece]:
     """Read musics/d_SLOT.mid."""
     slot = Path(key).stem.removeprefix("d_").lower()
     title = freedoom_titles(folder).get(slot, slot)
-    score = load_midi(folder / key)
+    score = load_corpus_midi(folder / key)
     return make_piece_on_beat(score, corpus="freedoom", path=key, group=_group(title, slot), title=title, licence=BSD)
 
 
@@ -45,7 +45,7 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
     slot = name.removeprefix("d_").lower()
     title = freedoom_titles(folder.parent / "freedoom").get(slot, name)
     pieces = make_piece_on_beat(
-        load_midi(folder / key),
+        load_corpus_midi(folder / key),
         corpus="freedoom-history",
         path=key,
         group=_group(title, slot),
@@ -58,7 +58,7 @@ def read_freedoom_history(folder: Path, key: str) -> list[Piece]:
 
 def read_blasphemer(folder: Path, key: str) -> list[Piece]:
     """Read mus_SLOT.mid; each is a composition of its own."""
-    name, score = Path(key).stem, load_midi(folder / key)
+    name, score = Path(key).stem, load_corpus_midi(folder / key)
     return make_piece_on_beat(
         score, corpus="blasphemer", path=key, group=name, title=name.removeprefix("mus_"), licence=BSD
     )
@@ -69,7 +69,7 @@ def read_simutrans(folder: Path, key: str) -> list[Piece]:
     number = Path(key).name[:2]
     title, composer = _simutrans_credits(folder).get(number, (Path(key).stem, "unknown"))
     return make_piece_on_beat(
-        load_midi(folder / key),
+        load_corpus_midi(folder / key),
         corpus="simutrans",
         path=key,
         group=composer,

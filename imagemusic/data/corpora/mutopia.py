@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from imagemusic.data.corpora.piece import Piece, make_piece, single_tempo
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 
 LILYPOND_BPM = 60  # what LilyPond writes where the page names no tempo
 LICENCES = {"PD": "public domain", "BY": "CC-BY"}
@@ -15,7 +15,7 @@ def read_work(folder: Path, key: str) -> list[Piece]:
     """Read COMPOSER__OPUS__...mid; composer and opus are the group, style and instruments the tags."""
     about = _index(folder).get(key, {})
     composer, opus = key.split("__")[:2]
-    score = load_midi(folder / key)
+    score = load_corpus_midi(folder / key)
     return make_piece(
         score,
         corpus="mutopia",

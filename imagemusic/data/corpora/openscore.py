@@ -15,7 +15,7 @@ import numpy as np
 from imagemusic.data.corpora.bars import estimate_pickup, full_first_bar
 from imagemusic.data.corpora.grid import bar_lines, cut, on_grid
 from imagemusic.data.corpora.piece import Piece, make_piece, single_tempo
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 from imagemusic.music.score import DURATION, ONSET, Score, Track
 
 LICENCE = "CC0-1.0"
@@ -29,7 +29,7 @@ FEWEST_NOTES = 400
 def read_lied(folder: Path, key: str) -> list[Piece]:
     """Read scores/COMPOSER/SET/SONG/FILE.mid; the set is the group, or the song where there is no set."""
     composer, collection, song = key.split("/")[1:4]
-    score = load_midi(folder / key)
+    score = load_corpus_midi(folder / key)
     return make_piece(
         replace(score, tracks=[_singer(track) for track in score.tracks]),
         corpus="openscore-lieder",
@@ -46,7 +46,7 @@ def read_lied(folder: Path, key: str) -> list[Piece]:
 def read_quartet(folder: Path, key: str) -> list[Piece]:
     """Read scores/COMPOSER/WORK/FILE.mid and cut it into movements, or parts of movements."""
     composer, work = key.split("/")[1:3]
-    score, _ = on_grid(load_midi(folder / key))
+    score, _ = on_grid(load_corpus_midi(folder / key))
     movements = movement_starts(score)
     parts = []
     for start, stop in zip(movements, [*movements[1:], score.end], strict=True):
@@ -75,7 +75,7 @@ def read_quartet(folder: Path, key: str) -> list[Piece]:
 def read_orchestra(folder: Path, key: str) -> list[Piece]:
     """Read COMPOSER__WORK_MOVEMENT.mid; the work is the group."""
     composer, _, movement = key.removesuffix(".mid").partition("__")
-    score = load_midi(folder / key)
+    score = load_corpus_midi(folder / key)
     return make_piece(
         score,
         corpus="hauptstimme",

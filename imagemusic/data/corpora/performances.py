@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagemusic.data.corpora.beats import on_seconds
 from imagemusic.data.corpora.piece import Piece, make_piece
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 from imagemusic.music.score import PITCH, Meter, Track
 
 # The drum kit that was played has pads that General MIDI lacks or uses otherwise.
@@ -19,7 +19,7 @@ PADS = {22: 42, 26: 46, 58: 43}
 def read_groove(folder: Path, key: str) -> list[Piece]:
     """Read DRUMMER/SESSION/FILE.mid; tempo from the file, meter and style from info.csv; the drummer is the group."""
     about = _groove_index(folder).get(key, {})
-    score = load_midi(folder / key)
+    score = load_corpus_midi(folder / key)
     tracks = []
     for track in score.tracks:
         notes = track.notes.copy()
@@ -48,7 +48,7 @@ def read_roll(folder: Path, key: str) -> list[Piece]:
     composer = about.get("composer", "None")
     normal = re.sub(r"\W+", " ", f"{composer} {title}".lower()).strip()
     return make_piece(
-        on_seconds(load_midi(folder / key, fold_pedal=True), None),
+        on_seconds(load_corpus_midi(folder / key, fold_pedal=True), None),
         corpus="pianolatron",
         path=key,
         group=normal,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imagemusic.data.corpora.piece import Piece, make_piece
 from imagemusic.errors import DataError
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 from imagemusic.music.score import DURATION, ONSET, Meter, Score, Tempo, Track
 
 FINE_TICKS = 960  # a beat, before the grid: what `off_grid` is measured on
@@ -30,7 +30,7 @@ def read_song(folder: Path, key: str) -> list[Piece]:
     path = folder / key
     number = path.stem
     title, artist = _index(folder / "POP909" / "index.xlsx").get(number, (number, number))
-    score = align(load_midi(path), read_beats(path.with_name("beat_midi.txt")))
+    score = align(load_corpus_midi(path), read_beats(path.with_name("beat_midi.txt")))
     return make_piece(score, corpus="pop909", path=key, group=artist, title=title, licence="MIT", tags=(artist,))
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from imagemusic.data.gather.text_normalization import normalized_key
 from imagemusic.data.gather.title_parsing import parse_title, read_remark
 
-MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SUFFIXES = re.compile(r"\.(?:midi?|kar|smf|rmi|xmf|mp3|wav|flac|ogg|m4a|mxl|txt)$", re.IGNORECASE)
 # Folders of many artists' music; and titles of files whose folder is the title.
 COLLECTION_NAMES = """

@@ -9,19 +9,19 @@ A row is written after the cover that it names, so a killed process loses only t
 
 import hashlib
 import os
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from imagemusic.data.gather.cover_store import store_cover
 from imagemusic.data.gather.file_names import MIDI_SUFFIXES, Name, parse_name
 from imagemusic.data.gather.journal import Journal, Row, read_rows
 from imagemusic.data.gather.matching import REVIEW_THRESHOLD, THRESHOLD, Match, rank
+from imagemusic.data.gather.once_cache import OnceCache
 from imagemusic.data.gather.releases import COVER_LICENCE, IDS_ONLY, Query, Release, Source
 from imagemusic.errors import (
     ConfigError,
@@ -32,15 +32,13 @@ from imagemusic.errors import (
     NotThere,
     ScoreError,
 )
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import read_midi
 
 MOST_CANDIDATES = 5  # kept of each file
 MOST_READINGS = 3  # of a path, each a search
 MOST_FAILURES = 10  # in a row, from which on the server counts as down
 MOST_WORKERS = 32
 CACHED = 4096  # answers
-
-Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +71,7 @@ def find_midi(folder: Path) -> list[str]:
         if name.lower().endswith(MIDI_SUFFIXES) and not name.startswith("._")  # which macOS leaves beside files
     ]
     if not keys:
-        raise DataError(f"{folder}: no MIDI files in it; looked for {' and '.join(MIDI_SUFFIXES)}")
+        raise DataError(f"{folder}: no MIDI files in it; looked for {', '.join(MIDI_SUFFIXES)}")
     return sorted(keys)
 
 
@@ -141,7 +139,7 @@ class Lookup:
         try:
             data = path.read_bytes()
             row["sha256"] = hashlib.sha256(data).hexdigest()
-            score = load_midi(data)
+            score = read_midi(data, controls=False).score
         except OSError as error:
             return row | {"why": f"cannot be read ({error.strerror})"}
         except ScoreError as error:
@@ -253,30 +251,6 @@ class Lookup:
 
     def _fetch(self, release: Release) -> str:
         return store_cover(self._folder, self.source.fetch(release, self._size), release.page)
-
-
-class OnceCache(Generic[Kept]):
-    """A cache of the latest `size` values that calls `make` once per key, also from several threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._made: OrderedDict[str, Future[Kept]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: str, make: Callable[[], Kept]) -> Kept:
-        """Return the cached value of `key`, or make it; an exception is cached too."""
-        with self._lock:
-            mine = key not in self._made
-            future = self._made.setdefault(key, Future())
-            self._made.move_to_end(key)
-            if len(self._made) > self._size:
-                self._made.popitem(last=False)
-        if mine:
-            try:
-                future.set_result(make())
-            except BaseException as error:
-                future.set_exception(error)
-        return future.result()
 
 
 def _candidate(release: Release, score: float) -> dict[str, Any]:

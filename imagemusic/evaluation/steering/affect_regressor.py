@@ -21,7 +21,7 @@ from imagemusic.errors import DataError, ScoreError
 from imagemusic.evaluation.intervals import mean_of
 from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.metrics import pitched_notes
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 from imagemusic.music.score import DURATION, ONSET, PITCH, VELOCITY, Score
 
 RIDGE = 0.05  # L2 penalty, times the number of clips; fixed beforehand, not tuned
@@ -157,7 +157,7 @@ def _read(rows: Iterator[Row], folder: Path, *, pedal: bool) -> Iterator[Clip]:
     try:
         for corpus, path, song, labels in rows:
             try:
-                figures = describe(load_midi(path, fold_pedal=pedal))
+                figures = describe(load_corpus_midi(path, fold_pedal=pedal))
             except ScoreError:
                 continue  # published copies lack a few files of the tables
             if np.isfinite(figures).all():

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.data.corpora.piece import Piece
-from imagemusic.data.corpora.user_midi import user_piece
+from imagemusic.data.corpora.user_midi import read_user_midi, user_piece
 from imagemusic.data.prepared import PreparedPiece, PreparedSet, prepare_piece
 from imagemusic.errors import DataError, ImageMusicError
 from imagemusic.music.dials import DialNormalizer
-from imagemusic.music.midi import load_midi
 from imagemusic.vision.features import ImageFeatures
 from imagemusic.vision.image import IMAGE_SUFFIXES
 
@@ -164,7 +163,7 @@ def _pair(number: int, row: dict[str, str], folder: Path, encode: Encode, music:
     reading = encode(image)
     if music:
         midi = folder / cells["midi"]
-        piece = user_piece(load_midi(midi), key=cells["midi"], title=midi.stem, licence="")
+        piece = user_piece(read_user_midi(midi), key=cells["midi"], title=midi.stem, licence="")
         if piece is None:
             raise DataError(f"{midi}: no notes")
     rated = {column: _number(cells.get(column, ""), column) for column in RATED}

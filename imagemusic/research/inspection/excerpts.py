@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.data.corpora.user_midi import user_piece
+from imagemusic.data.corpora.user_midi import read_user_midi, user_piece
 from imagemusic.data.prepared import PreparedSet, prepare_piece
 from imagemusic.errors import DataError
 from imagemusic.events import codec
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.vocabulary import NO_PROGRAM
 from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlations
-from imagemusic.music.midi import load_midi
 from imagemusic.training.batches import window_columns
 
 FEWEST = 10  # pieces
@@ -101,7 +100,7 @@ def read_files(paths: Sequence[Path], length: int, seed: int) -> list[Excerpt]:
     rng = np.random.default_rng(seed)
     excerpts = []
     for path in paths:
-        piece = user_piece(load_midi(path), key=path.as_posix(), title=path.stem, licence="")
+        piece = user_piece(read_user_midi(path), key=path.as_posix(), title=path.stem, licence="")
         if made := prepare_piece(piece) if piece else None:
             rows, _, about = made
             excerpts.append(

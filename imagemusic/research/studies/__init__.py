@@ -1,8 +1,8 @@
 """One module a study; `STUDIES` lists them.
 
 A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
-distortions.py, near_misses.py, sample_sets.py and timing.py are no studies: matching, sampling, quality, speed and
-compose use them.  form_statistics.py and takes_judge.py compute tables of resources/.
+distortions.py, near_misses.py, reordering.py, sample_sets.py, structure_table.py and timing.py are no
+studies: others use them.
 """
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
@@ -15,6 +15,7 @@ STUDIES: dict[str, str] = {
     "engines": "What does each inference backend cost in bits per note, and do all compose the same pieces?",
     "feedback": "How well does the music follow a dial at other strengths of feedback?",
     "feelings": "Do the measured valence and arousal agree with people's labels, with note density held fixed?",
+    "form_statistics": "Which meters, phrases, drum kits and endings does the training music of each ensemble have?",
     "gathering": "How fast are covers looked up, and is anything lost when the process is killed?",
     "graph_loading": "What do exported, checked graphs cost against graphs rebuilt at every load?",
     "matching": "How far can the match of a file name with a release be trusted?",
@@ -26,5 +27,7 @@ STUDIES: dict[str, str] = {
     "sampling": "Which sampling settings bring composed music nearest to held-out music?",
     "speed": "How many notes a second does each backend generate, beside the cost of reading its weights?",
     "steering": "Does the picture steer the music, on our held-out pairs?",
+    "structure": "How near are form, endings, openings and playability of composed pieces to real music?",
+    "takes_judge": "Which measures of structure tell real music from composed, shuffled and looped music?",
     "transfer": "What does fine-tuning on real pairs of cover and music bring on covers never seen?",
 }

@@ -33,6 +33,7 @@ from imagemusic.music.phrases import (
 from imagemusic.music.score import Score
 from imagemusic.music.structure import MEASURES, measure_structure
 from imagemusic.music.timeline import PLACES, Timeline, timeline
+from imagemusic.research.study import Context, Figures, Study
 
 VERSION = 1
 LEFT_OUT = ("pianolatron",)  # played without a beat
@@ -274,3 +275,17 @@ def _interval(values: Sequence[float]) -> dict[str, float]:
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
+
+
+class FormStatistics(Study):
+    """Counts the training corpora; `--out imagemusic/resources/form_statistics.json` makes the table that ships."""
+
+    needs = ("corpora",)
+    sources = ("the training split of the open corpora",)
+    not_quick = "it reads the training corpora; its table is a resource of the package"
+
+    def run(self, context: Context) -> Figures:
+        return measure(context.data.path("corpora"))
+
+
+STUDY = FormStatistics()

@@ -17,7 +17,7 @@ from imagemusic.data.corpora.catalogue import list_pieces
 from imagemusic.data.corpora.grid import bar_ticks, on_grid
 from imagemusic.data.corpora.held_out import split_of
 from imagemusic.errors import DataError
-from imagemusic.music.midi import load_midi
+from imagemusic.music.midi import load_corpus_midi
 from imagemusic.music.score import ONSET
 from imagemusic.research.study import Context, Figures, Study
 
@@ -37,7 +37,7 @@ def known_cases(folder: Path, corpus: str) -> list[Case]:
     """Collect the training pieces of a corpus whose pickup follows from a second meter."""
     cases = []
     for key in list_pieces(folder, corpus):
-        score, _ = on_grid(load_midi(folder / corpus / key))
+        score, _ = on_grid(load_corpus_midi(folder / corpus / key))
         trains = split_of(f"{corpus}/{key.removesuffix('.mid')}") == "train"
         if not trains or len(score.meters) < 2 or score.meters[0].tick or not has_places(score.meters[0]):
             continue

@@ -8,10 +8,11 @@
 Composed pieces alone would teach that more repetition is always better: a judge fitted on them prefers loops to music.
 """
 
+import argparse
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,27 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from imagemusic.compose.judge import ANY, MOST_DEVIATIONS, NATS, VERSION
+from imagemusic.compose.options import OPTIONS_OF_0_1, ComposeOptions
+from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.corpora.catalogue import list_pieces, read_piece
-from imagemusic.data.corpora.grid import bar_lines, bar_ticks, cut
+from imagemusic.data.corpora.grid import cut
 from imagemusic.data.corpora.held_out import read_heldout, split_of
-from imagemusic.music.ensembles import ensemble_of
-from imagemusic.music.score import ONSET, Meter, Score
+from imagemusic.music.ensembles import ENSEMBLES, ensemble_of
+from imagemusic.music.score import Score
 from imagemusic.music.structure import MEASURES, measure_structure
 from imagemusic.music.timeline import timeline
+from imagemusic.research.studies.reordering import equal_bars, reordered
+from imagemusic.research.study import Context, Figures, Study
+from imagemusic.vision.image import IMAGE_SUFFIXES
 
 CORPORA = (
     "openscore-lieder", "openscore-quartets", "hauptstimme", "mutopia",
     "freedoom", "freedoom-history", "simutrans", "blasphemer",
 )  # fmt: skip
-REAL, COMPOSED, SHUFFLED, LOOPED = "real", "composed", "shuffled", "looped"
-SHARES = {COMPOSED: 0.6, SHUFFLED: 0.2, LOOPED: 0.2}  # of the weight of what is not real
+REAL, COMPOSED, FREE, SHUFFLED, LOOPED = "real", "composed", "free", "shuffled", "looped"
+SHARES = {COMPOSED: 0.6, FREE: 0.6, SHUFFLED: 0.2, LOOPED: 0.2}  # of the weight of what is not real
+# What is composed: by the rules of form, or without any, as imagemusic 0.1 did.
+SETTINGS: dict[str, dict[str, Any]] = {COMPOSED: {"takes": 1}, FREE: OPTIONS_OF_0_1}
 MOST_FILES = 240  # of a corpus, spread evenly over its sorted keys; and every held-out one
 MOST_REARRANGED = 60  # real pieces of an ensemble that are shuffled and looped
 LEFT_OUT = ("key_holds",)  # composed pieces keep their key; loops alone would teach that keeping it is bad
@@ -92,7 +100,7 @@ def rearranged(real: Sequence[tuple[Example, Score]], rng: np.random.Generator) 
         for number in rng.permutation(len(pieces))[:MOST_REARRANGED]:
             example, score = pieces[number]
             score = cut(score, 0, int(np.searchsorted(score.seconds_at(np.arange(score.end + 1)), SECONDS)))
-            bars = _equal_bars(score)
+            bars = equal_bars(score)
             if len(bars) < FEWEST_BARS:
                 continue
             length = int(rng.choice((1, 2, 4)))
@@ -100,37 +108,6 @@ def rearranged(real: Sequence[tuple[Example, Score]], rng: np.random.Generator) 
             loop = np.append(bars[first + np.arange(len(bars) - 1) % length], bars[-1])
             yield describe(reordered(score, rng.permutation(bars)), SHUFFLED, example.group, "train")
             yield describe(reordered(score, loop), LOOPED, example.group, "train")
-
-
-def reordered(score: Score, order: NDArray[np.integer]) -> Score:
-    """Play the bars of a score, those with these numbers (B,), in this order, in the meter of the first of them."""
-    lines = _all_lines(score)
-    starts = np.concatenate([[0], np.cumsum(np.diff(lines)[order])])
-    tracks = []
-    for track in score.tracks:
-        bar = np.searchsorted(lines, track.notes[:, ONSET], side="right") - 1
-        parts = []
-        for number, source in enumerate(order):
-            notes = track.notes[bar == source].copy()
-            notes[:, ONSET] += starts[number] - lines[source]
-            parts.append(notes)
-        tracks.append(replace(track, notes=np.concatenate(parts)))
-    before = [meter for meter in score.meters if meter.tick <= lines[order[0]]]
-    meters = [replace(meter, tick=0) for meter in before[-1:]]
-    return replace(score, tracks=tracks, tempos=score.tempos[:1], meters=meters)
-
-
-def _equal_bars(score: Score) -> NDArray[np.int64]:
-    """Return the numbers of the bars that have the most frequent length."""
-    sizes = np.diff(_all_lines(score))
-    return np.flatnonzero(sizes == np.bincount(sizes).argmax())
-
-
-def _all_lines(score: Score) -> NDArray[np.int64]:
-    """Return the ticks of all bar lines, the last one at the end of the last bar."""
-    lines = bar_lines(score)
-    last = score.meters[-1] if score.meters else Meter(0)
-    return np.append(lines, lines[-1] + bar_ticks(last, score.ticks_per_beat))
 
 
 def fit(examples: Sequence[Example]) -> dict[str, Any]:
@@ -153,7 +130,7 @@ def fit(examples: Sequence[Example]) -> dict[str, Any]:
     table = _fitted(training, names)
     _add_nats(table, training)
     result: dict[str, Any] = {"version": VERSION, "examples": _counts(examples), "auc": {}, "auc_held_out": {}}
-    for kind in SHARES:
+    for kind in [kind for kind in SHARES if kind in kinds]:
         pair = np.isin(kinds, (REAL, kind))
         result["auc"][kind] = _auc(kinds[pair] == REAL, totals[pair], weights[pair])
         if held_out:
@@ -238,8 +215,9 @@ def _deviations(examples: Sequence[Example], reference: dict[str, Any], names: S
 def _weights(examples: Sequence[Example]) -> Floats:
     """Weigh examples (N,): every ensemble counts as its composed pieces, real as much as all that is not real."""
     counts = _counts(examples)
-    composed = {ensemble: kinds.get(COMPOSED, 0) for ensemble, kinds in counts.items()}
-    shares = {REAL: 1.0} | SHARES
+    composed = {ensemble: kinds.get(COMPOSED, 0) + kinds.get(FREE, 0) for ensemble, kinds in counts.items()}
+    total = sum(SHARES[kind] for kind in {example.kind for example in examples} - {REAL})
+    shares = {REAL: 1.0} | {kind: share / total for kind, share in SHARES.items()}
     return np.array([composed[x.ensemble] * shares[x.kind] / counts[x.ensemble][x.kind] for x in examples])
 
 
@@ -264,3 +242,54 @@ def _auc(real: NDArray[np.bool_], totals: Floats, weights: Floats) -> float:
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
+
+
+def composed(model: ImageMusic, pictures: Sequence[Path], count: int, kinds: Sequence[str]) -> Iterator[Example]:
+    """Compose `count` single takes for pictures, in turn of every ensemble and of each kind."""
+    ensembles = (None, *(name for name in ENSEMBLES if name not in ("drums", "other")))
+    features = [model.encode(picture) for picture in pictures]
+    requests = [
+        (
+            features[number % len(features)],
+            ComposeOptions(
+                **SETTINGS[kinds[number // len(ensembles) % len(kinds)]],
+                seed=number,
+                ensemble=ensembles[number % len(ensembles)],
+            ),
+        )
+        for number in range(count)
+    ]
+    for number, piece in enumerate(model.compose_batch(requests)):
+        kind = FREE if piece.options.form == "free" else COMPOSED
+        yield describe(piece.score, kind, f"picture {number % len(features)}", "train")
+
+
+class TakesJudge(Study):
+    """Fits the judge; `--out imagemusic/resources/judge.json` makes the weights that ship."""
+
+    needs = ("corpora", "covers")
+    sources = ("the open corpora, train, validation and test", "pictures of the covers folder")
+    not_quick = "it reads the training corpora; its table is a resource of the package"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--kinds", nargs="+", choices=list(SETTINGS), default=[FREE], metavar="KIND",
+            help=f"what is composed, of {', '.join(SETTINGS)}; the judge that ships was fitted on {FREE} (%(default)s)",
+        )  # fmt: skip
+        parser.add_argument("--count", type=int, default=240, metavar="N", help="pieces to compose (%(default)s)")
+
+    def run(self, context: Context) -> Figures:
+        rng = np.random.default_rng(context.options.seed)
+        real = list(read_real(context.data.path("corpora")))
+        pictures = sorted(path for path in context.data.path("covers").rglob("*") if path.suffix in IMAGE_SUFFIXES)
+        chosen = [pictures[i] for i in rng.permutation(len(pictures))[: context.options.count]]
+        context.report(f"composing {context.options.count} pieces for {len(chosen)} pictures")
+        examples = [example for example, _ in real]
+        examples += [
+            *rearranged(real, rng),
+            *composed(context.model, chosen, context.options.count, context.options.kinds),
+        ]
+        return fit(examples)
+
+
+STUDY = TakesJudge()

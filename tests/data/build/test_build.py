@@ -58,7 +58,7 @@ def test_only_a_cover_that_was_matched_and_is_a_picture_makes_an_exact_pair(made
     assert "not a picture" in rows["web.mid"]["why"]
 
 
-def test_a_row_tells_hashes_licence_source_and_release(made):
+def test_a_row_has_hashes_licence_source_and_release(made):
     row = rows_of(made.folder)["Artist 1/Tune 1-0.mid"]
     assert len(row["midi_sha256"]) == len(row["cover_sha256"]) == 64
     assert row["cover"].startswith(f"covers/{row['cover_sha256'][:2]}/{row['cover_sha256']}")

@@ -43,7 +43,7 @@ def test_near_duplicates_are_found_across_groups_only():
     assert matches[0].share == 1.0
 
 
-def test_a_tune_that_everybody_quotes_joins_nobody():
+def test_a_tune_that_all_pieces_quote_joins_none():
     quote = melody(0, notes=40)
     pieces = []
     for seed in range(1, 13):

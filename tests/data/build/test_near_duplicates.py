@@ -82,7 +82,7 @@ def test_too_few_covers_have_no_pairs(count):
     assert not len(similar_hashes(np.arange(count, dtype=np.uint64)))
 
 
-def test_a_shared_passage_is_found_and_a_figure_of_everybody_is_not(tmp_path):
+def test_a_shared_passage_is_found_and_a_common_figure_is_not(tmp_path):
     rng = np.random.default_rng(3)
     figure = hashes(rng, 60)
     pieces = [np.unique(np.concatenate([hashes(rng, 300), figure])) for _ in range(12)]

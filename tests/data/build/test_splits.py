@@ -20,10 +20,10 @@ def test_other_names_have_other_keys():
     assert len({name_key("Abba"), name_key("Abba", "Gold"), name_key("Abba", "Waterloo"), name_key("ABC")}) == 4
 
 
-@pytest.mark.parametrize("nobody", ["", "Various Artists", "unknown", "Trad."])
-def test_a_name_that_is_nobodys_joins_nothing(nobody):
-    assert name_key(nobody, "Greatest Hits") == 0
-    assert group_name(nobody, "ab12", "x.mid") == "midi/ab12"
+@pytest.mark.parametrize("unnamed", ["", "Various Artists", "unknown", "Trad."])
+def test_a_name_that_is_no_artists_joins_nothing(unnamed):
+    assert name_key(unnamed, "Greatest Hits") == 0
+    assert group_name(unnamed, "ab12", "x.mid") == "midi/ab12"
 
 
 def test_a_group_is_named_by_its_artist_where_there_is_one():

@@ -12,9 +12,9 @@ def test_statistics_count_what_was_built(built):
     assert found.counts["terms"] == {"own": 6}
     assert found.instruments == {"Flute": 6, "Acoustic Grand Piano": 6, "Drums": 6}
     assert found.notes == sum(tiny.tune(1000 * n + i).note_count for n in range(3) for i in range(2))
-    told = statistics_table(found)
-    assert told["MIDI files"] == 7
-    assert list(told["not usable"]) == ["x/<b>bad</b>.mid"]
+    table = statistics_table(found)
+    assert table["MIDI files"] == 7
+    assert list(table["not usable"]) == ["x/<b>bad</b>.mid"]
 
 
 def test_statistics_are_drawn_as_bars_in_proportion(built):

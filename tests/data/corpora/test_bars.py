@@ -41,7 +41,7 @@ def test_whole_bars_before_another_meter_tell_the_pickup():
         pytest.param(Score([], (), [Meter(0)]), id="no notes"),
     ],
 )
-def test_where_nothing_can_be_told_there_is_no_pickup(score):
+def test_without_evidence_there_is_no_pickup(score):
     assert estimate_pickup(score) == 0
 
 

@@ -34,7 +34,7 @@ def test_changes_move_to_the_grid_and_the_later_of_two_on_one_tick_wins():
     assert on_grid(score)[0].tempos == (Tempo(0, 90), Tempo(24, 110))
 
 
-def test_a_meter_said_again_on_a_bar_line_goes_and_one_inside_a_bar_stays():
+def test_a_repeated_meter_on_a_bar_line_goes_and_one_inside_a_bar_stays():
     meters = [Meter(0, 3, 4), Meter(72, 3, 4), Meter(72 + 24, 3, 4)]
     assert on_grid(score_of((0, C, 24), meters=meters))[0].meters == (Meter(0, 3, 4), Meter(96, 3, 4))
 

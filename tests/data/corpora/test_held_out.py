@@ -85,7 +85,7 @@ def rows_of(freeze, *names):
 def test_groups_that_share_music_go_the_same_way(freeze):
     names = [f"mutopia/{number}" for number in range(30)] + [f"pop909/{number}" for number in range(30)]
     rows = rows_of(freeze, *names, "nottingham/1")
-    matches = [Match(0, 30, 50, 0.9), Match(1, 60, 50, 0.8)]  # one pair that trains, one with a yardstick
+    matches = [Match(0, 30, 50, 0.9), Match(1, 60, 50, 0.8)]  # one pair that trains, one of a corpus for evaluation
     listed = freeze.held_out(rows, matches, None)
     assert listed["version"] == 1
     assert listed["joined_groups"] == {"mutopia/0": ["mutopia/0", "pop909/0"]}

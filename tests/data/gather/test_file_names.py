@@ -101,18 +101,18 @@ def test_a_copy_of_a_title_that_is_a_number_keeps_the_number():
         ("Hello feat. Somebody.mid", None),
     ],
 )
-def test_a_version_is_told_and_taken_out_of_the_title(file, version):
+def test_a_version_is_recognised_and_taken_out_of_the_title(file, version):
     name = parse_name(PurePath("Adele") / file)
     assert (name.artist, name.title, name.version) == ("Adele", "Hello", version)
 
 
-def test_brackets_that_belong_to_the_title_stay():
+def test_brackets_that_are_part_of_the_title_stay():
     assert read("Rupert Holmes/Escape (The Piña Colada Song).mid") == ("Rupert Holmes", "Escape (The Piña Colada Song)")
     assert read("Otis/(Sittin' On) The Dock.mid") == ("Otis", "(Sittin' On) The Dock")
 
 
 @pytest.mark.parametrize("path", ["yesterday.mid", "MIDI/yesterday.mid", "Unknown Artist/yesterday.mid"])
-def test_a_name_without_an_artist_says_so(path):
+def test_a_name_without_an_artist_has_none(path):
     assert read(path) == (None, "yesterday")
 
 

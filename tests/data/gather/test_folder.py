@@ -78,7 +78,7 @@ def table(path, *lines):
     return path
 
 
-def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
+def test_a_table_of_pairs_gives_the_covers(tmp_path):
     pairs = table(
         tmp_path / "pairs.csv",
         "midi,image,artist,title,licence_urls_in_license_txt",
@@ -96,7 +96,7 @@ def test_a_table_of_pairs_says_what_belongs_together(tmp_path):
     assert folder.fetch(one, 500) == b"picture"
 
 
-def test_accents_may_be_spelled_in_either_way(tmp_path):
+def test_accents_may_be_composed_or_not(tmp_path):
     pairs = table(tmp_path / "pairs.csv", "midi,image", "cafe\u0301.mid,x.jpg")
     assert Folder(tmp_path, pairs).find(query("caf\u00e9.mid"))
 

@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("rapidfuzz")
 
-from imagemusic.data.gather import cover_store, gather, journal
-from imagemusic.data.gather.gather import GatherOptions, OnceCache, find_midi
+from imagemusic.data.gather import gather, journal
+from imagemusic.data.gather.gather import GatherOptions, find_midi
 from imagemusic.errors import ConfigError, DataError
 from tests.datasets import SONGS, SPOTIFY, put, rows_of, searches
 from tests.songs import midi_of, picture_of
@@ -40,7 +40,7 @@ def test_every_file_is_matched_with_the_cover_of_its_album(match, catalogues, tm
         assert row["candidates"][0]["id"] in row["cover_source"]
 
 
-def test_nothing_that_spotify_tells_is_written_down_but_ids(match, catalogues, tmp_path):
+def test_of_spotify_only_ids_are_stored(match, catalogues, tmp_path):
     match(*SPOTIFY)
     for text in ("1999-12-31", "Album", "/image/"):
         assert text not in (tmp_path / "set" / "journal.jsonl").read_text()
@@ -74,7 +74,7 @@ def test_several_workers_write_the_same_journal(match, catalogues, tmp_path):
     assert (tmp_path / "one/journal.jsonl").read_bytes() == (tmp_path / "four/journal.jsonl").read_bytes()
 
 
-def test_corrupt_files_are_named_and_counted_and_nobody_is_asked_about_them(match, catalogues, midi, tmp_path):
+def test_corrupt_files_are_named_and_counted_and_not_searched_for(match, catalogues, midi, tmp_path):
     put(midi / "Ann" / "Broken.mid", b"MThd and no more")
     put(midi / "Ann" / "Empty.mid", b"")
     put(midi / "Ann" / "Silent.mid", midi_of(0))
@@ -111,7 +111,7 @@ def test_what_the_catalogue_does_not_know_is_unmatched(match, catalogues, midi, 
         ("redirect http://localhost:1/x", "failed", "refused a redirect to another host"),
     ],
 )
-def test_a_cover_that_is_no_picture_is_said_and_the_rest_goes_on(match, catalogues, tmp_path, trouble, status, why):
+def test_a_cover_that_is_no_picture_is_reported_and_the_rest_goes_on(match, catalogues, tmp_path, trouble, status, why):
     catalogues.troubles["/image"] = [trouble]
     assert match(*SPOTIFY)[0] == 0
     rows = list(rows_of(tmp_path / "set").values())
@@ -164,7 +164,7 @@ def test_wrong_credentials_stop_before_anything_is_written_about_a_file(match, c
     assert rows_of(tmp_path / "set") == {}
 
 
-def test_a_wait_is_told_in_a_line(match, catalogues):
+def test_a_wait_is_reported_in_a_line(match, catalogues):
     catalogues.troubles["/v1/search"] = ["429 0.01"]
     assert "spotify: HTTP 429, waiting 0 s" in match(*SPOTIFY)[2]
 
@@ -212,7 +212,8 @@ def test_killed_at_random_points_nothing_is_lost_or_doubled(tmp_path):
 def test_midi_files_are_listed_in_order_and_others_left_out(tmp_path):
     for name in ("b.MID", "a/z.midi", "a/c.mid", "._a.mid", "a.txt"):
         put(tmp_path / name, b"")
-    assert find_midi(tmp_path) == ["a/c.mid", "a/z.midi", "b.MID"]
+    put(tmp_path / "k.kar")
+    assert find_midi(tmp_path) == ["a/c.mid", "a/z.midi", "b.MID", "k.kar"]
     with pytest.raises(DataError, match="nowhere: no such folder"):
         find_midi(tmp_path / "nowhere")
 
@@ -222,24 +223,7 @@ def test_options_out_of_range_are_refused():
         GatherOptions(workers=99)
 
 
-def test_what_is_made_once_is_made_once_and_the_latest_are_remembered():
-    made = []
-
-    def make(name):
-        made.append(name)
-        return name.upper()
-
-    once = OnceCache(2)
-    assert [once.get(name, lambda name=name: make(name)) for name in "aabca"] == list("AABCA")
-    assert made == ["a", "b", "c", "a"]
-
-
 def test_a_pipe_is_not_waited_for(match, catalogues, midi, tmp_path):
     os.mkfifo(midi / "Ann.mid")
     match(*SPOTIFY)
     assert rows_of(tmp_path / "set")["Ann.mid"]["why"] == "not a regular file"
-
-
-def test_a_small_picture_is_no_cover(tmp_path):
-    with pytest.raises(DataError, match="here: 16 x 16 pixels, too small for a cover"):
-        cover_store.store_cover(tmp_path, picture_of("x", 16), "here")

@@ -39,7 +39,7 @@ def test_a_picture_comes_as_it_is(web, server):
     assert web.body(server.url + IMAGE) == picture_of("abc", 64)
 
 
-def test_who_asks_is_said_with_a_name_and_a_contact(web, server):
+def test_the_user_agent_has_a_name_and_a_contact(web, server):
     web.body(server.url + IMAGE)
     (agent,) = server.agents
     assert agent.startswith("imagemusic/") and agent.endswith(" ( me@example.org )")
@@ -52,7 +52,7 @@ def test_what_goes_wrong_once_is_asked_again(web, server, trouble):
     assert len(server.asked) == 2
 
 
-def test_a_short_wait_is_kept_and_told(web, server, said):
+def test_a_short_wait_is_kept_and_reported(web, server, said):
     server.troubles["/image"] = ["429 1"]
     started = time.monotonic()
     web.body(server.url + IMAGE)
@@ -90,7 +90,7 @@ def test_a_server_that_stays_down_is_given_up(web, server):
     assert len(server.asked) == 3
 
 
-def test_nobody_listening_is_given_up(web):
+def test_a_port_without_a_server_is_given_up(web):
     with pytest.raises(DataError, match=r"gave up after 3 attempts \(the connection failed\)"):
         web.body("http://127.0.0.1:9/x")
 
@@ -103,7 +103,7 @@ def test_a_slow_server_is_given_up(server, part):
         WebClient("shop", policy=impatient).body(server.url + IMAGE)
 
 
-def test_what_is_not_there_is_told_apart_and_asked_for_once(web, server):
+def test_what_is_not_there_is_an_error_of_its_own_after_one_request(web, server):
     with pytest.raises(NotThere, match=r"/nothing: not there \(HTTP 404\)"):
         web.body(server.url + "/nothing")
     assert len(server.asked) == 1

@@ -23,7 +23,7 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path):
     assert len(open_gathered_set(made.folder)) == 1
 
 
-def test_a_name_of_any_bytes_is_read_and_spelled(tmp_path):
+def test_a_name_of_any_bytes_is_read_and_made_text(tmp_path):
     made = Gathering(tmp_path / "set")
     with open(made.folder / "journal.jsonl", "wb") as journal:
         journal.write(b'{"key": "caf\xe9.mid"}\n')

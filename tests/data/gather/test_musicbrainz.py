@@ -88,7 +88,7 @@ def test_a_front_cover_comes_at_the_next_size(musicbrainz, server, asked, sent):
     assert server.asked[-2][1] == f"/release-group/{OTHER.group}/front" + (f"-{sent}" if sent < 1600 else "")
 
 
-def test_a_cover_that_the_archive_has_not_is_told_apart(musicbrainz, server):
+def test_a_cover_that_the_archive_does_not_have_is_an_error_of_its_own(musicbrainz, server):
     found = musicbrainz.find(query(OTHER))[0]
     server.troubles["/release-group"] = ["404"]
     with pytest.raises(NotThere, match=r"front-500: not there \(HTTP 404\)"):

@@ -36,7 +36,7 @@ def spotify(server, tmp_path, monkeypatch):
     return Spotify("id", "secret", api=server.url, accounts=server.url, policy=QUICK)
 
 
-def test_a_track_is_found_with_everything_that_is_told_of_it(spotify):
+def test_a_track_is_found_with_all_of_its_fields(spotify):
     (found,) = spotify.find(query(SINGLE))
     assert (found.artist, found.title, found.album, found.kind) == ("Ann Bee", "Two", "Two", "single")
     assert (found.id, found.track_id) == (SINGLE.album_id, SINGLE.id)
@@ -58,7 +58,7 @@ def test_only_ten_are_asked_for_and_only_endpoints_that_still_exist(spotify, ser
     assert {path for _, path, _ in server.asked} <= {"/api/token", "/v1/search", f"/v1/albums/{ONE.album_id}"}
 
 
-def test_what_nobody_knows_is_an_empty_list(spotify):
+def test_an_unknown_track_is_an_empty_list(spotify):
     assert spotify.find(Query(key="x", artist="Nobody", title="Nothing")) == []
 
 
@@ -136,7 +136,7 @@ def test_wrong_credentials_stop_without_being_shown(server):
     assert "wrong" not in str(caught.value)
 
 
-def test_an_application_without_premium_is_told_so(spotify, server):
+def test_an_application_without_premium_gets_the_reason(spotify, server):
     server.troubles["/v1"] = ["403"]
     with pytest.raises(GatheringStopped, match="this application is not permitted to ask"):
         spotify.find(query(ONE))
@@ -164,7 +164,7 @@ def test_a_page_where_json_should_be_is_one_line(spotify, server, path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_cover_that_is_gone_is_told_apart(spotify, server):
+def test_a_cover_that_is_gone_is_an_error_of_its_own(spotify, server):
     found = spotify.find(query(SINGLE))[0]
     server.troubles["/image"] = ["404"]
     with pytest.raises(NotThere):

@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 from imagemusic.commands import cli
 from imagemusic.data.corpora.held_out import read_heldout
+from imagemusic.music.midi import save_midi
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
 from imagemusic.training.encoder.labels import LabelledPicture
 from tests import tiny
@@ -37,11 +38,11 @@ def write_affect_corpora(folder: Path) -> Path:
     emopia.mkdir(parents=True)
     vgmidi.mkdir()
     rows = [["gone.mid", "game 0", 1, 1], ["timeless.mid", "game 0", 1, 1]]
-    affect_tune(True, True, ()).save(vgmidi / "timeless.mid")
+    save_midi(affect_tune(True, True, ()), vgmidi / "timeless.mid")
     for song in range(10):
         for clip, kind in enumerate(kinds):
-            affect_tune(*kind).save(emopia / f"{quadrants[kind]}_song{song}_{clip}.mid")
-            affect_tune(*kind).save(vgmidi / f"{song} {clip}.mid")
+            save_midi(affect_tune(*kind), emopia / f"{quadrants[kind]}_song{song}_{clip}.mid")
+            save_midi(affect_tune(*kind), vgmidi / f"{song} {clip}.mid")
             rows.append([f"{song} {clip}.mid", f"game {song}", *(1 if high else -1 for high in kind)])
     with (vgmidi / "vgmidi_labelled.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["midi", "game", "valence", "arousal"], *rows])
@@ -113,13 +114,13 @@ def data_root(tmp_path_factory):
     for split in ("test", "validation"):
         ids = [name for ids in read_heldout()["splits"][split].values() for name in ids if name.startswith("mutopia/")]
         for number, name in enumerate(ids[:3]):
-            tiny.tune(10 + number, bars=16).save(root / "midi" / f"{name}.mid")
+            save_midi(tiny.tune(10 + number, bars=16), root / "midi" / f"{name}.mid")
     prepare(root / "midi", root / "prepared", ["mutopia"], workers=1)
     write_affect_corpora(root / "midi")
     for corpus, count in (("openscore-lieder", 12), ("hauptstimme", 6)):
         (root / "midi" / corpus).mkdir()
         for number in range(count):
-            with_pickup(number).save(root / "midi" / corpus / f"Somebody - Opus - {number}.mid")
+            save_midi(with_pickup(number), root / "midi" / corpus / f"Somebody - Opus - {number}.mid")
     write_pictures(root)
     tiny.write_pictures(root / "pictures.npz")
     write_catalogue(root / "catalog")

@@ -10,9 +10,9 @@ from imagemusic.research.studies import STUDIES
 from imagemusic.research.study import load_study
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
-HELPERS = {"__init__", "distortions", "near_misses", "sample_sets", "timing", "form_statistics", "takes_judge"}
+HELPERS = {"__init__", "distortions", "near_misses", "sample_sets", "timing", "reordering", "structure_table"}
 REQUIRES = {"decoders": "miditok", "saliency": "captum", "matching": "rapidfuzz", "gathering": "spotipy",
-            "pianoroll": "scipy", "preparation": "pyarrow"}  # fmt: skip
+            "pianoroll": "scipy", "preparation": "pyarrow", "takes_judge": "sklearn"}  # fmt: skip
 # Corpora and sets are keys of their own there, and only some of them are here.
 BY_SET = {"corpora": {"mutopia", "emopia", "vgmidi"}, "pianoroll": {"jsb", "shape", "recipe"}}
 
