@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,8 @@ def launch(options: HostingOptions | None = None, *, checkpoint: str | None = No
     access = Access.of(options.host, options.public_urls)
     logins = logins_of(os.environ)
     check_address(options.host, options.port)
-    with terminated_as_interrupted(), private_folder(options.temp_folder) as folder:
+    # An interrupt is the normal end, also one before gradio waits for it.
+    with suppress(KeyboardInterrupt), terminated_as_interrupted(), private_folder(options.temp_folder) as folder:
         # Apart: what gradio finds in its own folder it serves from there, without a copy.
         served, working = folder / "served", folder / "working"
         for inside in (served, working):
