@@ -1,4 +1,4 @@
-from imagemusic.web.page import launch
+from imagemusic.web.serving import launch
 
 if __name__ == "__main__":
     launch()

@@ -13,7 +13,7 @@ when they are written; torch and ONNX Runtime read the same numbers.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,9 @@ from imagemusic.files import replace_folder
 from imagemusic.generation.backends import DEFAULT
 from imagemusic.generation.step_shape import STEP, STEP_INT8, StepShape
 from imagemusic.generation.stepper import Stepper
-from imagemusic.graphs.external_data import WEIGHTS
+from imagemusic.graphs.external_data import WEIGHTS, check_external_data, open_weights, read_spans
 from imagemusic.model.conditioning import ConditionLayout
-from imagemusic.music.dials import DialNormalizer
+from imagemusic.music.dials import IMAGE_DIALS, DialNormalizer
 from imagemusic.vision.encoder import ENCODER
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ BUNDLED = Path(__file__).parent / "checkpoints" / "default"
 REQUIRED = ("config.json", WEIGHTS, ENCODER)
 TABLES = ("encoder", "decoder", "condition", "dials", "pictures")  # of config.json
 PRIOR = ("prior.dials", "prior.ensembles")
+ENCODER_SIZE = (8, 4096)  # pixels a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,20 @@ class Checkpoint:
             raise
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"{self.folder / WEIGHTS}: a weight is missing or misshapen ({error})") from error
+
+    def check_steps(self) -> None:
+        """Refuse graphs of the step that do not point into the weights, also of a backend that is not used.
+
+        Raises:
+            CheckpointError: one does not, or cannot be read.
+        """
+        spans = read_spans(open_weights(self.folder / WEIGHTS))
+        for name in (STEP, STEP_INT8):
+            path = self.folder / name
+            try:
+                check_external_data(path.read_bytes(), spans, "decoder")
+            except (OSError, ValueError) as error:
+                raise CheckpointError(f"{path}: not a graph of the weights beside it ({error})") from error
 
 
 def resolve(name: str | Path | None) -> Path:
@@ -150,7 +165,59 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder / 'config.json'}: {error}") from error
     if not fits:
         raise CheckpointError(f"{folder / 'config.json'}: damaged, decoder and condition do not fit each other")
+    _check_settings(made)
+    _check_prior(made)
     return made
+
+
+def _check_settings(checkpoint: Checkpoint) -> None:
+    """Refuse settings that would be missed only while composing.
+
+    Raises:
+        CheckpointError: one is missing or no number in its range.
+    """
+    where, config = checkpoint.folder / "config.json", checkpoint.config
+    size = config["encoder"].get("size")
+    if type(size) is not int or not ENCODER_SIZE[0] <= size <= ENCODER_SIZE[1]:
+        raise CheckpointError(f"{where}: damaged, encoder size {size!r} is not a number of pixels")
+    for name in IMAGE_DIALS:  # quantiles of the predictions for pictures
+        table = config["pictures"].get(name)
+        if not (isinstance(table, list) and len(table) >= 2 and all(map(_is_number, table)) and table == sorted(table)):
+            raise CheckpointError(f"{where}: damaged, pictures.{name} is not a rising list of numbers")
+    try:
+        scale = checkpoint.scale.to_json()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{where}: damaged, 'dials' cannot be read") from error
+    if not all(map(_is_number, _leaves(scale))):
+        raise CheckpointError(f"{where}: damaged, 'dials' holds something else than numbers")
+
+
+def _check_prior(checkpoint: Checkpoint) -> None:
+    """Refuse dials and ensembles of the training music that do not fit each other or the condition.
+
+    Raises:
+        CheckpointError: they do not.
+    """
+    dials, ensembles = (checkpoint.weights[name] for name in PRIOR)
+    layout, where = checkpoint.layout, checkpoint.folder / WEIGHTS
+    if dials.ndim != 2 or dials.shape[1] != len(layout.dials) or ensembles.shape != dials.shape[:1] or not len(dials):
+        raise CheckpointError(f"{where}: damaged, {PRIOR[0]} {dials.shape} and {PRIOR[1]} {ensembles.shape} do not fit")
+    if np.isinf(dials).any() or not np.isin(ensembles, np.arange(len(layout.ensembles))).all():
+        raise CheckpointError(f"{where}: damaged, {' or '.join(PRIOR)} holds values out of range")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and bool(np.isfinite(value))  # type: ignore[call-overload]
+
+
+def _leaves(table: Any) -> Iterator[Any]:
+    """Yield the values in nested tables and lists."""
+    values = table.values() if isinstance(table, dict) else table if isinstance(table, list | tuple) else None
+    if values is None:
+        yield table
+    else:
+        for value in values:
+            yield from _leaves(value)
 
 
 def _read_weights(path: Path) -> dict[str, NDArray[np.floating]]:

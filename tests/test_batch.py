@@ -49,3 +49,24 @@ def test_a_picture_whose_files_cannot_be_written_does_not_stop_the_others(model,
 def test_variations_are_limited():
     with pytest.raises(ConfigError, match=r"variations must be in 1\.\.1000, got 0"):
         BatchOptions(variations=0)
+
+
+def test_the_piece_of_another_picture_of_that_name_is_not_replaced(model, pictures, tmp_path):
+    (first,) = compose_files(model, pictures[:1], tmp_path, options())
+    before = first.files[0].read_bytes()
+    other = tmp_path / "elsewhere" / "a.png"
+    other.parent.mkdir()
+    Image.new("RGB", (8, 8), "gold").save(other)
+    (second,) = compose_files(model, [other], tmp_path, options())
+    assert "a.json: is there already, of another picture" in str(second.error)
+    assert first.files[0].read_bytes() == before
+    (again,) = compose_files(model, pictures[:1], tmp_path, options())  # its own may be replaced
+    assert again.error is None
+
+
+def test_a_size_that_the_encoder_cannot_read_does_not_stop_a_batch(pictures, tmp_path):
+    small = BatchOptions(compose=ComposeOptions(seconds=4, size=32), export=ExportOptions(formats=("mid",)))
+    outcomes = list(compose_files(ImageMusic.from_pretrained(), pictures, tmp_path, small))
+    assert [str(outcome.error) for outcome in outcomes] == [
+        "size 32: the encoder of this model cannot read 32 x 32 pixels"
+    ] * 2

@@ -227,3 +227,51 @@ def test_a_model_without_scales_has_those_of_before(copy):
     table = json.loads((copy / "config.json").read_text())["condition"]
     change_config(copy, condition={name: table[name] for name in ("embedding_size", "dials", "ensembles")})
     assert open_checkpoint(copy).layout.embedding_scale == 0.25
+
+
+@pytest.mark.parametrize("size", [None, 0, 1e9, "224", True, [224]])
+def test_an_encoder_without_a_size_is_refused(copy, size):
+    change_config(copy, encoder={"name": "mean colour", "size": size})
+    with pytest.raises(CheckpointError, match=r"config\.json: damaged, encoder size"):
+        open_checkpoint(copy)
+
+
+@pytest.mark.parametrize("table", [None, [], [0.0], [1.0, 0.0], [0.0, None], [0.0, float("inf")], "abc", 3])
+def test_a_table_of_pictures_that_is_none_is_refused(copy, table):
+    pictures = open_checkpoint(copy).config["pictures"]
+    change_config(copy, pictures=pictures | {"arousal": table})
+    with pytest.raises(CheckpointError, match=r"pictures\.arousal is not a rising list of numbers"):
+        open_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    "change", [{"mean": None}, {"mean": {"tempo": "fast"}}, {"more": 1}, {"deviation": [float("nan")]}]
+)
+def test_a_scale_of_dials_that_is_damaged_is_refused(copy, change):
+    change_config(copy, dials=open_checkpoint(copy).config["dials"] | change)
+    with pytest.raises(CheckpointError, match=r"config\.json: damaged, 'dials'"):
+        open_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("prior.dials", lambda values: values[:, :3]),
+        ("prior.dials", lambda values: values[:0]),
+        ("prior.dials", lambda values: np.full_like(values, np.inf)),
+        ("prior.ensembles", lambda values: values[:1]),
+        ("prior.ensembles", lambda values: values + 99),
+        ("prior.ensembles", lambda values: values + 0.5),
+    ],
+)
+def test_a_prior_that_does_not_fit_is_refused(copy, name, change):
+    change_weight(copy, name, change)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: damaged, prior\.dials"):
+        open_checkpoint(copy)
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "step.onnx", "step_int8.onnx"])
+def test_a_damaged_graph_is_refused_at_opening_whatever_backend_is_used(copy, name):
+    (copy / name).write_bytes((copy / name).read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match=rf"{name}: not a graph of the weights beside it"):
+        ImageMusic.from_pretrained(copy)

@@ -75,7 +75,9 @@ class ImageMusic:
         checkpoint = open_checkpoint(resolve(name))
         prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
         encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
-        return cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
+        model = cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
+        checkpoint.check_steps()
+        return model
 
     def describe(self) -> dict[str, Any]:
         """Say what this model is, for people."""
@@ -141,6 +143,10 @@ class ImageMusic:
     def targets(self, features: ImageFeatures, options: ComposeOptions) -> Targets:
         """Return the targets of a piece: every dial, and the ensemble."""
         return resolve_targets(self.checkpoint, self.prior, features, options)
+
+    def planned_seconds(self, features: ImageFeatures, options: ComposeOptions) -> float:
+        """Return how long the longest take of a piece will last, before anything is generated."""
+        return max(Session(self, features, options, take=take).planned_seconds for take in range(options.takes))
 
     def compose_variations(self, image: Picture, options: ComposeOptions, count: int) -> list[Composition]:
         """Compose `count` pieces for one picture, variations 1 to `count`."""

@@ -39,6 +39,7 @@ from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
 from imagemusic.events.quantize import TICKS_PER_BEAT
+from imagemusic.generation.generate import MAX_EVENTS
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
 from imagemusic.generation.scoring import sequence_nats
 from imagemusic.generation.slots import GenerationRequest
@@ -50,6 +51,7 @@ from imagemusic.vision.features import ImageFeatures
 Snapshot = tuple[Event, ...]
 GUIDANCE_DELAY = 16  # notes that are generated without guidance
 TAKE_STREAM, FORM_STREAM, METER_STREAM = 2, 3, 4  # of random numbers, beside the sampling of targets, which is 1
+EVENTS_A_SECOND = 100  # at most; the densest music has 40
 ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
 
 
@@ -110,7 +112,14 @@ class Session:
             conditioner=feedback,
             prefix=prefix,
             guidance_delay=GUIDANCE_DELAY if options.rules > 1 else 0,
+            max_events=max(MAX_EVENTS, round(EVENTS_A_SECOND * self.planned_seconds)),
         )
+
+    @property
+    def planned_seconds(self) -> float:
+        """How long the piece will last, as far as it is known: a ritardando makes it a little longer."""
+        plan = self.grammar.plan
+        return plan.end / TICKS_PER_BEAT * 60 / plan.tempo_bpm
 
     @property
     def _seed(self) -> list[int]:

@@ -15,7 +15,7 @@ from imagemusic.audio.pianoroll import draw_piano_roll
 from imagemusic.audio.soundfont import check_soundfont
 from imagemusic.audio.synthesis import check_playable, engine_name
 from imagemusic.audio.waveform import AUDIO_FORMATS
-from imagemusic.errors import ConfigError
+from imagemusic.errors import ConfigError, OutputError
 from imagemusic.executors import Progress
 from imagemusic.export.source import Exporter, ExportSource
 from imagemusic.files import sha256, write_atomically, write_outputs
@@ -110,6 +110,8 @@ def export(
         SynthesisError, DependencyError: the score cannot be played.
         OutputError: a file cannot be written, or is not ours to replace.
     """
+    if not options.overwrite:
+        _check_same_picture(source, base)
     formats: Sequence[str] = [name for name in options.formats if name != RECORD or source.record is None]
     if set(formats) & set(AUDIO_FORMATS):
         check_playable(source.score)  # before work that would be for nothing
@@ -123,3 +125,18 @@ def export(
         encoded[base.with_name(f"{base.name}.{RECORD}")] = export_record(source)
     write_outputs(encoded, overwrite=options.overwrite)
     return tuple(encoded)
+
+
+def _check_same_picture(source: ExportSource, base: Path) -> None:
+    """Refuse to replace the piece of another picture, such as one of the same name in another folder.
+
+    Raises:
+        OutputError: the record that is there is of another picture.
+    """
+    path = base.with_name(f"{base.name}.{RECORD}")
+    try:
+        there, new = json.loads(path.read_bytes())["picture"]["hash"], (source.record or {})["picture"]["hash"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    if there != new:
+        raise OutputError(f"{path}: is there already, of another picture; choose another folder, or --overwrite it")

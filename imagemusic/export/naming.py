@@ -5,6 +5,7 @@ picture.jpg ──> a base name ──> base.mid  base.wav  base.json
 """
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def name_outputs(pictures: Sequence[Path], variations: int = 1) -> list[str]:
     names = []
     for picture in pictures:
         stem = picture.stem
-        if shared[stem.casefold()] > 1 and (folder := picture.resolve().parent.name):
+        if shared[stem.casefold()] > 1 and (folder := Path(os.path.realpath(picture)).parent.name):
             stem = f"{folder}_{stem}"
         for count in itertools.count(1):
             name = stem if count == 1 else f"{stem}_{count}"

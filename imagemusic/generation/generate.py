@@ -36,12 +36,13 @@ def generate(
     stepper: Stepper,
     requests: Sequence[GenerationRequest],
     *,
-    max_events: int = MAX_EVENTS,
+    max_events: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Append events to the grammar of every request until its piece ends, up to MAX_BATCH of them at a time.
 
-    A grammar that is not finished afterwards has `max_events` events.  `progress` gets the number of events so far.
+    A grammar that is not finished afterwards has `max_events` events, by default those of its request, or
+    MAX_EVENTS.  `progress` gets the number of events so far.
     """
     waiting = deque(requests)
     # Two batches take turns: the step of one runs on a thread of its own while the fields of the other are drawn.
@@ -93,7 +94,7 @@ class BatchScheduler:
     stepper: Stepper
     waiting: deque[GenerationRequest]
     size: int
-    max_events: int
+    max_events: int | None
     events: int = 0
     slots: list[Slot] = field(default_factory=list)
     _state: State = ()
@@ -126,7 +127,8 @@ class BatchScheduler:
         self.events += len(self.slots)
 
     def _is_done(self, request: GenerationRequest) -> bool:
-        return request.grammar.finished or len(request.grammar.events) >= self.max_events
+        most = self.max_events or request.max_events or MAX_EVENTS
+        return request.grammar.finished or len(request.grammar.events) >= most
 
     def _evict(self) -> None:
         kept = [number for number, slot in enumerate(self.slots) if not self._is_done(slot.request)]

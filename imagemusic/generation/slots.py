@@ -36,6 +36,7 @@ class GenerationRequest:
     conditioner: Conditioner | None = None
     prefix: Sequence[Event] = ()  # events that are given, and only read
     guidance_delay: int = 0  # notes at the beginning, and meter and tempo, that are generated without guidance; 0: none
+    max_events: int | None = None  # None for the limit of `generate`
 
     @property
     def is_guided(self) -> bool:

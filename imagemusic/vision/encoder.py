@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.errors import ConfigError
 from imagemusic.graphs.session import load_session
 
 ENCODER = "encoder.onnx"
@@ -28,6 +29,14 @@ class ImageEncoder:
         self.size = size
 
     def encode(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        """Return embedding (E,), dial means (3,) and standard deviations (3,) for RGB pixels (3, S, S) in 0..1."""
-        outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
+        """Return embedding (E,), dial means (3,) and standard deviations (3,) for RGB pixels (3, S, S) in 0..1.
+
+        Raises:
+            ConfigError: the graph cannot read pictures of this size.
+        """
+        try:
+            outputs = self.session.run(["embedding", "dial_mean", "dial_sd"], {"pixels": pixels[None]})
+        except Exception as error:  # onnxruntime raises its own kinds, none of them public
+            size = pixels.shape[-1]
+            raise ConfigError(f"size {size}: the encoder of this model cannot read {size} x {size} pixels") from error
         return tuple(output[0] for output in outputs)

@@ -42,6 +42,7 @@ MAX_PIXELS = 42_000_000  # of a decoded picture
 MAX_JPEG_PIXELS = 210_000_000  # of a JPEG, which is decoded at a fraction of its size
 MAX_HEIF_PIXELS = 50_000_000  # phones write 48 megapixels, which cannot be decoded at a fraction
 
+ROWS_OF_PIXELS = 1 << 20  # pixels of the rows that are scaled at once
 HASH_SIZE = 256  # side in pixels at which pictures are hashed
 MOST_REPAIRED = 256 << 20  # bytes of a file
 MOST_MISSING = 0.02  # share of its rows that a JPEG without its end may lack
@@ -236,14 +237,23 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale samples (H, W), 16 or 32 bit integers or floats, to 0..255."""
+    """Scale samples (H, W), 16 or 32 bit integers or floats, to 0..255, a few rows at a time."""
     if samples.dtype == np.uint16:
         return (samples >> 8).astype(np.uint8)
-    values = np.nan_to_num(samples.astype(np.float32))
+    rows = max(1, ROWS_OF_PIXELS // samples.shape[1])
+    strips = [samples[first : first + rows] for first in range(0, len(samples), rows)]
     # These formats do not define white: 1 for floats up to 1, else 255 or 65535, whichever the samples need.
-    highest = float(values.max())
+    highest = max(float(_finite(strip).max()) for strip in strips)
     white = 1.0 if samples.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else max(65535.0, highest)
-    return np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+    result = np.empty(samples.shape, np.uint8)
+    for number, strip in enumerate(strips):
+        result[number * rows :][: len(strip)] = np.clip(np.rint(_finite(strip) * (255.0 / white)), 0, 255)
+    return result
+
+
+def _finite(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """Return samples as floats, those that are no numbers as 0."""
+    return np.nan_to_num(samples.astype(np.float32))
 
 
 def _reason(error: Exception) -> str:

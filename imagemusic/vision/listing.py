@@ -1,6 +1,7 @@
 """The pictures that names on the command line stand for: files, folders and globs."""
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def find_pictures(names: Sequence[str]) -> tuple[list[Path], list[tuple[Path, Im
 
     Of a folder, the pictures directly inside are taken, in the order of their names.
     """
-    pictures: dict[Path, Path] = {}  # resolved -> as named
+    pictures: dict[str, Path] = {}  # resolved -> as named
     failures = []
     for name in names:
         try:
@@ -22,7 +23,7 @@ def find_pictures(names: Sequence[str]) -> tuple[list[Path], list[tuple[Path, Im
             failures.append((Path(name), error))
         else:
             for path in found:
-                pictures.setdefault(path.resolve(), path)
+                pictures.setdefault(os.path.realpath(path), path)  # which takes links in a circle, too
     return list(pictures.values()), failures
 
 

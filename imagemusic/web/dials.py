@@ -60,7 +60,9 @@ def add_dials() -> DialControls:
     return DialControls(ensemble, by_hand, sliders)
 
 
-def follow_picture(controls: DialControls, model: ImageMusic, picture: gr.Image, seed: gr.Number) -> None:
+def follow_picture(
+    controls: DialControls, model: ImageMusic, picture: gr.Image, seed: gr.Number, *, concurrency_id: str | None = None
+) -> None:
     """Update the sliders whenever the picture, the seed, or what is set by hand changes."""
 
     def read(path: str | None, seed: int | None, ensemble: str, by_hand: list[str]) -> list[Any]:
@@ -77,6 +79,7 @@ def follow_picture(controls: DialControls, model: ImageMusic, picture: gr.Image,
         [picture, seed, controls.ensemble, controls.by_hand],
         list(controls.sliders.values()),
         trigger_mode="always_last",
+        concurrency_id=concurrency_id,
         show_progress="hidden",
         api_visibility="private",
     )

@@ -7,12 +7,15 @@ from typing import Any
 
 import gradio as gr
 
+from imagemusic.compose.options import ENDINGS
 from imagemusic.errors import ConfigError
 
-MAX_BARS = 64  # one visitor must not keep the others waiting
+# One visitor must not keep the others waiting.
+MAX_BARS = 64
+MAX_TAKES = 8
 
 
-def add_exact() -> dict[str, gr.Textbox]:
+def add_exact() -> dict[str, gr.Textbox | gr.Dropdown]:
     """Add the fields to the page, closed at first; return them by the names in `ComposeOptions`."""
     with gr.Accordion("Exact", open=False, elem_id="exact"):
         with gr.Row():
@@ -25,9 +28,13 @@ def add_exact() -> dict[str, gr.Textbox]:
         with gr.Row():
             pitch_range = _field("Range", "C3-C6")
             polyphony = _field("Notes at once", "4")
+        with gr.Row():
+            form = _field("Form: auto, free or letters", "AABA")
+            ending = gr.Dropdown([("As fits", ""), *ENDINGS], value="", label="Ending", min_width=120)
+            takes = _field(f"Takes, of 1 to {MAX_TAKES}; the best is kept", "3")
     return {
         "key": key, "meter": meter, "tempo_bpm": tempo_bpm, "bars": bars, "instruments": instruments,
-        "pitch_range": pitch_range, "polyphony": polyphony,
+        "pitch_range": pitch_range, "polyphony": polyphony, "form": form, "ending": ending, "takes": takes,
     }  # fmt: skip
 
 
@@ -35,13 +42,17 @@ def exact_options(*, seconds: float, **fields: str | None) -> dict[str, Any]:
     """Return fields of `ComposeOptions`: those that are not empty, and seconds where no bars are given.
 
     Raises:
-        ConfigError: a number cannot be read, or there are more bars than the page offers.
+        ConfigError: a number cannot be read, or there are more bars or takes than the page offers.
     """
     given: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text and text.strip()}
     if "tempo_bpm" in given:
         given["tempo_bpm"] = _number("tempo", given["tempo_bpm"])
     if "polyphony" in given:
         given["polyphony"] = _whole("notes at once", given["polyphony"])
+    if "takes" in given:
+        given["takes"] = _whole("takes", given["takes"])
+        if not 1 <= given["takes"] <= MAX_TAKES:
+            raise ConfigError(f"takes must be in 1..{MAX_TAKES} on this page, got {given['takes']}")
     if "bars" not in given:
         return given | {"seconds": seconds}
     given["bars"] = _whole("bars", given["bars"])

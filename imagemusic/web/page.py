@@ -6,9 +6,9 @@
 The settings that the page does not offer keep the defaults of `ComposeOptions`.
 """
 
-import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from imagemusic.vision.image import IMAGE_SUFFIXES, load_image
 from imagemusic.web.dials import add_dials, dial_options, follow_picture
 from imagemusic.web.exact import add_exact, exact_options
 from imagemusic.web.readout import targets_html
-from imagemusic.web.style import CSS, theme
+from imagemusic.web.storage import Storage
 
 BROWSER_SUFFIXES = IMAGE_SUFFIXES - {".tif", ".tiff", *HEIF_SUFFIXES}  # what a browser shows by itself
 
@@ -36,9 +36,9 @@ SECONDS = (10, 180)
 TEMPERATURE = (0.5, 1.5)
 GUIDANCE = (1.0, 4.0)
 MAX_SEED = 2**31 - 1
-MAX_UPLOAD = "40mb"
-MAX_WAITING = 16
-CACHE_SECONDS = 24 * 3600
+RECENT_SECONDS = 3600  # for which a visitor's recent pieces are kept
+PIECE_BYTES = 150_000_000  # of disk that the files of one piece may take, copies included
+PICTURES = "pictures"  # one at a time is read, which takes up to half a gigabyte
 RECENT = 8  # pieces a visitor finds again
 SHOW_MUSIC = "() => { document.querySelector('#music').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
 
@@ -59,10 +59,13 @@ class Piece:
         return f"{length} · seed {options.seed}"
 
 
-def build_page(model: ImageMusic | None = None) -> gr.Blocks:
-    """Build the page for a model, by default the one that ships."""
+def build_page(model: ImageMusic | None = None, *, storage: Storage | None = None) -> gr.Blocks:
+    """Build the page for a model, by default the one that ships; `storage` limits the disk that pieces take."""
     model = model or ImageMusic.from_pretrained()
     defaults = ComposeOptions()
+
+    def room() -> AbstractContextManager[None]:
+        return storage.reserve(PIECE_BYTES) if storage else nullcontext()
 
     def compose(
         picture: str | None,
@@ -80,39 +83,50 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
         instruments: str = "",
         pitch_range: str = "",
         polyphony: str = "",
+        form: str = "",
+        ending: str = "",
+        takes: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (how gradio finds it)
     ) -> Iterator[tuple[Any, ...]]:
         if picture is None:
             raise gr.Error("No picture yet: drop one, or pick an example.", print_exception=False)
         path = Path(picture)
+        if not path.exists():
+            raise gr.Error("The picture is not kept any more: drop it again.", print_exception=False)
         try:
             exact = exact_options(
                 seconds=seconds, key=key, meter=meter, tempo_bpm=tempo_bpm, bars=bars, instruments=instruments,
-                pitch_range=pitch_range, polyphony=polyphony,
+                pitch_range=pitch_range, polyphony=polyphony, form=form, ending=ending, takes=takes,
             )  # fmt: skip
             options = ComposeOptions(
                 seed=seed or 0, temperature=temperature, guidance_scale=guidance_scale,
                 **dial_options(ensemble, dials), **exact,
             )  # fmt: skip
-            composition = model.compose(path, options, lambda done, message: progress(done / 2, desc=message))
-            piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
-            recent = [piece, *recent][:RECENT]
-            thumbnails = [(one.thumbnail, one.caption) for one in recent]
-            for shown in show_piece(piece):
-                yield *shown, recent, thumbnails, gr.Column(visible=True), gr.Column(visible=True)
-                progress(0.6, desc="playing")
+            with room():
+                features = model.encode(path, options.size)
+                check_length(model.planned_seconds(features, options))
+                composition = model.compose_features(
+                    features, options, lambda done, message: progress(done / 2, desc=message)
+                )
+                piece = Piece(path.stem, composition, draw_thumbnail(path, composition))
+                recent = [piece, *recent][:RECENT]
+                thumbnails = [(one.thumbnail, one.caption) for one in recent]
+                for shown in show_piece(piece):
+                    yield *shown, recent, thumbnails, gr.Column(visible=True), gr.Column(visible=True)
+                    progress(0.6, desc="playing")
         except ImageMusicError as error:
             raise gr.Error(in_short(error, path), print_exception=False) from error
 
     def show_again(recent: list[Piece], event: gr.SelectData) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from show_piece(recent[event.index])
+            with room():
+                yield from show_piece(recent[event.index])
         except ImageMusicError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    with gr.Blocks(title="imagemusic", analytics_enabled=False, delete_cache=(3600, CACHE_SECONDS)) as page:
+    with gr.Blocks(title="imagemusic", analytics_enabled=False) as page:
         gr.Markdown("# imagemusic\nGive it a picture; it composes music for what it sees.", elem_id="title")
-        recent = gr.State([], time_to_live=CACHE_SECONDS)
+        recent = gr.State([], time_to_live=RECENT_SECONDS)
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
                 picture = gr.Image(
@@ -168,8 +182,8 @@ def build_page(model: ImageMusic | None = None) -> gr.Blocks:
                     )
 
         results = [audio, roll, midi, sound, record, readout]
-        picture.upload(check_picture, picture, picture, api_visibility="private")
-        follow_picture(controls, model, picture, seed)
+        picture.upload(check_picture, picture, picture, concurrency_id=PICTURES, api_visibility="private")
+        follow_picture(controls, model, picture, seed, concurrency_id=PICTURES)
         dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", api_visibility="private")
         button.click(None, None, None, js=SHOW_MUSIC, api_visibility="private")
         button.click(
@@ -237,6 +251,16 @@ def check_picture(picture: str) -> Iterator[str | Path | None]:
         yield shown
 
 
+def check_length(seconds: float) -> None:
+    """Refuse a piece that lasts longer than the page offers.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if seconds > SECONDS[1] + 1:
+        raise ConfigError(f"so many bars last {seconds:.0f} s, and this page offers {SECONDS[1]}; ask for fewer")
+
+
 def in_short(error: ImageMusicError, path: Path) -> str:
     """Return an error message with the file name that the visitor knows instead of the path of the upload."""
     return str(error).replace(str(path), path.name)
@@ -250,41 +274,3 @@ def draw_thumbnail(picture: Path, composition: Composition, height: int = 120) -
     canvas.paste(cover, ((height - cover.width) // 2, (height - cover.height) // 2))
     canvas.paste(roll, (height, 0))
     return canvas
-
-
-def launch(host: str = "127.0.0.1", port: int = 7860, *, checkpoint: str | None = None) -> None:
-    """Serve the page until it is interrupted.
-
-    Raises:
-        ConfigError: the address or port cannot be listened on.
-        CheckpointError: there is no such model.
-    """
-    check_address(host, port)
-    page = build_page(ImageMusic.from_pretrained(checkpoint)).queue(max_size=MAX_WAITING)
-    page.launch(
-        server_name=host,
-        server_port=port,
-        theme=theme(),
-        css=CSS,
-        max_file_size=MAX_UPLOAD,
-        share=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        footer_links=[],
-    )
-
-
-def check_address(host: str, port: int) -> None:
-    """Check that the page can listen on an address; the error of the server itself has more than one line.
-
-    Raises:
-        ConfigError: it cannot.
-    """
-    if not 1 <= port <= 65_535:
-        raise ConfigError(f"port must be in 1..65535, got {port}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]
-        raise ConfigError(f"{host}:{port}: cannot listen there ({reason}); choose another --host or --port") from error

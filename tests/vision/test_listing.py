@@ -42,3 +42,10 @@ def test_names_without_a_picture_are_returned_with_the_reason(album):
         "matches no file",
         "cannot be read (File name too long)",
     ]
+
+
+def test_links_in_a_circle_do_not_stop_the_others(album):
+    (album / "d.jpg").symlink_to(album / "e.jpg")
+    (album / "e.jpg").symlink_to(album / "d.jpg")
+    found, failures = find_pictures([str(album)])
+    assert {path.name for path in found} >= {"a.PNG", "b.jpg", "d.jpg"} and not failures

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from imagemusic.audio.synthesis import has_sound
-from imagemusic.errors import ConfigError, ImageError
+from imagemusic.errors import ImageError
 from imagemusic.music.midi import load_midi
 from imagemusic.web import page
 
 
-def start(port, checkpoint):
+def start(port, checkpoint, *more):
     """Start `imagemusic app` in a process of its own, as anyone would; gradio leaves event loops open in ours."""
-    command = [sys.executable, "-m", "imagemusic", "app", "--port", str(port), "--checkpoint", str(checkpoint)]
+    command = [sys.executable, "-m", "imagemusic", "app", "--port", str(port), "--checkpoint", str(checkpoint), *more]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     # What a shell runs in the background ignores interrupts, and so would a child of these tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -156,13 +156,12 @@ def test_a_port_that_is_taken_is_said_in_one_line(server, tiny_checkpoint):
     assert errors.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("host", "port", "message"),
-    [
-        ("127.0.0.1", 70_000, r"port must be in 1\.\.65535, got 70000"),
-        ("no such host", 7860, "no such host:7860: cannot listen there"),
-    ],
-)
-def test_an_address_that_is_none_is_refused(host, port, message):
-    with pytest.raises(ConfigError, match=message):
-        page.check_address(host, port)
+def test_more_bars_than_the_page_has_seconds_for_are_refused_before_composing(client, sky):
+    message = "so many bars last 320 s, and this page offers 180; ask for fewer"
+    with pytest.raises(gradio_client.exceptions.AppError, match=message):
+        compose(client, sky, bars=40, meter="4/4", tempo_bpm=30)
+
+
+def test_form_ending_and_takes_can_be_set(client, sky):
+    options = json.loads(Path(compose(client, sky, form="AABA", ending="fade", takes="2")[4]).read_text())["options"]
+    assert (options["form"], options["ending"], options["takes"]) == ("A A B A", "fade", 2)

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from imagemusic.data.build.fingerprint import fingerprint
 from imagemusic.data.build.near_duplicates import BINS, sketch
-from imagemusic.data.build.note_store import write_array
+from imagemusic.data.build.note_store import open_array, write_array
 from imagemusic.data.corpora.user_midi import read_user_midi, user_piece
 from imagemusic.data.gather.journal_reader import GatheredSet, as_text
 from imagemusic.data.prepared import FORMAT_VERSION, ROW, prepare_piece
-from imagemusic.errors import ImageError
+from imagemusic.errors import DataError, ImageError
 from imagemusic.files import replace_atomically
 from imagemusic.music.dials import CUES
 from imagemusic.vision.similarity import perceptual_hash
@@ -98,11 +98,11 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def prepare_block(block: Block) -> str:
-    """Prepare one block, unless its facts exist, and return its id."""
+    """Prepare one block, unless its files are there and whole, and return its id."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    if block.facts_file.exists():
+    if _is_whole(block):
         return block.id
     block.notes_file.parent.mkdir(parents=True, exist_ok=True)
     facts: list[dict[str, Any]] = []
@@ -121,6 +121,21 @@ def prepare_block(block: Block) -> str:
     with replace_atomically(block.facts_file) as temporary:
         parquet.write_table(pa.Table.from_pylist(facts, facts_schema()), temporary)
     return block.id
+
+
+def _is_whole(block: Block) -> bool:
+    """Return whether an earlier build finished a block, and its files can be read and fit each other."""
+    import pyarrow as pa
+
+    if not block.facts_file.exists():
+        return False
+    try:
+        facts = read_facts(block.facts_file, ["rows", "segments"]).to_pydict()
+        rows = open_array(block.notes_file, ROW)
+        segments = open_array(block.segments_file, np.dtype(np.float32), NO_SEGMENTS.shape[1:])
+    except (DataError, OSError, pa.ArrowInvalid, KeyError):
+        return False
+    return (len(rows), len(segments)) == (sum(facts["rows"]), sum(facts["segments"]))
 
 
 def facts_schema() -> Any:

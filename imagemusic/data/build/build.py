@@ -18,7 +18,7 @@ import numpy as np
 from imagemusic.data.build.blocks import FILES, NOTES, Block, plan_blocks, prepare_block, read_facts
 from imagemusic.data.build.dataset_card import CARD, dataset_card
 from imagemusic.data.build.grouping import EarlierGroups, Grouping, group_rows, read_grouping_keys
-from imagemusic.data.build.manifest import MANIFEST, BlockName, Manifest, ManifestWriter
+from imagemusic.data.build.manifest import MANIFEST, BlockName, DamagedManifestError, Manifest, ManifestWriter
 from imagemusic.data.build.manifest_rows import description, label_of, manifest_row, read_labels
 from imagemusic.data.build.near_duplicates import EMPTY
 from imagemusic.data.build.splits import DisjointSets, group_name, split_of_group
@@ -51,7 +51,7 @@ def build(
     gathered = open_gathered_set(folder)
     if not gathered.midi_dir.is_dir():
         raise DataError(f"{gathered.midi_dir}: the MIDI files that were gathered are not there")
-    earlier = EarlierGroups.read(Manifest.open(folder) if (folder / MANIFEST).exists() else None)
+    earlier = _earlier_groups(folder)
     try:
         blocks: list[Block] = []
 
@@ -73,6 +73,14 @@ def build(
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
     return manifest
+
+
+def _earlier_groups(folder: Path) -> EarlierGroups:
+    """Read the groups of an earlier build; none where its manifest is missing or damaged."""
+    try:
+        return EarlierGroups.read(Manifest.open(folder) if (folder / MANIFEST).exists() else None)
+    except DamagedManifestError:
+        return EarlierGroups.read(None)
 
 
 def _write_manifest(gathered: GatheredSet, blocks: Sequence[Block], grouping: Grouping) -> None:

@@ -91,7 +91,7 @@ def _card(folder: Path, row: dict[str, Any], prepared: PreparedSet, piece: Prepa
     named = html.escape(f"{row['artist'] or 'unknown'} — {row['title']}")
     return (
         f'<article data-status="{html.escape(row["status"])}"><header>{_picture(folder, row)}{roll}</header>'
-        f"<h2>{named}</h2><p><b class={html.escape(row['status'])}>{html.escape(row['status'])}</b>{score}</p>"
+        f"<h2>{named}</h2><p><b class='{html.escape(row['status'])}'>{html.escape(row['status'])}</b>{score}</p>"
         f"<dl>{listed}</dl></article>"
     )
 

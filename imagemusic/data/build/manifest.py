@@ -34,6 +34,10 @@ def require_arrow() -> None:
         raise DependencyError("data sets need pyarrow; run: pip install 'imagemusic[dataset]'") from error
 
 
+class DamagedManifestError(DataError):
+    """A manifest cannot be read; building again writes it anew."""
+
+
 class BlockName(NamedTuple):
     """A block of notes and its lengths."""
 
@@ -137,7 +141,8 @@ class Manifest:
         """Open the manifest of a data set.
 
         Raises:
-            DataError: it is missing, damaged, of a newer version, or no manifest.
+            DamagedManifestError: it is damaged, or no manifest.
+            DataError: it is missing, or of a newer version.
         """
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -150,7 +155,9 @@ class Manifest:
         except FileNotFoundError as error:
             raise DataError(f"{folder}: no manifest here; make it with imagemusic data build") from error
         except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError) as error:
-            raise DataError(f"{path}: damaged, or not a manifest; run imagemusic data build again") from error
+            raise DamagedManifestError(
+                f"{path}: damaged, or not a manifest; run imagemusic data build again"
+            ) from error
         if kind != FORMAT or not isinstance(version, int):
             raise DataError(f"{path}: format {kind!r}, need {FORMAT!r}; run imagemusic data build again")
         if version > FORMAT_VERSION:

@@ -5,6 +5,7 @@ import pytest
 
 from imagemusic.data.build import blocks
 from imagemusic.data.build.build import build
+from imagemusic.data.build.built_set import open_built_set
 from imagemusic.data.build.manifest import MANIFEST, Manifest
 from imagemusic.errors import DataError
 from tests import tiny
@@ -190,3 +191,19 @@ def test_midi_files_that_were_moved_away_are_missed(tmp_path):
     made.midi_dir.rename(tmp_path / "elsewhere")
     with pytest.raises(DataError, match="set-midi: the MIDI files that were gathered are not there"):
         build(made.folder, workers=1)
+
+
+CUT = ("manifest.parquet", "notes/*[0-9a-f].arrow", "notes/*.segments.arrow", "notes/*.parquet")
+
+
+@pytest.mark.parametrize("pattern", CUT)
+@pytest.mark.parametrize("keep", [0, 100])
+def test_a_file_that_was_cut_is_built_again(tmp_path, pattern, keep):
+    made = gather(tmp_path / "set", albums=1)
+    build(made.folder, workers=1)
+    before = rows_of(made.folder)
+    (path,) = [found for found in made.folder.glob(pattern) if pattern.count(".") == found.name.count(".")]
+    path.write_bytes(path.read_bytes()[:keep])
+    build(made.folder, workers=1)
+    assert rows_of(made.folder) == before
+    open_built_set(made.folder)

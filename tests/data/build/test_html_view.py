@@ -3,7 +3,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from imagemusic.data.build.html_view import ShowOptions, draw_roll, write_page
+from imagemusic.data.build.html_view import COLUMNS, ShowOptions, _card, draw_roll, write_page
+from imagemusic.data.build.manifest import Manifest
 from imagemusic.errors import ConfigError
 from imagemusic.music.score import Note, Score, Track
 
@@ -26,6 +27,11 @@ def test_names_cannot_break_the_page(built):
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
     assert "no cover" in shown
+
+
+def test_a_status_of_a_foreign_set_adds_no_attribute(built):
+    row = next(Manifest.open(built.folder).rows(COLUMNS)) | {"status": "x onmouseover=alert(1)"}
+    assert "<b class='x onmouseover=alert(1)'>" in _card(built.folder, row, None, None)
 
 
 def test_a_page_is_cut_at_its_limit_and_to_a_status(built):
