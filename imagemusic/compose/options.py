@@ -7,7 +7,8 @@ from typing import Any
 from imagemusic.compose.constraints import DEFAULT_SECONDS, Constraints
 from imagemusic.compose.form import parse_form
 from imagemusic.compose.rules.bars import PHRASE_BARS
-from imagemusic.compose.rules.cadence import final_downbeat, substitute_for_dominant
+from imagemusic.compose.rules.cadence import final_downbeat
+from imagemusic.compose.rules.harmony import substitute_for_dominant
 from imagemusic.config import check, check_names, check_whole
 from imagemusic.errors import ConfigError
 from imagemusic.events.context import bar_ticks

@@ -7,7 +7,8 @@ import pytest
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
-from imagemusic.compose.rules.cadence import dominant_steps, final_downbeat, harmony_of, substitute_for_dominant
+from imagemusic.compose.rules.cadence import final_downbeat
+from imagemusic.compose.rules.harmony import dominant_steps, harmony_of, substitute_for_dominant
 from imagemusic.compose.session import Session
 from imagemusic.errors import ConfigError, ImageMusicWarning
 from imagemusic.generation.generate import generate
