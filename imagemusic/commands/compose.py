@@ -33,7 +33,7 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ),
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2)"),
-    ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 1)"),
+    ("--feedback", "feedback", float, "N", "how firmly a piece is held to its dials, 0 is off (default 1.5)"),
     (
         "--repetition-bonus",
         "repetition_bonus",

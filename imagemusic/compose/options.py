@@ -92,7 +92,7 @@ class ComposeOptions:
     dials: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
     guidance_scale: float = 2.0
-    feedback: float = 1.0
+    feedback: float = 1.5
     # Repetition.
     repetition_bonus: float = 0.0
     repetition_guard: bool = True

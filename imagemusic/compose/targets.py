@@ -56,7 +56,7 @@ def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeature
     """Resolve every dial and the ensemble of a piece.
 
     A tempo that was not set follows the valence and arousal that were.  Loudness that the sampled piece does not know
-    is estimated from the arousal; the decoder is not conditioned on it, as the music of such pieces has no loudness.
+    is estimated from the arousal; by rules of version 1 the decoder is not conditioned on it, and hardly follows it.
     Valence and arousal are sums of the other dials (music/dials.py), so the decoder is not conditioned on them either.
     """
     overrides = dict(options.dials)
@@ -78,7 +78,7 @@ def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeature
         dials["tempo"] = Dial(from_image["tempo"], "sampled")
     dials |= {name: Dial(value, "you") for name, value in overrides.items()}
     if "loudness" not in dials and (loudness := prior.loudness_at(dials["arousal"].value)) is not None:
-        dials["loudness"] = Dial(loudness, "estimated", conditioned=False)
+        dials["loudness"] = Dial(loudness, "estimated", conditioned=options.rules > 1)
     dials |= {name: replace(dials[name], conditioned=False) for name in AFFECT_DIALS}
     if options.requested_ensemble is not None:
         return Targets(dials, options.requested_ensemble, "you")

@@ -92,7 +92,7 @@ def test_a_study_that_fails_its_own_check_exits_with_1(study, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["run", "nothing"], "unknown study 'nothing'; choose from bits_per_note, "),
+        (["run", "nothing"], "unknown study 'nothing'; choose from before_after, "),
         (["run", "files"], "corpora: ROOT/midi is not there; give --data ROOT or --set corpora=PATH: "),
         (["run", "files", "--data", "elsewhere"], "corpora: elsewhere/midi is not there; give --data ROOT"),
         (["run", "files", "--set", "corpora=none"], "none: not there; --set corpora names a folder of MIDI files"),
