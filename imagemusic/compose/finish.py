@@ -29,7 +29,8 @@ def number_names(tracks: Sequence[Track]) -> list[Track]:
 def separate_notes(track: Track, ensemble: str) -> Track:
     """Cut the longest-held notes of a wind, a singer, a bass or a bowed string where more sound than it plays.
 
-    The last note ends where the track did, so that the piece keeps its length.
+    Where that makes the part shorter, its last note takes the place of the one that was cut: the piece keeps its
+    length, and never more notes sound at once than before.
     """
     most = most_struck(track.program, ensemble=ensemble)
     if track.is_drum or not len(track) or most > MAX_HELD:
@@ -44,7 +45,9 @@ def separate_notes(track: Track, ensemble: str) -> Track:
             first = held.pop(0)
             notes[first, DURATION] = onset - notes[first, ONSET]
         held.append(row)
-    notes[-1, DURATION] = (track.notes[:, ONSET] + track.notes[:, DURATION]).max() - notes[-1, ONSET]
+    end = (track.notes[:, ONSET] + track.notes[:, DURATION]).max()
+    if (notes[:, ONSET] + notes[:, DURATION]).max() < end:
+        notes[-1, DURATION] = end - notes[-1, ONSET]
     return replace(track, notes=notes[notes[:, DURATION] > 0])
 
 
