@@ -9,7 +9,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.full-installed
 
-PICTURE := imagemusic/resources/examples/dusk_sea.jpg
+PICTURE := imagemusic/resources/examples/fire.jpg
 OUT := out/demo
 
 .PHONY: help demo app test lint clean
