@@ -179,17 +179,19 @@ class Session:
         options, grammar = self.options, self.grammar
         rules: list[LogitProcessor] = []
         self.cadence = self.copying = None
+        playable = None
+        if options.playable:
+            playable = Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None)
+            rules.append(playable)
         if options.ending_used == "cadence":
             scale, ranges = options.constraints.scale, options.pitch_range is None
             self.cadence = Cadence(grammar, scale, options.polyphony, self.targets.ensemble, ranges)
             rules.append(self.cadence)
         if options.form != "free":
             self.copying = BarCopying(grammar, self._form, self._seed, self._copying_limit)
+            if playable:
+                self.copying.is_full = playable.is_full
             rules.append(self.copying)
-        playable = None
-        if options.playable:
-            playable = Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None)
-            rules.append(playable)
         if options.rules > 1 and not options.instruments and self.switches.instrumentation:
             rules.append(LineUp(grammar, self.targets.ensemble))
         if options.rules > 1:

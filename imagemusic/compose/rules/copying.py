@@ -41,6 +41,7 @@ class BarCopying:
     make_plan: Callable[[BarGrid], Sequence[BarPlan]]  # once the header is written
     seed: Sequence[int]  # of the choices in varied bars
     limit: Callable[[], int | None] = lambda: None  # tick at which pitched notes end at the latest
+    is_full: Callable[[int, int], bool] = lambda part, tick: False  # whether a part can add no note at a tick
     columns = (GAP, PART, PITCH, DURATION)
     plan: Sequence[BarPlan] | None = None
     _notes: dict[int, list[AddedNote]] = field(default_factory=dict)  # bar -> its notes
@@ -151,7 +152,7 @@ class BarCopying:
             if later > bar and self._built.get(later, self._count) != self._count and self._copies_from(bar, later):
                 del self._queues[later]  # its source was not complete yet
             for due in self._queue(later):
-                if due.tick >= tick and self.grammar.can_strike(due.part, due.pitch, due.tick):
+                if due.tick >= tick and self._can_play(due):
                     return due
         return None
 
@@ -161,12 +162,12 @@ class BarCopying:
         part = grammar.chosen[PART]
         if part >= len(grammar.running.programs) or not self._is_copied(part, grammar.tick, grid):
             return None
+        now = grammar.tick, part
         queue = self._queue(grid.bar_of(grammar.tick))
-        return next(
-            (due for due in queue if (due.tick, due.part) == (grammar.tick, part)
-             and grammar.can_strike(part, due.pitch, due.tick)),
-            None,
-        )  # fmt: skip
+        return next((due for due in queue if (due.tick, due.part) == now and self._can_play(due)), None)
+
+    def _can_play(self, due: Due) -> bool:
+        return self.grammar.can_strike(due.part, due.pitch, due.tick) and not self.is_full(due.part, due.tick)
 
     def _apply_gap(self, event: NextEvent) -> None:
         """Allow no gap past the next onset that is due, and in closed bars no other onset."""

@@ -63,17 +63,18 @@ class Playable:
 
     def parts_now(self) -> np.ndarray | None:
         """Return the parts (V,) that can start a note at the tick of the event in the making; None for all."""
-        now = self.grammar.tick
-        full = [part for part, (tick, *_) in self._chord.items() if tick == now and self._is_full(part)]
+        full = [part for part in self._chord if self.is_full(part, self.grammar.tick)]
         if not full:
             return None
         allowed = np.ones(SIZES[PART], bool)
         allowed[full] = False
         return allowed
 
-    def _is_full(self, part: int) -> bool:
-        """Whether a part that has started a chord at this tick can add no note to it."""
-        tick, _, highest, struck = self._chord[part]
+    def is_full(self, part: int, now: int) -> bool:
+        """Whether a part that has started a chord at a tick can add no note to it."""
+        tick, _, highest, struck = self._chord.get(part, (-1, 0, 0, 0))
+        if tick != now:
+            return False
         programs = self.grammar.running.programs
         if struck >= most_struck(programs[part], ensemble=self.ensemble, alone=len(programs) == 1):
             return True
