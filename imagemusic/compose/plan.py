@@ -28,19 +28,20 @@ def plan_length(
 ) -> tuple[float, float]:
     """Return a tempo (bpm) and a number of beats that last `seconds`: whole bars where they fit.
 
-    A tempo that may move (`exact` False) moves by at most 3 % and fits the time exactly; one that was set stays, and
-    the length is off by at most half a beat, or a quarter of a beat at slow tempos.  `slowing` returns the beats at
+    A tempo that may move (`exact` False) moves by at most 3 % and fits the time exactly, and by more only where a
+    second would be missed otherwise; one that was set stays, and the length is off by at most half a beat, or a quarter
+    of a beat at slow tempos.  `slowing` returns the beats at
     the full tempo for which a ritardando at the end of so many beats lasts longer.
     """
     whole = seconds * bpm / 60
     wanted = whole - slowing(whole)
     bars = max(1, round(wanted / bar_beats)) * bar_beats
     beats = max(1, round(wanted))
+
+    def error(beats: float) -> float:
+        return abs(beats + slowing(beats) - whole) * 60 / bpm
+
     if exact:
-
-        def error(beats: float) -> float:
-            return abs(beats + slowing(beats) - whole) * 60 / bpm
-
         if bars == round(bars) and error(bars) <= CLOSE_ENOUGH_SECONDS:
             return bpm, round(bars)
         beats = min((max(beats + change, 1) for change in (0, -1, 1)), key=error)
@@ -53,7 +54,9 @@ def plan_length(
         lasting = total + slowing(total)
         if total == round(total) and abs(lasting / whole - 1) <= TEMPO_PLAY:
             return lasting * 60 / seconds, round(total)
-    return bpm, beats
+    # A short piece may be long enough for a ritardando with one beat more, and not with one less.
+    beats = min((max(beats + change, 1) for change in (0, -1, 1)), key=error)
+    return (bpm if error(beats) <= CLOSE_ENOUGH_SECONDS else (beats + slowing(beats)) * 60 / seconds), beats
 
 
 def plan_piece(

@@ -1,9 +1,14 @@
+from functools import partial
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import FREE_TEMPO_BPM, plan_length, plan_piece
+from imagemusic.compose.ritardando import slowing_beats
 from imagemusic.events.codec import DRUMS, METERS
-from imagemusic.events.quantize import nearest_tempo
+from imagemusic.events.quantize import TICKS_PER_BEAT, nearest_tempo
 from imagemusic.music.ensembles import INSTRUMENTATIONS
 
 WALTZ = METERS.index((3, 4)) + 1
@@ -57,3 +62,10 @@ def test_instruments_win_over_the_ensemble():
     other = plan_piece(ComposeOptions(), 100, "other", None).instrumentation
     assert {24, 75, 107} <= set(other.first)
     assert not {112, 117, 119, 122} & {*other.first, *other.others}  # bells, toms, cymbals and seashores play no tune
+
+
+@given(st.floats(4, 60), st.floats(40, 160), st.sampled_from([2, 3, 4, 6]), st.booleans())
+def test_a_free_tempo_never_misses_the_seconds(seconds, bpm, bar_beats, mild):
+    slowing = partial(slowing_beats, bar=bar_beats * TICKS_PER_BEAT, mild=mild)
+    tempo, beats = plan_length(seconds, bpm, exact=False, bar_beats=bar_beats, slowing=slowing)
+    assert abs((beats + slowing(beats)) * 60 / tempo - seconds) <= 0.9 + 1e-9
