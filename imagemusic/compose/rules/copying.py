@@ -50,6 +50,9 @@ class BarCopying:
     _count: int = 0  # notes so far
     _built: dict[int, int] = field(default_factory=dict)  # bar -> notes there were when its queue was built
     _closed: dict[int, int] = field(default_factory=dict)  # bar -> ticks in which only notes that are due may start
+    # Of the event in the making, by tick: `forced_value` asks first, `apply` and other rules ask again.
+    _next_due: dict[int, Due | None] = field(default_factory=dict)
+    _choices: dict[tuple[int, int], tuple[np.ndarray, int | None]] = field(default_factory=dict)  # column and tick
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar = self.grammar
@@ -71,6 +74,8 @@ class BarCopying:
                 logits += NEAR_BONUS * np.maximum(0, 1 - distance / 7)
 
     def update(self, note: AddedNote | None) -> None:
+        self._next_due.clear()
+        self._choices.clear()
         if note is None:
             return
         grid = BarGrid.of(self.grammar)
@@ -146,7 +151,12 @@ class BarCopying:
         return self._closed[bar]
 
     def _next(self, tick: int, grid: BarGrid) -> Due | None:
-        """Return the next note that is due and can be struck, from a tick on."""
+        """Return the next note that is due and can be played, from a tick on."""
+        if tick not in self._next_due:
+            self._next_due[tick] = self._find_next(tick, grid)
+        return self._next_due[tick]
+
+    def _find_next(self, tick: int, grid: BarGrid) -> Due | None:
         bar = grid.bar_of(tick)
         for later in range(bar, bar + LOOK_AHEAD):
             if later > bar and self._built.get(later, self._count) != self._count and self._copies_from(bar, later):
@@ -171,10 +181,16 @@ class BarCopying:
 
     def _apply_gap(self, event: NextEvent) -> None:
         """Allow no gap past the next onset that is due, and in closed bars no other onset."""
-        event.narrow(self._gaps()[0])
+        event.narrow(self._choice(GAP)[0])
+
+    def _choice(self, column: int) -> tuple[np.ndarray, int | None]:
+        """Return the gaps or parts (V,) that are allowed, and the only one where there is but one; read-only."""
+        key = column, self.grammar.running.tick if column == GAP else self.grammar.tick
+        if key not in self._choices:
+            self._choices[key] = self._gaps() if column == GAP else self._players()
+        return self._choices[key]
 
     def _gaps(self) -> tuple[np.ndarray, int | None]:
-        """Return the gaps (V,) that are allowed, and the only one where there is but one."""
         grid, now = BarGrid.of(self.grammar), self.grammar.running.tick
         due = self._next(now, grid)
         reach = MAX_GAP if due is None else min(due.tick - now, MAX_GAP)
@@ -190,14 +206,13 @@ class BarCopying:
 
     def _apply_part(self, event: NextEvent) -> None:
         """Allow the part that is due, and free parts that come before it."""
-        event.narrow(self._players()[0])
+        event.narrow(self._choice(PART)[0])
 
     def parts_now(self) -> np.ndarray | None:
         """Return the parts (V,) that may start a note at the tick of the event in the making; None for all."""
-        return None if self.plan is None else self._players()[0]
+        return None if self.plan is None else self._choice(PART)[0]
 
     def _players(self) -> tuple[np.ndarray, int | None]:
-        """Return the parts (V,) that are allowed, and the only one where there is but one."""
         grammar, grid = self.grammar, BarGrid.of(self.grammar)
         tick = grammar.tick
         due = self._next(tick, grid)
@@ -217,9 +232,9 @@ class BarCopying:
         if self.plan is None or self.grammar.in_header:
             return None
         if column == GAP:
-            return self._gaps()[1]
+            return self._choice(GAP)[1]
         if column == PART:
-            return self._players()[1]
+            return self._choice(PART)[1]
         if column in (PITCH, DURATION) and (due := self._due_now()) is not None:
             if column == DURATION:
                 return due.duration

@@ -1,6 +1,7 @@
 """What players can play: the range of an instrument, how many notes it strikes at once, a hand's span on keyboards."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -57,9 +58,7 @@ class Playable:
         tick, lowest, *_ = self._chord.get(part, (-1, 0, 0, 0))
         if tick == grammar.tick and program in KEYBOARDS:
             pitches = range(max(lowest, pitches.start), min(lowest + HAND_SPAN + 1, pitches.stop))
-        mask = np.zeros(SIZES[PITCH], bool)
-        mask[pitches.start : pitches.stop] = True
-        return mask
+        return _mask_of(pitches)
 
     def parts_now(self) -> np.ndarray | None:
         """Return the parts (V,) that can start a note at the tick of the event in the making; None for all."""
@@ -86,6 +85,14 @@ class Playable:
             if tick != note.tick:
                 lowest, highest, struck = note.pitch, note.pitch, 0
             self._chord[note.part] = note.tick, min(lowest, note.pitch), max(highest, note.pitch), struck + 1
+
+
+@cache
+def _mask_of(pitches: range) -> np.ndarray:
+    mask = np.zeros(SIZES[PITCH], bool)
+    mask[pitches.start : pitches.stop] = True
+    mask.flags.writeable = False
+    return mask
 
 
 def most_struck(program: int, *, ensemble: str, alone: bool = False) -> int:
