@@ -10,7 +10,7 @@ STUDIES: dict[str, str] = {
     "before_after": "How do endings and returning phrases sound with the settings of 0.1, and with the defaults?",
     "bits_per_note": "How well does the decoder predict held-out music, beside a unigram and a Markov baseline?",
     "compose": "How long does one piece take from the start of the process, and how long does a training step take?",
-    "controls": "Does the written MIDI keep every exact control of 500 random requests?",
+    "controls": "Does the written MIDI keep every exact control of random requests, endings included?",
     "corpora": "What does each corpus hold, and how far can its tempo, meter and grid be trusted?",
     "decoders": "Which decoder, conditioning and training loss predicts held-out music best at equal size?",
     "engines": "What does each inference backend cost in bits per note, and do all compose the same pieces?",
@@ -30,6 +30,7 @@ STUDIES: dict[str, str] = {
     "speed": "How many notes a second does each backend generate, beside the cost of reading its weights?",
     "steering": "Does the picture steer the music, on our held-out pairs?",
     "structure": "How near are form, endings, openings and playability of composed pieces to real music?",
+    "rules_speed": "What do the rules of music cost, in notes a second and in a cold minute?",
     "takes_judge": "Which measures of structure tell real music from composed, shuffled and looped music?",
     "transfer": "What does fine-tuning on real pairs of cover and music bring on covers never seen?",
 }

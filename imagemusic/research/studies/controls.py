@@ -1,4 +1,4 @@
-"""Request 500 random sets of exact controls that can be met, and measure on the written MIDI whether they were.
+"""Request random sets of exact controls that can be met, and measure on the written MIDI whether they were.
 
     imagemusic study run controls --out docs/results/controls.json
 
@@ -224,7 +224,7 @@ class Controls(Study):
     quick = {"count": 4}
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--count", type=int, default=500, metavar="N", help="requests (%(default)s)")
+        parser.add_argument("--count", type=int, default=1000, metavar="N", help="requests (%(default)s)")
 
     def run(self, context: Context) -> Figures:
         count, seed = context.options.count, context.options.seed
