@@ -51,6 +51,14 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--range", "pitch_range", str, "LOW-HIGH", "lowest and highest note, such as C3-C6; C4 is middle C, 60"),
     ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),
     ("--ensemble", "ensemble", str, "NAME", "piano, voice, strings, band, orchestra, drums or other (default: drawn)"),
+    (
+        "--style",
+        "style",
+        str,
+        "NAME",
+        "hymn, lied, folk, renaissance, baroque, classical, romantic, quartet, orchestral, march, waltz, ragtime, "
+        "swing, blues, pop, rock, funk, latin, techno, ambient (default: drawn)",
+    ),
     ("--size", "size", int, "N", "side in pixels at which the encoder reads the picture (default: as in training)"),
 )
 COMPOSE_SWITCHES = (  # flag, field that it turns off, meaning

@@ -103,6 +103,7 @@ class Composition:
             },
             "dials": {name: asdict(dial) for name, dial in self.dials.items()},
             "ensemble": {"name": self.targets.ensemble, "source": self.targets.ensemble_source},
+            "style": {"name": self.targets.style, "source": self.targets.style_source},
             "score": {
                 "ticks_per_beat": self.score.ticks_per_beat,
                 "tempos": [[t.tick, t.bpm] for t in self.score.tempos],
@@ -213,4 +214,8 @@ def _targets(table: Mapping[str, Any]) -> Targets:
         if old:
             dial["conditioned"] = name not in AFFECT_DIALS and dial["source"] != "estimated"
     source = RENAMED_SOURCES.get(ensemble["source"], ensemble["source"])
-    return Targets({name: Dial(**dial) for name, dial in dials.items()}, str(ensemble["name"]), source)
+    style = table.get("style") or {"name": None, "source": "sampled"}
+    return Targets(
+        {name: Dial(**dial) for name, dial in dials.items()}, str(ensemble["name"]), source, style["name"],
+        style["source"],
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from imagemusic.events.context import bar_ticks
 from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.styles import STYLES
 
 PICTURE_SIZE = (32, 1024)  # pixels a side
 FORMS = ("auto", "free")  # beside letters
@@ -44,6 +45,7 @@ class ComposeOptions:
 
     Picture and dials:
         ensemble: one of ENSEMBLES; None takes the one that `instruments` make, or else one that fits the picture.
+        style: one of STYLES (music/styles.py), like "waltz"; None takes that of music with like dials.
         dials: values in -1..1 by name (see music/dials.py) that replace the picture's.
         size: side in pixels at which the encoder reads the picture, 32 to 1024; None takes that of training.
         guidance_scale: classifier-free guidance, 0 to 10; 1 is off, higher follows the condition more closely.
@@ -89,6 +91,7 @@ class ComposeOptions:
     polyphony: int | None = None
     # Picture and dials.
     ensemble: str | None = None
+    style: str | None = None
     dials: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
     guidance_scale: float = 2.0
@@ -151,6 +154,8 @@ class ComposeOptions:
                 raise ConfigError(f"dial {dial}: {constraint} {exact} decides it; leave out one of the two")
         if self.ensemble is not None and self.ensemble not in ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}; choose from {', '.join(ENSEMBLES)}")
+        if self.style is not None and self.style not in STYLES:
+            raise ConfigError(f"unknown style {self.style!r}; choose from {', '.join(STYLES)}")
         inferred = self.constraints.inferred_ensemble
         if self.ensemble is not None and inferred not in (None, self.ensemble):
             raise ConfigError(

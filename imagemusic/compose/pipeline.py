@@ -73,7 +73,10 @@ class ImageMusic:
         if engine is not None:
             backend = current_names({"engine": engine}, {"engine": "backend"}, where="from_pretrained")["backend"]
         checkpoint = open_checkpoint(resolve(name))
-        prior = Prior(checkpoint.weights["prior.dials"], checkpoint.weights["prior.ensembles"], checkpoint.layout)
+        weights = checkpoint.weights
+        prior = Prior(
+            weights["prior.dials"], weights["prior.ensembles"], checkpoint.layout, weights.get("prior.styles")
+        )
         encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
         model = cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
         checkpoint.check_steps()
@@ -91,6 +94,7 @@ class ImageMusic:
             "codec": config["codec"],
             "dials": list(config["condition"]["dials"]),
             "ensembles": list(config["condition"]["ensembles"]),
+            "styles": list(config["condition"].get("styles", ())),
             "backend": self.stepper.backend.name,
             "card": "README.md" if (self.checkpoint.folder / "README.md").exists() else "none",
         }

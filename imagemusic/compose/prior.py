@@ -5,6 +5,7 @@ dials of a picture ──► training pieces with near dials, weighted by a kern
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,27 @@ BANDWIDTH = 0.12  # of the kernel over dials
 MISSING_PENALTY = 3.0  # bandwidths that a missing dial counts as
 
 
+class Completion(NamedTuple):
+    """What a training piece says of what a picture leaves open."""
+
+    dials: dict[str, float]
+    ensemble: str
+    style: str | None  # None where its corpus does not tell
+
+
 class Prior:
     """The dials (N, D) and ensembles (N,) of the training pieces."""
 
-    def __init__(self, dials: NDArray[np.floating], ensembles: NDArray[np.floating], layout: ConditionLayout) -> None:
+    def __init__(
+        self,
+        dials: NDArray[np.floating],
+        ensembles: NDArray[np.floating],
+        layout: ConditionLayout,
+        styles: NDArray[np.floating] | None = None,
+    ) -> None:
         self.dials = dials.astype(np.float64)  # (N, D), NaN where not known
         self.ensembles = ensembles.astype(int)  # (N,)
+        self.styles = np.full(len(dials), -1) if styles is None else styles.astype(int)  # (N,), -1 where not known
         self.layout = layout
         self._image_columns = [layout.dials.index(name) for name in IMAGE_DIALS]
         affect = [layout.dials.index(name) for name in AFFECT_DIALS]
@@ -99,16 +115,20 @@ class Prior:
         *,
         overrides: Mapping[str, float] | None = None,
         ensemble: str | None = None,
+        style: str | None = None,
         excluded: Collection[str] = (),
-    ) -> tuple[dict[str, float], str]:
-        """Sample a training piece whose dials are near the targets; return its dials and its ensemble.
+    ) -> Completion:
+        """Sample a training piece whose dials are near the targets.
 
         Pieces are weighted by a Gaussian kernel of BANDWIDTH.  `overrides` replace targets.  `ensemble` keeps only
-        the pieces that it plays; those of `excluded` are sampled only where they are asked for.
+        the pieces that it plays; those of `excluded` are sampled only where they are asked for.  `style` keeps only
+        the pieces of that style, where there are some for the ensemble.
         To override a dial by the value that it has changes nothing.
         """
         wanted = dict(targets) | dict(overrides or {})
         rows = np.flatnonzero(self._complete)
+        if ensemble is None and style is not None and not self._of_style(rows, style).any():
+            ensemble = "band"  # styles that only drummers played
         if ensemble is not None:
             timed = ~np.isnan(self.dials[:, self.layout.dials.index("tempo")])
             played = np.flatnonzero(timed & (self.ensembles == self.layout.ensembles.index(ensemble)))
@@ -117,6 +137,8 @@ class Prior:
             left_out = [index for index, name in enumerate(self.layout.ensembles) if name in excluded]
             kept = rows[~np.isin(self.ensembles[rows], left_out)]
             rows = kept if len(kept) else rows
+        if style is not None and (chosen := self._of_style(rows, style)).any():
+            rows = rows[chosen]
         distance = np.zeros(len(rows))
         for name, value in wanted.items():
             gap = (self.dials[rows, self.layout.dials.index(name)] - value) / BANDWIDTH
@@ -125,6 +147,13 @@ class Prior:
         noise = rng.gumbel(size=len(self.dials))[rows]
         row = rows[int(np.argmax(noise - distance / 2))]
         dials = zip(self.layout.dials, self.dials[row].tolist(), strict=True)
-        return {name: value for name, value in dials if not math.isnan(value)}, self.layout.ensembles[
-            self.ensembles[row]
-        ]
+        known = {name: value for name, value in dials if not math.isnan(value)}
+        if style is None and self.styles[row] >= 0:
+            style = self.layout.styles[self.styles[row]]
+        return Completion(known, self.layout.ensembles[self.ensembles[row]], style)
+
+    def _of_style(self, rows: NDArray[np.int64], style: str) -> NDArray[np.bool_]:
+        """Tell which of some pieces are of a style."""
+        found = self.layout.styles.index(style) if style in self.layout.styles else -2
+        is_of: NDArray[np.bool_] = self.styles[rows] == found
+        return is_of

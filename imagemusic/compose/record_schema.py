@@ -56,6 +56,13 @@ class EnsembleRecord(Schema):
     source: str
 
 
+class StyleRecord(Schema):
+    """The style that was aimed at."""
+
+    name: str | None
+    source: str
+
+
 class TakeRecord(Schema):
     """Which take was kept."""
 
@@ -78,4 +85,5 @@ class Record(Schema):
     picture: PictureRecord
     dials: dict[str, DialRecord]
     ensemble: EnsembleRecord | None = None
+    style: StyleRecord | None = None  # not before version 0.3
     score: ScoreRecord

@@ -19,7 +19,7 @@ import numpy as np
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
-from imagemusic.compose.form import BarPlan, plan_bars, sample_form
+from imagemusic.compose.form import BarPlan, bar_answers, plan_bars, sample_form
 from imagemusic.compose.meters import sample_meter
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import plan_piece
@@ -38,6 +38,7 @@ from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
+from imagemusic.events.memory.running import PlannedMemory
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.generation.generate import MAX_EVENTS
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
@@ -101,7 +102,8 @@ class Session:
         model, options = self.model, self.options
         condition = condition_of(model.checkpoint, self.features, self.targets)
         conditions = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        self.grammar = GrammarState(self._plan(None), replan=self._plan)
+        memory = PlannedMemory() if model.stepper.has_memory else None
+        self.grammar = GrammarState(self._plan(None), replan=self._plan, memory=memory)
         feedback = self._feedback(condition)
         self.request = GenerationRequest(
             conditions=np.stack(conditions),
@@ -217,7 +219,7 @@ class Session:
         free_from = grid.bars if downbeat is None or self.cadence is None else grid.bar_of(self.cadence.dominant_start)
         parts = pitched_parts(grammar)
         roles = grammar.roles
-        return plan_bars(
+        plans = plan_bars(
             letters,
             grid.bars,
             free_from=free_from,
@@ -227,6 +229,9 @@ class Session:
             rng=rng,
             exact=options.form != "auto",
         )
+        if grammar.memory is not None:
+            grammar.memory.follow(*bar_answers(plans, grid, parts))
+        return plans
 
     def _copying_limit(self) -> int | None:
         """Return the tick at which the dominant of the ending begins; None where there is none."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.prior import Prior
+from imagemusic.errors import ConfigError
 from imagemusic.music.dials import AFFECT_DIALS, IMAGE_DIALS
 from imagemusic.vision.features import ImageFeatures
 
@@ -38,6 +39,8 @@ class Targets:
     dials: Mapping[str, Dial]
     ensemble: str
     ensemble_source: str  # "sampled" or "you"
+    style: str | None = None  # None where the sampled piece has none
+    style_source: str = "sampled"
 
     @property
     def values(self) -> dict[str, float]:
@@ -66,8 +69,12 @@ def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeature
         overrides["tempo"] = tempo
     from_image = image_targets(checkpoint, prior, features, overrides)
     rng = np.random.default_rng([*piece_seed(features, options), 1])
-    sampled, ensemble = prior.sample_completion(
-        from_image, rng, overrides=overrides, ensemble=options.requested_ensemble,
+    layout = checkpoint.layout
+    if options.style is not None and options.style not in layout.styles:
+        known = ", ".join(layout.styles) or "none: this model knows no styles"
+        raise ConfigError(f"unknown style {options.style!r}; choose from {known}")
+    sampled, ensemble, style = prior.sample_completion(
+        from_image, rng, overrides=overrides, ensemble=options.requested_ensemble, style=options.style,
         excluded=("other",) if options.rules > 1 else (),
     )  # fmt: skip
     if options.rules > 1:
@@ -80,9 +87,10 @@ def resolve_targets(checkpoint: Checkpoint, prior: Prior, features: ImageFeature
     if "loudness" not in dials and (loudness := prior.loudness_at(dials["arousal"].value)) is not None:
         dials["loudness"] = Dial(loudness, "estimated", conditioned=options.rules > 1)
     dials |= {name: replace(dials[name], conditioned=False) for name in AFFECT_DIALS}
+    styled = style, "you" if options.style is not None else "sampled"
     if options.requested_ensemble is not None:
-        return Targets(dials, options.requested_ensemble, "you")
-    return Targets(dials, ensemble, "sampled")
+        return Targets(dials, options.requested_ensemble, "you", *styled)
+    return Targets(dials, ensemble, "sampled", *styled)
 
 
 def piece_seed(features: ImageFeatures, options: ComposeOptions) -> list[int]:
@@ -93,7 +101,7 @@ def piece_seed(features: ImageFeatures, options: ComposeOptions) -> list[int]:
 def condition_of(checkpoint: Checkpoint, features: ImageFeatures, targets: Targets) -> NDArray[np.float32]:
     """Return the condition (C,) from which a piece with these targets is generated."""
     values = {name: dial.value for name, dial in targets.dials.items() if dial.conditioned}
-    return checkpoint.layout.vector(features.embedding, values, targets.ensemble)
+    return checkpoint.layout.vector(features.embedding, values, targets.ensemble, style=targets.style)
 
 
 def image_condition(

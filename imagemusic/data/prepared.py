@@ -12,7 +12,7 @@ may be larger than memory.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from imagemusic.data.corpora.catalogue import CORPORA, Piece, list_pieces, read_piece
 from imagemusic.data.corpora.held_out import split_of
+from imagemusic.data.corpora.styles import style_of
 from imagemusic.errors import DataError
 from imagemusic.events import codec
 from imagemusic.events.context import context
@@ -54,7 +55,8 @@ class PreparedPiece:
     metrical: bool
     cues: Cues
     ensemble: str
-    losses: dict[str, int]  # what quantisation changed: kind -> number of notes
+    style: str = ""  # one of STYLES, "" where the corpus does not tell
+    losses: dict[str, int] = field(default_factory=dict)  # what quantisation changed: kind -> number of notes
 
     @property
     def segments(self) -> slice:
@@ -122,6 +124,7 @@ def prepare_piece(piece: Piece) -> tuple[NDArray[np.void], NDArray[np.float32], 
         id=piece.id, corpus=piece.corpus, group=piece.group, split=split_of(piece.id), start=0, first_segment=0,
         rows=len(rows),
         notes=score.note_count, end=score.end, metrical=piece.metrical, cues=cues, ensemble=ensemble_of(score),
+        style=style_of(piece),
         losses=dict(losses),
     )  # fmt: skip
     return rows, segments.astype(np.float32), prepared

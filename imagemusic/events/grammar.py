@@ -13,6 +13,7 @@ import numpy as np
 
 from imagemusic.events import codec, context
 from imagemusic.events.ending import can_close, close, closing_tick
+from imagemusic.events.memory.running import PlannedMemory, Proposal
 from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import (
     DRUMS,
@@ -57,6 +58,7 @@ class GrammarState:
     finished: bool = False
     roles: list[str] = field(default_factory=list)  # of the parts declared so far, see ROLES
     last_note: context.AddedNote | None = None  # the last event, if it was a note
+    memory: PlannedMemory | None = None  # for a decoder that has one
     _voices: VoiceState = field(init=False)
     _now: list[int] = field(default_factory=list)  # fields of the event in the making
     _previous: tuple[int, ...] = ()
@@ -72,8 +74,27 @@ class GrammarState:
 
     @property
     def previous(self) -> tuple[int, ...]:
-        """Indices of the step's inputs, in the decoder's order: the event before, its context, what is left."""
-        return self._previous
+        """Indices of the step's inputs, in the decoder's order: the event before, its context, what is left.
+
+        With a memory, the levels of its proposals and what the plan says of the bar follow.
+        """
+        if self.memory is None:
+            return self._previous
+        return *self._previous, *self.memory.propose(codec.GAP, ()).levels, *self.memory.plan_at(self.running.tick)
+
+    def proposal(self, column: int) -> Proposal:
+        """Return what the memory proposes for the next field, given the fields that are chosen.
+
+        Raises:
+            AttributeError: there is no memory.
+        """
+        assert self.memory is not None
+        return self.memory.propose(column, self._now)
+
+    def proposal_of_stacked_part(self) -> Proposal:
+        """Return what the memory proposes for the part if the gap were 0."""
+        assert self.memory is not None
+        return self.memory.propose(codec.PART, (0,))
 
     @property
     def tick(self) -> int:
@@ -254,7 +275,7 @@ class GrammarState:
 
     # What the decoder is conditioned on.
 
-    def context_of(self, column: int) -> tuple[int, int, int] | tuple[int, int]:
+    def context_of(self, column: int) -> tuple[int, ...]:
         """Indices of what has become known with a field, in the order of the decoder's stages."""
         if column == codec.GAP:
             return self._context_after(self._now[0], self.tick)
@@ -266,8 +287,9 @@ class GrammarState:
             return self._now[codec.PITCH], duration
         return self._now[codec.DURATION], velocity
 
-    def _context_after(self, gap: int, tick: int) -> tuple[int, int, int]:
-        return gap, self.running.place(tick), self.running.chroma(tick)
+    def _context_after(self, gap: int, tick: int) -> tuple[int, ...]:
+        known = gap, self.running.place(tick), self.running.chroma(tick)
+        return known if self.memory is None else (*known, *self.memory.plan_at(tick))
 
     def append(self, value: int) -> None:
         """Write the next field; the fifth completes the event."""
@@ -294,6 +316,8 @@ class GrammarState:
             self.roles.append(ROLES[min(duration, len(ROLES) - 1)])
         self.events.append(event)  # type: ignore[arg-type]
         running.add(event)  # type: ignore[arg-type]
+        if self.memory is not None:
+            self.memory.add(event)
         self._now = []
         self.finished = part == END
         if self.finished:

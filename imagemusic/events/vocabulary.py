@@ -45,6 +45,11 @@ STAGES = (
 # What a step reads of the event before; `interval` is its pitch less the last pitch of its part.
 INPUTS = (*FIELDS, "place", "bar", "program", "interval", "remaining", "chroma")
 
+# What the plan says of a bar; 0 where it says nothing.
+BAR_KINDS = ("unknown", "new", "varied", "same")
+CHORDS = 121  # none, and 12 roots of 10 qualities, see plan/chords.py
+PLAN_SIZES = {"bar_kind": len(BAR_KINDS), "chord": CHORDS, "next_chord": CHORDS}
+
 SEGMENT = 16  # events that share one condition: a bar or two of a melody, a chord or two of a band
 
 MAX_INTERVAL = 24  # semitones; wider ones count as this

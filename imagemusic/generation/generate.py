@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ MAX_BATCH = 64  # pieces generated at once
 MIN_SECOND_BATCH = 8  # pieces that a second batch must have, to pay
 REPORT_EVERY = 16  # steps
 MAX_EVENTS = 20_000
+T = TypeVar("T")
 Step: TypeAlias = tuple[EventHeads, State]
 
 
@@ -181,7 +182,7 @@ class BatchScheduler:
             for temperature, top_p in pairs
         ]
 
-    def _of_rows(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
+    def _of_rows(self, indices: list[T]) -> list[T]:
         """Repeat what belongs to each slot for every row of its own; the rows of a lone slot share it."""
         return indices if len(indices) == 1 else indices + [indices[slot] for slot in self._guided]
 
@@ -207,6 +208,8 @@ class BatchScheduler:
         for column, name in enumerate(FIELDS):
             value = slot.forced_value(column)
             if value is None:
+                if grammar.memory is not None:
+                    heads.propose([grammar.proposal(column)])
                 logits = heads.logits(column).astype(np.float64)
                 if self._guided:
                     scale = np.ones(1) if unguided else self._settings[column].scale
@@ -224,6 +227,8 @@ class BatchScheduler:
         for column in range(len(FIELDS)):
             forced = [slot.forced_value(column) for slot in slots]
             free = [number for number, value in enumerate(forced) if value is None]
+            if free and self.stepper.has_memory:
+                heads.propose(self._of_rows([slot.grammar.proposal(column) for slot in slots]))
             drawn = iter(self._draw(heads, column, free, uniforms[column]) if free else ())
             for slot, value in zip(slots, forced, strict=True):
                 slot.grammar.append(next(drawn) if value is None else value)
@@ -256,7 +261,8 @@ class BatchScheduler:
         """Return the guided logits (P,) of a slot's parts as if a gap with this context were chosen."""
         guided = self._null_row[number] >= 0
         rows = np.array([number, self._null_row[number]] if guided else [number])
-        logits = heads.part_logits_given(rows, [context] * len(rows)).astype(np.float64)
+        proposal = self.slots[number].grammar.proposal_of_stacked_part() if self.stepper.has_memory else None
+        logits = heads.part_logits_given(rows, [context] * len(rows), proposal).astype(np.float64)
         if guided:
             logits = guide(logits[:1], logits[1:], self._settings[PART].scale[[number]])
         return logits[0]

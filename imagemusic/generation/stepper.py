@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imagemusic.events.memory.running import Proposal
 from imagemusic.events.vocabulary import (
     FIELDS,
     GAP,
@@ -23,13 +24,16 @@ from imagemusic.events.vocabulary import (
     PART,
     PITCH,
     PITCH_CLASSES,
+    PLAN_SIZES,
     STAGES,
 )
 from imagemusic.generation.backends import Array, State, Weights, make_backend
+from imagemusic.generation.memory_heads import STEP_TABLES, MemoryHeads, shapes_of_memory, step_tables
 from imagemusic.generation.step_shape import StepShape
 
 HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
 HALF_SET = (1 << HALF) - 1
+OTHERS = len(INPUTS) - 4  # inputs between the pitch and the set of pitch classes
 Indices = NDArray[np.int64]
 
 
@@ -88,7 +92,7 @@ def shapes_of(decoder: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         found |= {f"{name}.weight": size, f"{name}.bias": size[:1]}
     for name, (column, width) in tables.items():
         found[f"{name}.weight"] = (width, PITCH_CLASSES) if column == "chroma" else (sizes[column], width)
-    return found
+    return found | (shapes_of_memory(decoder["sizes"], hidden, head) if decoder.get("memory", False) else {})
 
 
 class Stepper:
@@ -121,10 +125,15 @@ class Stepper:
         # where heads and scales start in the conditioning terms
         self._parts = self.shape.input_size, self.shape.input_size + self.shape.heads_size
         self._to_reminders = self._reminders()
-        self._inputs = _Tables(INPUTS, [_rows(weights[f"inputs.{name}.weight"], name) @ self._first for name in INPUTS])
-        self.known = [
-            _Tables(names, [_rows(weights[f"known.{name}.weight"], name) for name in names]) for names in STAGES
-        ]
+        self.has_memory = bool(decoder.get("memory", False))
+        self.memory = MemoryHeads(weights) if self.has_memory else None
+        inputs = {name: _rows(weights[f"inputs.{name}.weight"], name) for name in INPUTS}
+        known = [{name: _rows(weights[f"known.{name}.weight"], name) for name in names} for names in STAGES]
+        if self.has_memory:
+            inputs |= dict(zip(STEP_TABLES, step_tables(weights), strict=True))
+            known[GAP] |= {name: weights[f"plan_known.{name}.weight"] for name in PLAN_SIZES}
+        self._inputs = _Tables(list(inputs), [table @ self._first for table in inputs.values()])
+        self.known = [_Tables(list(tables), list(tables.values())) for tables in known]
         # Of each field, a head (weight (K, V), bias (V,)) for every kind of row: 0 for notes and what has no value, and
         # for `pitch` 1 to HEADER_KINDS for rows of the header; see decoder.py.
         self.heads = [
@@ -176,13 +185,17 @@ class Stepper:
     ) -> tuple["EventHeads", State]:
         """Read the events before, indices (R, inputs) in the order of INPUTS; return the heads of the next events.
 
+        With a memory they are followed by the levels of its proposals and what the plan says of the bar.
         One sequence of indices stands for all rows, where those belong to one piece.
         """
         # Plain numbers: for a few rows they are quicker to sort out than arrays.
         indices = [
-            (gap, part, pitch + self.pitches * self.kinds[part], *others, chroma & HALF_SET, chroma >> HALF)
-            for gap, part, pitch, *others, chroma in before
-        ]
+            (
+                gap, part, pitch + self.pitches * self.kinds[part], *others[:OTHERS], others[OTHERS] & HALF_SET,
+                others[OTHERS] >> HALF, *others[OTHERS + 1 :],
+            )
+            for gap, part, pitch, *others in before
+        ]  # fmt: skip
         heads, state = self.backend.run(conditioning.gates + self._inputs.look_up(indices), state)
         if self.condition_scales:
             heads = heads * conditioning.scales
@@ -195,10 +208,19 @@ class EventHeads:
     def __init__(self, stepper: Stepper, heads: Array) -> None:
         self._stepper, self._left = stepper, heads  # (R, K x fields still to come)
         self._kinds: list[int] = []  # of header row, once the part is known
+        self._proposed: tuple[Indices, Indices] | None = None  # values and levels (R, K) of the next field
+
+    def propose(self, proposals: Sequence[Proposal]) -> None:
+        """Take in what the memory of each row proposes for the next field; one proposal may stand for all rows."""
+        assert self._stepper.memory is not None
+        self._proposed = self._stepper.memory.indices(proposals)
 
     def logits(self, column: int, rows: Indices | None = None) -> Array:
         """Score the next field, number `column`, of all rows or some of them: (R, V)."""
         left = self._left[:, : self._stepper.head_size]
+        memory, proposed = self._stepper.memory, self._proposed
+        if memory is not None and proposed is not None:
+            left = left + memory.terms(column, *proposed)
         hidden = np.maximum(left if rows is None else left[rows], 0)
         heads = self._stepper.heads[column]
         weight, bias = heads[0]
@@ -210,14 +232,31 @@ class EventHeads:
             for kind in set(kinds[kinds > 0].tolist()):
                 weight, bias = heads[kind]
                 scores[kinds == kind] = times(hidden[kinds == kind], weight) + bias
+        if memory is not None and proposed is not None:
+            values, levels = (np.broadcast_to(part, (len(self._left), part.shape[1])) for part in proposed)
+            if rows is not None:
+                values, levels = values[rows], levels[rows]
+            weight, bias = memory.gates(column)
+            return memory.mix(column, times(hidden, weight) + bias, scores, values, levels)
         return scores
 
-    def part_logits_given(self, rows: Indices, known: Sequence[Sequence[int]]) -> Array:
-        """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `condition_on` would take."""
+    def part_logits_given(
+        self, rows: Indices, known: Sequence[Sequence[int]], proposal: Proposal | None = None
+    ) -> Array:
+        """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `condition_on` would take.
+
+        proposal: what the memory of those rows would then propose.
+        """
         size = self._stepper.head_size
         known_term = self._stepper.known[GAP].look_up(_halves(known))
         weight, bias = self._stepper.heads[PART][0]
-        return times(np.maximum((self._left[rows, size:] + known_term)[:, :size], 0), weight) + bias
+        left, memory = (self._left[rows, size:] + known_term)[:, :size], self._stepper.memory
+        if memory is None or proposal is None:
+            return times(np.maximum(left, 0), weight) + bias
+        values, levels = memory.indices([proposal] * len(rows))
+        hidden = np.maximum(left + memory.terms(PART, values, levels), 0)
+        gate, gate_bias = memory.gates(PART)
+        return memory.mix(PART, times(hidden, gate) + gate_bias, times(hidden, weight) + bias, values, levels)
 
     def condition_on(self, column: int, known: Sequence[Sequence[int]]) -> None:
         """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""
@@ -230,11 +269,12 @@ class EventHeads:
             kinds = zip(known, self._kinds, strict=True)
             known = [(pitch + stepper.pitches * kind, *others) for (pitch, *others), kind in kinds]
         self._left = self._left[:, stepper.head_size :] + stepper.known[column].look_up(known)
+        self._proposed = None
 
 
 def _halves(known: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Part the set of pitch classes, last of what is known with a gap, in two."""
-    return [(*others, chroma & HALF_SET, chroma >> HALF) for *others, chroma in known]
+    """Part the set of pitch classes, third of what is known with a gap, in two."""
+    return [(gap, place, chroma & HALF_SET, chroma >> HALF, *plan) for gap, place, chroma, *plan in known]
 
 
 def times(rows: Array, weight: Array) -> Array:

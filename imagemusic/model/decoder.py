@@ -18,14 +18,17 @@ from torch.nn import functional
 from imagemusic.events.vocabulary import (
     DRUMS,
     FIELDS,
+    GAP,
     HEADER_KINDS,
     INPUTS,
     INTERVALS,
     NO_PITCH,
     PITCH_CLASSES,
+    PLAN_SIZES,
     STAGES,
     interval_indices,
 )
+from imagemusic.model.memory import MemoryHeads
 from imagemusic.model.residual import ResidualLSTM
 
 
@@ -44,6 +47,7 @@ class DecoderConfig:
     residual: bool = False  # residual LSTM layers, see residual.py
     dropout: float = 0.1
     event_dropout: float = 0.0  # share of steps whose event is dropped in training; the condition remains
+    memory: bool = False  # reads pointers into the notes so far and a plan of the bars, see memory.py
     first_header: int = 16  # the first of the HEADER_KINDS values of `part` that mark rows of the header
 
     @classmethod
@@ -112,9 +116,18 @@ class NoteDecoder(nn.Module):
             for name in names:
                 self.known[name] = column_layer(name, sizes[name], width)
         self.heads = nn.ModuleDict({name: nn.Linear(head, sizes[name]) for name in FIELDS})
+        if config.memory:
+            self.memory = MemoryHeads(config.sizes, hidden, head)
+            width = (len(FIELDS) - 1) * head
+            self.plan_inputs = nn.ModuleDict({name: nn.Embedding(size, hidden) for name, size in PLAN_SIZES.items()})
+            self.plan_known = nn.ModuleDict({name: nn.Embedding(size, width) for name, size in PLAN_SIZES.items()})
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.3)
+        if config.memory:
+            self.memory.reset()
+            for parameter in (*self.plan_inputs.parameters(), *self.plan_known.parameters()):
+                nn.init.zeros_(parameter)
 
     def build_core(self, width: int) -> None:
         """Build the recurrent layers, which map steps (B, T, width) to outputs (B, T, H); see `core`."""
@@ -177,6 +190,10 @@ class NoteDecoder(nn.Module):
         step = torch.stack(
             [self.inputs[name](multi_hot(columns[name]) if name == "chroma" else columns[name]) for name in self.reads]
         ).sum(0)
+        if self.config.memory:
+            step = step + self.memory.step_terms(before["memory_levels"])
+            for name in PLAN_SIZES:
+                step = step + self.plan_inputs[name](before[name])
         if self.training and self.config.event_dropout:
             # A decoder that always reads the previous notes learns to ignore the condition (Bowman et al. 2016,
             # arXiv:1511.06349, who drop words for the same reason).
@@ -197,17 +214,28 @@ class NoteDecoder(nn.Module):
         return heads * (1 + scale) + shift
 
     def logits(self, heads: Tensor, event: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the logits (B, T, V) of every field of events, columns (B, T), each given the fields before it."""
+        """Compute the logits (B, T, V) of every field of events, columns (B, T), each given the fields before it.
+
+        With a memory they are log-probabilities: softmax leaves them as they are.
+        """
         scores = {}
         columns = event | {"pitch": self._pitch_row(event)}
         for stage, name in enumerate(FIELDS):
-            hidden = heads[..., : self.config.head_size].relu()
+            hidden = heads[..., : self.config.head_size]
+            if self.config.memory:
+                proposed = event["memory_values"][:, :, stage], event["memory_levels"][:, :, stage]
+                hidden = hidden + self.memory.head_terms(name, *proposed)
+            hidden = hidden.relu()
             scores[name] = self._pitch_scores(hidden, event["part"]) if name == "pitch" else self.heads[name](hidden)
+            if self.config.memory:
+                scores[name] = self.memory.mix(name, hidden, scores[name], *proposed)
             if stage < len(self.stages):
                 heads = heads[..., self.config.head_size :]
                 for known in self.stages[stage]:
                     column = columns[known]
                     heads = heads + self.known[known](multi_hot(column) if known == "chroma" else column)
+                for table in PLAN_SIZES if self.config.memory and stage == GAP else ():
+                    heads = heads + self.plan_known[table](event[table])
         return scores
 
     def _pitch_scores(self, hidden: Tensor, part: Tensor) -> Tensor:

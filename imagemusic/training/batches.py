@@ -10,27 +10,33 @@ backpropagation through time) and is reset to the condition's initial state at t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagemusic.errors import DataError
 from imagemusic.events import context
+from imagemusic.events.memory.proposals import Proposals, propose
 from imagemusic.events.vocabulary import (
     DRUMS,
     FIELDS,
+    GAP,
     HEADER,
     METER,
     NO_PITCH,
     NO_PROGRAM,
     NO_VELOCITY,
+    PITCH,
     SEGMENT,
     SLOT,
     SLOTS,
     START,
     TEMPO,
+    VELOCITY,
 )
+from imagemusic.plan.columns import PlanColumns, plan_window
 from imagemusic.training.condition_sampler import ConditionSampler, TrainingData
 from imagemusic.training.settings import BatchOptions
 
@@ -58,6 +64,29 @@ class _Epoch:
     conditions: ConditionSampler
     hide_remaining: NDArray[np.bool_]  # (P,)
     velocity_dropout: NDArray[np.bool_]  # (P,)
+    drop_chords: NDArray[np.bool_]  # (P,)
+    drop_answers: NDArray[np.bool_]  # (P,)
+
+
+class MemoryConfig(Protocol):
+    """The settings of a decoder, as far as they tell what it reads."""
+
+    @property
+    def memory(self) -> bool: ...
+
+
+class HasMemory(Protocol):
+    """A decoder, with a memory or without."""
+
+    @property
+    def config(self) -> MemoryConfig: ...
+
+
+class _Told(NamedTuple):
+    """What a decoder may read of a piece beside its events."""
+
+    memory: Proposals | None
+    plan: PlanColumns | None
 
 
 class BatchSource:
@@ -79,6 +108,7 @@ class BatchSource:
         self._rows = np.arange(options.batch_size) + options.batch_size * share[0]
         self._epoch_steps = max(1, int(round((self.windows * weights).sum())) // self._streams)
         self._cached: tuple[int, _Epoch] | None = None
+        self._told = lru_cache(maxsize=4 * options.batch_size)(self._tell)
 
     @property
     def epoch_steps(self) -> int:
@@ -106,6 +136,7 @@ class BatchSource:
         return _Epoch(
             piece, window, shift, conditions,
             rng.random(count) < options.drop_remaining, rng.random(count) < options.velocity_dropout,
+            rng.random(count) < options.drop_chords, rng.random(count) < options.drop_answers,
         )  # fmt: skip
 
     def batch(self, step: int) -> Batch:
@@ -125,15 +156,37 @@ class BatchSource:
         ids = [self.data.pieces[p].id for p in chosen]
         return Batch(stack[0], stack[1], stack[2], epoch.conditions.conditions(chosen, rows), reset, ids)
 
+    def _tell(self, number: int, drop_chords: bool, drop_answers: bool) -> _Told:
+        """Compute the memory and the plan of a whole piece."""
+        if not self.options.memory:
+            return _Told(None, None)
+        piece = self.data.pieces[number]
+        events = event_rows(self.data.prepared.rows[piece.start : piece.start + piece.rows])
+        plan = None
+        if piece.metrical and not (drop_chords and drop_answers):
+            plan = PlanColumns.of(events, chords=not drop_chords, answers=not drop_answers)
+        return _Told(propose(events, plan.answers if plan else None), plan)
+
     def _window(self, epoch: _Epoch, number: int, window: int) -> tuple[dict[str, NDArray], ...]:
         piece = self.data.pieces[number]
         before, target, weights = window_columns(
             self.data.prepared.rows[piece.start : piece.start + piece.rows], piece.end, window, self.options.window,
             shift=int(epoch.shift[number]), hide_remaining=bool(epoch.hide_remaining[number]),
             velocity_dropout=bool(epoch.velocity_dropout[number]),
+            **self._told(number, bool(epoch.drop_chords[number]), bool(epoch.drop_answers[number]))._asdict(),
         )  # fmt: skip
         emphasis = np.where(np.isin(target["part"], HEADER), self.options.header_weight, 1).astype(np.float32)
         return before, target, {name: weight * emphasis for name, weight in weights.items()}
+
+
+def event_rows(rows: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return the events (R, 5) of prepared rows (R,)."""
+    return np.stack([rows[name] for name in FIELDS], axis=1).astype(np.int64)
+
+
+def memory_of(rows: NDArray[np.void], decoder: HasMemory) -> Proposals | None:
+    """Return the memory of a piece, prepared rows (R,), for a decoder that has one; None for others."""
+    return propose(event_rows(rows)) if decoder.config.memory else None
 
 
 def window_columns(
@@ -145,18 +198,22 @@ def window_columns(
     shift: int = 0,
     hide_remaining: bool = False,
     velocity_dropout: bool = False,
+    memory: Proposals | None = None,
+    plan: PlanColumns | None = None,
 ) -> tuple[dict[str, NDArray], dict[str, NDArray], dict[str, NDArray]]:
     """Cut window number `window`, of T = `length` events, from the rows (R,) of a piece that ends at tick `end`.
 
     Returns the input columns, the target columns and the weights, (T,) each, padded with weight 0.  `shift` transposes
     by semitones; `hide_remaining` and `velocity_dropout` hide the remaining time and the velocities from the input.
+    `memory`, the proposals for the whole piece, adds the columns that a decoder with a memory reads; `plan` is what the
+    plan says of the piece, nothing by default.
     """
     first = window * length
     target = rows[first : first + length]
     before = rows[max(first - 1, 0) : first + length - 1][: len(target)]
     padding = (0, length - len(target))
-    columns = {name: target[name].astype(np.int64) for name in TARGET}
-    past = {name: before[name].astype(np.int64) for name in BEFORE if name != "remaining"}
+    columns: dict[str, NDArray] = {name: target[name].astype(np.int64) for name in TARGET}
+    past: dict[str, NDArray] = {name: before[name].astype(np.int64) for name in BEFORE if name != "remaining"}
     ticks = before["tick"].astype(np.int64)
     if first == 0:
         past = {name: np.concatenate([[START_ROW.get(name, 0)], past[name]])[: len(target)] for name in past}
@@ -168,7 +225,31 @@ def window_columns(
     if velocity_dropout:
         past["velocity"] = np.zeros_like(past["velocity"])
         columns["last_velocity"] = np.where(columns["last_velocity"] == NO_VELOCITY, NO_VELOCITY, 0)
-    return tuple({k: np.pad(v, padding) for k, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
+    if memory is not None:
+        past["memory_levels"] = memory.levels[first : first + length, GAP]
+        columns |= _proposed(memory, slice(first, first + length), columns, shift, velocity_dropout)
+    past |= plan_window(plan, slice(first, first + len(target)), len(target), shift, before=True)
+    columns |= plan_window(plan, slice(first, first + len(target)), len(target), shift, before=False)
+    return tuple({name: _pad(v, padding) for name, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
+
+
+def _pad(values: NDArray, padding: tuple[int, int]) -> NDArray:
+    """Pad the first axis with zeros."""
+    return np.pad(values, [padding] + [(0, 0)] * (values.ndim - 1))
+
+
+def _proposed(
+    memory: Proposals, chosen: slice, columns: dict[str, NDArray[np.int64]], shift: int, velocity_dropout: bool
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the columns of a memory: values and levels (T, fields, pointers)."""
+    values, levels = memory.values[chosen].copy(), memory.levels[chosen].copy()
+    if shift:
+        moves = (columns["program"] < DRUMS)[:, None] & (levels[:, PITCH] > 0)
+        moved = np.clip(values[:, PITCH].astype(np.int64) + shift, 0, 127)
+        values[:, PITCH] = np.where(moves, moved, values[:, PITCH])
+    if velocity_dropout:
+        levels[:, VELOCITY] = 0
+    return {"memory_values": values, "memory_levels": levels}
 
 
 def field_weights(columns: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:

@@ -24,6 +24,7 @@ from imagemusic.events.vocabulary import SEGMENT
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import AFFECT_DIALS, CUES, DIALS, IMAGE_DIALS, as_row
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.styles import STYLES
 from imagemusic.training.settings import BatchOptions
 
 NULL, PIECE, NOISY, EXACT = range(4)
@@ -69,6 +70,8 @@ class ConditionSampler:
         self.deviation[self.kind == EXACT] = 0
         self.ensemble = np.array([ENSEMBLES.index(piece.ensemble) for piece in pieces])
         self.ensemble[(rng.random(count) < options.drop_ensemble) | (self.kind == NULL)] = -1
+        self.style = np.array([STYLES.index(piece.style) if piece.style else -1 for piece in pieces])
+        self.style[(rng.random(count) < options.drop_style) | (self.kind == NULL)] = -1
         # A mismatched picture teaches that exact dials win.  Noisy dials come from the picture, so it must match.
         mismatched = (rng.random(count) < options.mismatch_prob) & (self.kind != NOISY)
         dials = np.where(mismatched[:, None], np.nan, self.whole[:, IMAGE_COLUMNS])
@@ -100,7 +103,7 @@ class ConditionSampler:
         repeat = rows.shape[1]
         packed = self.layout.pack(
             np.repeat(self.embedding[pieces], repeat, axis=0), flat, np.repeat(self.ensemble[pieces], repeat),
-            np.repeat(self.deviation[pieces], repeat, axis=0),
+            np.repeat(self.deviation[pieces], repeat, axis=0), np.repeat(self.style[pieces], repeat),
         )  # fmt: skip
         return packed.reshape(*rows.shape, -1)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.events.vocabulary import FIELDS, SEGMENT, SLOTS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.training.batches import HEADER, field_weights, window_columns
+from imagemusic.training.batches import HEADER, field_weights, memory_of, window_columns
 
 Totals = dict[str, float]
 Columns = dict[str, NDArray[np.float32]]
@@ -53,12 +53,13 @@ def _windows(
             condition = conditions[chosen]
         by_segment = condition if condition.dim() == 3 else None
         state = decoder.initial_state(condition if by_segment is None else condition[:, 0])
+        every = [prepared.rows[pieces[i].start : pieces[i].start + pieces[i].rows] for i in chosen]
+        memories = [memory_of(rows, decoder) for rows in every]
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
-            for i in chosen:
-                piece = pieces[i]
-                rows = prepared.rows[piece.start : piece.start + piece.rows]
-                parts.append(window_columns(rows, piece.end, number, window, hide_remaining=not give_remaining))
+            for i, rows, memory in zip(chosen, every, memories, strict=True):
+                how = {"hide_remaining": not give_remaining, "memory": memory}
+                parts.append(window_columns(rows, pieces[i].end, number, window, **how))  # type: ignore[arg-type]
             before, target, weights = (
                 to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]})
                 for k in range(3)

@@ -22,6 +22,7 @@ from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.styles import STYLES
 from imagemusic.training.loading import load_encoder_graph
 
 QUANTILES = 101
@@ -64,6 +65,7 @@ def export_checkpoint(
     weights |= {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     weights["prior.dials"] = prior
     weights["prior.ensembles"] = np.array([float(ENSEMBLES.index(piece.ensemble)) for piece in pieces])
+    weights["prior.styles"] = np.array([float(STYLES.index(piece.style)) if piece.style else -1.0 for piece in pieces])
     table = np.load(sources.pictures)
     means = table["dial_mean"][table["split"] == "validation"]
     grid = np.linspace(0, 1, QUANTILES)

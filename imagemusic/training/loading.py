@@ -26,14 +26,19 @@ def load_decoder(checkpoint: Checkpoint) -> NoteDecoder:
     return decoder.eval()
 
 
+NEW_PARTS = ("memory.", "plan_inputs.", "plan_known.")  # begin without effect where a checkpoint lacks them
+
+
 def load_weights(decoder: NoteDecoder, checkpoint: Checkpoint) -> None:
-    """Set the weights of a decoder to those of a checkpoint.
+    """Set the weights of a decoder to those of a checkpoint, which may lack a memory and a plan.
 
     Raises:
         CheckpointError: they have other names or shapes.
     """
     try:
-        decoder.load_state_dict({name: torch.from_numpy(value) for name, value in checkpoint.part("decoder").items()})
+        found = {name: torch.from_numpy(value) for name, value in checkpoint.part("decoder").items()}
+        new = {name: value for name, value in decoder.state_dict().items() if name.startswith(NEW_PARTS)}
+        decoder.load_state_dict(new | found)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"{checkpoint.folder / WEIGHTS}: does not fit the decoder ({reason})") from error

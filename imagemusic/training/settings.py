@@ -12,6 +12,7 @@ from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.model.decoder import DecoderConfig
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
+from imagemusic.music.styles import STYLES
 from imagemusic.training.precision import FLOAT32, MIXED_BFLOAT16
 
 # Names of settings before 0.2 -> today's.
@@ -27,7 +28,7 @@ RENAMED = {
 }
 SHARES = (
     "drop_condition", "piece_level", "noisy", "drop_embedding", "drop_ensemble", "drop_remaining", "drop_state",
-    "velocity_dropout", "mismatch_prob", "content_swap_prob",
+    "velocity_dropout", "mismatch_prob", "content_swap_prob", "drop_chords", "drop_answers", "drop_style",
 )  # fmt: skip
 
 
@@ -80,6 +81,7 @@ class DecoderOptions:
     residual: bool = True
     dropout: float = 0.1
     event_dropout: float = 0.0
+    memory: bool = True  # the decoder reads pointers into the notes so far, and a plan of the bars
 
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
@@ -99,6 +101,7 @@ class BatchOptions:
     noisy: float = 0.2  # share of pieces conditioned on dials with the noise of an image encoder
     drop_embedding: float = 0.25
     drop_ensemble: float = 0.3
+    drop_style: float = 0.4
     drop_remaining: float = 0.1
     drop_state: float = 0.0  # share of windows inside a piece whose state is reset, not carried over
     header_weight: float = 1.0  # weight of a header row in the loss: there are few, and they choose the instruments
@@ -106,6 +109,9 @@ class BatchOptions:
     mismatch_prob: float = 0.15  # share of pieces with a picture that disagrees with the dials
     content_swap_prob: float = 0.0  # share of pictures paired by dials that get another picture's content
     pairing_temperature: float = 0.25
+    memory: bool = True  # whether the columns of a memory and a plan are made
+    drop_chords: float = 0.5  # share of pieces whose chords are not told
+    drop_answers: float = 0.4  # share of pieces whose form is not told: which bar answers which
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.window) < 1 or not 0 <= self.transpose <= 12 or not self.pairing_temperature > 0:
@@ -150,7 +156,7 @@ def read_config(path: Path) -> TrainConfig:
 
 def layout_for(embedding_size: int) -> ConditionLayout:
     """Return the condition layout of every model of this version of the package."""
-    return ConditionLayout(embedding_size=embedding_size, dials=DIALS, ensembles=ENSEMBLES)
+    return ConditionLayout(embedding_size=embedding_size, dials=DIALS, ensembles=ENSEMBLES, styles=STYLES)
 
 
 def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderConfig:
@@ -160,5 +166,5 @@ def decoder_config(options: DecoderOptions, layout: ConditionLayout) -> DecoderC
         hidden_size=options.hidden_size, layers=options.layers, head_size=options.head_size,
         condition_hidden=options.condition_hidden, condition_every_step=options.condition_every_step,
         condition_scales=options.condition_scales, residual=options.residual,
-        dropout=options.dropout, event_dropout=options.event_dropout,
+        dropout=options.dropout, event_dropout=options.event_dropout, memory=options.memory,
     )  # fmt: skip
