@@ -18,7 +18,7 @@ LAYERS = (
     ("config", "executors", "files", "resources", "schemas", "graphs"),
     ("vision", "music", "reports"),
     ("events", "audio"),
-    ("model", "generation", "export"),
+    ("model", "generation", "export", "plan"),
     ("checkpoint",),
     ("compose",),
     ("data",),

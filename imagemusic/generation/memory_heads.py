@@ -15,6 +15,7 @@ from imagemusic.generation.backends import Array, Weights
 
 COUNT = len(POINTERS)
 STARTS = np.arange(COUNT) * LEVELS  # rows of each pointer in tables of all pointers' levels
+TINY = 1e-30  # probability
 STEP_TABLES = (*(f"level_{name}" for name in POINTERS), *PLAN_SIZES)  # what a step reads beside its inputs
 
 
@@ -67,22 +68,23 @@ class MemoryHeads:
     def mix(
         self, column: int, gates: Array, scores: Array, values: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Mix the scores (R, V) of a field with its proposals into log-probabilities (R, V); gates (R, 1 + K)."""
-        known = rows > STARTS
+        """Mix the scores (R, V) of a field with its proposals into log-probabilities (R, V); gates (R, 1 + K).
+
+        Only at the values that are proposed does more than the model's own share count.
+        """
         shares = gates.astype(np.float64)
-        shares[:, 1:] += self._gate_levels[column].take(rows)
-        shares -= np.maximum(shares[:, :1], np.where(known, shares[:, 1:], -np.inf).max(axis=1, keepdims=True))
+        shares[:, 1:] = np.where(rows > STARTS, shares[:, 1:] + self._gate_levels[column].take(rows), -np.inf)
+        shares -= np.maximum.reduce(shares, axis=1, keepdims=True)
         np.exp(shares, out=shares)
-        shares[:, 1:] *= known
         shares /= np.add.reduce(shares, axis=1, keepdims=True)
         mixed = scores.astype(np.float64)
         mixed -= np.maximum.reduce(mixed, axis=1, keepdims=True)
-        np.exp(mixed, out=mixed)
-        mixed *= shares[:, :1] / np.add.reduce(mixed, axis=1, keepdims=True)
-        every = np.arange(len(mixed))
-        for pointer in range(COUNT):
-            mixed[every, values[:, pointer]] += shares[:, 1 + pointer]
-        return np.log(np.maximum(mixed, 1e-30, out=mixed), out=mixed)
+        mixed += np.log(shares[:, :1] / np.add.reduce(np.exp(mixed), axis=1, keepdims=True))
+        alike = values[:, :, None] == values[:, None, :]  # pointers that propose one value add up
+        copied = np.add.reduce(np.where(alike, shares[:, None, 1:], 0), axis=2)
+        places = values + np.arange(0, mixed.size, mixed.shape[1])[:, None]
+        mixed.put(places, np.log(np.exp(mixed.take(places)) + copied + TINY))
+        return mixed
 
     def gates(self, column: int) -> tuple[Array, Array]:
         """Return weight (head, 1 + K) and bias (1 + K,) of the gates of a field."""

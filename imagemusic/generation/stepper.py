@@ -215,7 +215,7 @@ class EventHeads:
         assert self._stepper.memory is not None
         self._proposed = self._stepper.memory.indices(proposals)
 
-    def logits(self, column: int, rows: Indices | None = None) -> Array:
+    def logits(self, column: int, rows: Indices | None = None) -> NDArray[np.floating]:
         """Score the next field, number `column`, of all rows or some of them: (R, V)."""
         left = self._left[:, : self._stepper.head_size]
         memory, proposed = self._stepper.memory, self._proposed
@@ -233,7 +233,9 @@ class EventHeads:
                 weight, bias = heads[kind]
                 scores[kinds == kind] = times(hidden[kinds == kind], weight) + bias
         if memory is not None and proposed is not None:
-            values, levels = (np.broadcast_to(part, (len(self._left), part.shape[1])) for part in proposed)
+            values, levels = proposed
+            if len(values) < len(self._left):
+                values, levels = (part.repeat(len(self._left), axis=0) for part in proposed)
             if rows is not None:
                 values, levels = values[rows], levels[rows]
             weight, bias = memory.gates(column)
@@ -242,7 +244,7 @@ class EventHeads:
 
     def part_logits_given(
         self, rows: Indices, known: Sequence[Sequence[int]], proposal: Proposal | None = None
-    ) -> Array:
+    ) -> NDArray[np.floating]:
         """Score the parts (R, V) of some rows as if a gap were chosen; `known` is what `condition_on` would take.
 
         proposal: what the memory of those rows would then propose.

@@ -18,9 +18,10 @@ from imagemusic.data.prepared import PreparedPiece
 from imagemusic.errors import ConfigError
 from imagemusic.evaluation.steering.conditional import Music, Scorer, cut
 from imagemusic.evaluation.steering.pairs import Pair
+from imagemusic.events.memory.proposals import propose
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.cover_conditions import CoverConditions
-from imagemusic.training.batches import window_columns
+from imagemusic.training.batches import event_rows, window_columns
 from imagemusic.training.encoder.heads import group_folds
 from imagemusic.training.evaluation import to_tensors
 from imagemusic.training.loop import Groups, LoopOptions, TrainingLoop
@@ -210,7 +211,12 @@ def _windows(
         window = 0 if rng.random() < options.first_windows else int(rng.integers(count))
         rows = music.prepared.rows[piece.start : piece.start + piece.rows]
         shift = int(rng.integers(-options.transpose, options.transpose + 1))
-        parts.append(window_columns(rows, piece.end, window, options.window, shift=shift, hide_remaining=True))
+        parts.append(
+            window_columns(
+                rows, piece.end, window, options.window, shift=shift, hide_remaining=True,
+                memory=propose(event_rows(rows)),
+            )
+        )  # fmt: skip
     return [to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}) for k in range(3)]
 
 

@@ -92,15 +92,25 @@ class _Told(NamedTuple):
 class BatchSource:
     """Batches of one split of a prepared set."""
 
-    def __init__(self, data: TrainingData, options: BatchOptions, seed: int, share: tuple[int, int] = (0, 1)) -> None:
+    def __init__(
+        self,
+        data: TrainingData,
+        options: BatchOptions,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
+        *,
+        memory: bool = False,
+    ) -> None:
         """Sample batches for process number share[0] of share[1]; each process has streams of its own.
+
+        memory: add the columns of a memory and a plan, for a decoder that reads them.
 
         Raises:
             DataError: there are no pieces.
         """
         if not data.pieces:
             raise DataError("no piece to train on; prepare a corpus first")
-        self.data, self.options, self.seed = data, options, seed
+        self.data, self.options, self.seed, self.memory = data, options, seed, memory
         self.windows = np.array([-(-piece.rows // options.window) for piece in data.pieces])
         weights = np.array([options.corpus_weights.get(piece.corpus, 1.0) for piece in data.pieces])
         self.weights = weights  # readings in an epoch
@@ -158,7 +168,7 @@ class BatchSource:
 
     def _tell(self, number: int, drop_chords: bool, drop_answers: bool) -> _Told:
         """Compute the memory and the plan of a whole piece."""
-        if not self.options.memory:
+        if not self.memory:
             return _Told(None, None)
         piece = self.data.pieces[number]
         events = event_rows(self.data.prepared.rows[piece.start : piece.start + piece.rows])
@@ -230,10 +240,10 @@ def window_columns(
         columns |= _proposed(memory, slice(first, first + length), columns, shift, velocity_dropout)
     past |= plan_window(plan, slice(first, first + len(target)), len(target), shift, before=True)
     columns |= plan_window(plan, slice(first, first + len(target)), len(target), shift, before=False)
-    return tuple({name: _pad(v, padding) for name, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
+    return tuple({name: pad(v, padding) for name, v in part.items()} for part in (past, columns, weights))  # type: ignore[return-value]
 
 
-def _pad(values: NDArray, padding: tuple[int, int]) -> NDArray:
+def pad(values: NDArray, padding: tuple[int, int]) -> NDArray:
     """Pad the first axis with zeros."""
     return np.pad(values, [padding] + [(0, 0)] * (values.ndim - 1))
 

@@ -81,7 +81,7 @@ class DecoderOptions:
     residual: bool = True
     dropout: float = 0.1
     event_dropout: float = 0.0
-    memory: bool = True  # the decoder reads pointers into the notes so far, and a plan of the bars
+    memory: bool = False  # the decoder reads pointers into the notes so far, and a plan of the bars
 
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.layers, self.head_size, self.condition_hidden) < 1 or not 0 <= self.dropout < 1:
@@ -109,9 +109,8 @@ class BatchOptions:
     mismatch_prob: float = 0.15  # share of pieces with a picture that disagrees with the dials
     content_swap_prob: float = 0.0  # share of pictures paired by dials that get another picture's content
     pairing_temperature: float = 0.25
-    memory: bool = True  # whether the columns of a memory and a plan are made
-    drop_chords: float = 0.5  # share of pieces whose chords are not told
-    drop_answers: float = 0.4  # share of pieces whose form is not told: which bar answers which
+    drop_chords: float = 0.5  # share of pieces whose chords are hidden
+    drop_answers: float = 0.4  # share of pieces whose form is hidden: which bar answers which
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.window) < 1 or not 0 <= self.transpose <= 12 or not self.pairing_temperature > 0:

@@ -158,7 +158,8 @@ def fit(config: TrainConfig, data: TrainingData, *, resume: bool = True) -> None
     if options.threads:
         torch.set_num_threads(options.threads)
     lightning.seed_everything(options.seed, verbose=False)
-    source = BatchSource(data, config.batches, options.seed, share=(_rank(), options.devices))
+    share = _rank(), options.devices
+    source = BatchSource(data, config.batches, options.seed, share, memory=config.decoder.memory)
     decoder = NoteDecoder(decoder_config(config.decoder, data.layout))
     if options.init_from:
         load_weights(decoder, open_checkpoint(Path(options.init_from)))

@@ -1,13 +1,13 @@
 """What the pointers of a memory are, and how sure each is.
 
-    EXACT       the note after the longest earlier stretch that equals the notes before this one
+    EXACT       the note after the longest earlier passage that equals the notes before this one
     TRANSPOSED  the same by intervals, in any key; it proposes the pitch at the distance of now
     BAR_1 .. 8  the note at the same place 1, 2, 4 or 8 bars before
     ANSWER      the note at the same place of the bar that the plan says this one answers
-    PART        the note after the longest earlier stretch of the part's own line, drums too, once the part is known
+    PART        the note after the longest earlier passage of the part's own line, drums too, once the part is known
 
 A pointer proposes a value of each field, or nothing.  Its level says how much there is to it: for matches the length
-(rank in a ladder of lengths), for places how many of the last HITS notes it told right.  A pointer whose proposal was
+(rank in a ladder of lengths), for places how many of the last HITS notes it hit.  A pointer whose proposal was
 not followed in an earlier field of the same event has BROKEN added.
 
 The idea is that of pointer networks (Vinyals et al. 2015, arXiv:1506.03134; See et al. 2017, arXiv:1704.04368), the

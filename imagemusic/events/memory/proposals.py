@@ -84,14 +84,14 @@ def propose(rows: NDArray[np.integer], answers: BarAnswers | None = None) -> Pro
 
 
 class _Piece:
-    """A piece and the notes that are heard before each of its events."""
+    """A piece and the notes before each of its events."""
 
     def __init__(self, rows: Ints, answers: BarAnswers | None) -> None:
         self.rows, self.answers = rows, answers
         self.gap, self.part, self.pitch = rows[:, GAP], rows[:, PART], rows[:, PITCH]
         self.tick = np.cumsum(self.gap)
         self.is_note = self.part < SLOTS
-        self.heard: Ints = np.cumsum(self.is_note) - self.is_note  # (N,) notes before each event
+        self.past: Ints = np.cumsum(self.is_note) - self.is_note  # (N,) notes before each event
         self.now = np.concatenate([[0], self.tick[:-1]])  # (N,) tick of the event before
         chosen = rows[self.is_note]
         tick, drums = self.tick[self.is_note], np.flatnonzero(rows[self.part == SLOT, PITCH] == DRUMS)
@@ -138,9 +138,9 @@ class _Piece:
     # Places
 
     def _first_after(self, keys: Ints, lag: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-        """Find the first note (N,) at or after keys (N,) less a lag in ticks, and whether it was heard already."""
+        """Find the first note (N,) at or after keys (N,) less a lag in ticks, and whether it was played already."""
         found = np.searchsorted(self.notes.key, keys - lag * TICK_KEY)
-        return np.minimum(found, len(self.notes.key) - 1), (found < self.heard) & (lag > 0)
+        return np.minimum(found, len(self.notes.key) - 1), (found < self.past) & (lag > 0)
 
     def _place(self, pointer: int, first: Ints, known: NDArray[np.bool_], lag: Ints, later: Ints | None = None) -> None:
         """Fill in a pointer to places: `first` (N,) notes before the gap is chosen, `lag` (N,) ticks back.
@@ -150,9 +150,9 @@ class _Piece:
         notes = self.notes
         wait = notes.tick[first] + lag - self.now
         known = known & (wait >= 0)
-        told = known & (notes.key[first] + lag * TICK_KEY == self.event_key) & self.is_note
-        right = np.concatenate([[0], np.cumsum(told[self.is_note])])
-        level = 1 + right[self.heard] - right[np.maximum(self.heard - HITS, 0)]
+        hits = known & (notes.key[first] + lag * TICK_KEY == self.event_key) & self.is_note
+        right = np.concatenate([[0], np.cumsum(hits[self.is_note])])
+        level = 1 + right[self.past] - right[np.maximum(self.past - HITS, 0)]
         self._write(pointer, GAP, known, np.minimum(wait, MAX_GAP), level)
         lag = lag if later is None else later
         second, found = self._first_after(self.after_gap, lag)
@@ -179,8 +179,8 @@ class _Piece:
         end = answers.starts[bar + 1]
         over = known & (self.notes.tick[first] + lag >= end)  # the rest of the answered bar is empty
         following = np.where(bar + 1 < count, answers.shifts[np.minimum(bar + 1, count - 1)], 0)
-        other, heard = self._first_after(end * TICK_KEY, following)
-        first, known = np.where(over, other, first), np.where(over, heard, known)
+        other, played = self._first_after(end * TICK_KEY, following)
+        first, known = np.where(over, other, first), np.where(over, played, known)
         self._place(ANSWER, first, known, np.where(over, following, lag), answers.shifts[answers.bar_of(self.tick)])
 
     # Matches
@@ -209,12 +209,12 @@ class _Piece:
         for number, (length, hashes) in enumerate(_ladder(terms, lengths), 1):
             matched = _latest_equal(hashes, np.arange(count) >= length - 1)
             found, rank = np.where(matched >= 0, matched, found), np.where(matched >= 0, number, rank)
-        recent = np.maximum(self.heard - 1, 0)
+        recent = np.maximum(self.past - 1, 0)
         match, level = found[recent], rank[recent]
         target = match + 1
         wait = notes.tick[target] - notes.tick[np.maximum(match, 0)] - (self.now - notes.tick[recent])
         rested = np.concatenate([[False], self.part[:-1] == REST])
-        known = (self.heard > 0) & (match >= 0) & (wait >= rested)
+        known = (self.past > 0) & (match >= 0) & (wait >= rested)
         pitch, allowed = notes.pitch[target], np.ones(len(match), bool)
         if last is not None:
             moved = pitch + np.where(notes.is_pitched[target], last[recent] - last[np.maximum(match, 0)], 0)

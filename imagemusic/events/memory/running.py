@@ -64,7 +64,7 @@ NO_PLAN: PlanIndices = (0,) * len(PLAN_SIZES)
 
 
 class Note(NamedTuple):
-    """A note that was heard."""
+    """A note of the past."""
 
     tick: int
     part: int
@@ -84,7 +84,7 @@ NO_PROPOSAL = Proposal([NOTHING] * len(POINTERS), [0] * len(POINTERS))
 
 
 class _Matcher:
-    """Finds the longest earlier stretch of terms that equals the last ones."""
+    """Finds the longest earlier run of terms that equals the last ones."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self.lengths = tuple(lengths)
@@ -148,7 +148,7 @@ class RunningMemory:
         self._lasts: list[int] = []  # pitch of the last pitched note up to each
         self._matches: dict[int, tuple[int, int]] = {EXACT: (-1, 0), TRANSPOSED: (-1, 0)}
         self._lines: dict[int, _Line] = {}
-        self._told = dict.fromkeys(PLACES, 0)  # bits: which of the last notes a place told right
+        self._hits = dict.fromkeys(PLACES, 0)  # bits: which of the last notes a place proposed right
         self._at_gap: dict[int, tuple[int, int]] | None = None  # pointer -> note and lag, or wait, that it proposed
         self._found: dict[int, int] | None = None  # pointer -> pitch or note that it proposed
         self._line_note: tuple[Note, int] | None = None
@@ -180,7 +180,7 @@ class RunningMemory:
         bars = -(-(tick + 1) // bar) if notes else 0
         self._first, self._programs = -bars * bar, list(programs)
         for note in notes:
-            self._hear(note._replace(tick=note.tick - bars * bar))
+            self._remember(note._replace(tick=note.tick - bars * bar))
         self._programs = []
 
     # Proposals
@@ -219,20 +219,20 @@ class RunningMemory:
         return max(0, min(bisect_left(starts, tick + 1) - 1, len(shifts) - 1))
 
     def _first_after(self, key: int, lag: int) -> int:
-        """Find the first note at or after a key less a lag; -1 for none that was heard."""
+        """Find the first note at or after a key less a lag; -1 for none of the past."""
         found = bisect_left(self._keys, key - lag * TICK_KEY) if lag > 0 else len(self._keys)
         return found if found < len(self._keys) else -1
 
     def _gaps(self) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
         notes, now = self._notes, self._tick
-        told: dict[int, tuple[int, int]] = {}
+        proposed: dict[int, tuple[int, int]] = {}
         for pointer, (match, rank) in self._matches.items():
             if match < 0:
                 continue
             wait = notes[match + 1].tick - notes[match].tick - (now - notes[-1].tick)
             if wait >= self._rested:
-                told[pointer] = match + 1, wait
+                proposed[pointer] = match + 1, wait
                 values[pointer], levels[pointer] = min(wait, MAX_GAP), rank
         for pointer in PLACES:
             lag = self._lag(pointer, now)
@@ -247,28 +247,28 @@ class RunningMemory:
                 continue
             wait = notes[found].tick + lag - now
             if wait >= 0:
-                told[pointer] = found, lag
+                proposed[pointer] = found, lag
                 values[pointer], levels[pointer] = min(wait, MAX_GAP), self._level(pointer)
-        self._at_gap = told
+        self._at_gap = proposed
         return Proposal(values, levels)
 
     def _level(self, pointer: int) -> int:
-        return 1 + self._told[pointer].bit_count()
+        return 1 + self._hits[pointer].bit_count()
 
-    def _told_before(self, pointer: int) -> tuple[int, int] | None:
+    def _gap_proposal(self, pointer: int) -> tuple[int, int] | None:
         """Return the note that a pointer proposed before the gap was chosen, and its lag or wait."""
         return self._at_gap.get(pointer) if self._at_gap else None
 
     def _broken(self, pointer: int, found: int) -> int:
-        told = self._told_before(pointer)
-        return 0 if told is not None and told[0] == found else BROKEN
+        proposed = self._gap_proposal(pointer)
+        return 0 if proposed is not None and proposed[0] == found else BROKEN
 
     def _parts(self, gap: int, tick: int) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
         notes = self._notes
         for pointer, (_, rank) in self._matches.items():
-            if (told := self._told_before(pointer)) is not None:
-                number, wait = told
+            if (proposed := self._gap_proposal(pointer)) is not None:
+                number, wait = proposed
                 is_long = wait > MAX_GAP
                 in_time = gap == MAX_GAP if is_long else gap == wait
                 values[pointer] = REST if is_long else notes[number].part
@@ -292,27 +292,27 @@ class RunningMemory:
     def _pitches(self, gap: int, part: int, tick: int) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
         notes = self._notes
-        proposed: dict[int, int] = {}
+        found_here: dict[int, int] = {}
         for pointer, (match, rank) in self._matches.items():
-            told = self._told_before(pointer)
-            if told is None or told[1] > MAX_GAP or notes[told[0]].part != part:
+            proposed = self._gap_proposal(pointer)
+            if proposed is None or proposed[1] > MAX_GAP or notes[proposed[0]].part != part:
                 continue
-            pitch = notes[told[0]].pitch
+            pitch = notes[proposed[0]].pitch
             if pointer == TRANSPOSED and self._is_pitched(part):
                 pitch += self._lasts[-1] - self._lasts[match]
-            proposed[pointer] = pitch
+            found_here[pointer] = pitch
             if 0 <= pitch < PITCH_RANGE - 1 or pointer == EXACT:
-                values[pointer], levels[pointer] = pitch, rank + (0 if gap == told[1] else BROKEN)
+                values[pointer], levels[pointer] = pitch, rank + (0 if gap == proposed[1] else BROKEN)
         line = tick * TICK_KEY + part * PITCH_RANGE
         floor = max(line, self._floor) if gap == 0 else line
         for pointer in PLACES:
             lag = self._lag(pointer, tick)
             found = self._first_after(floor, lag)
             if found >= 0 and notes[found].tick + lag == tick and notes[found].part == part:
-                proposed[pointer] = found
+                found_here[pointer] = found
                 values[pointer] = notes[found].pitch
                 levels[pointer] = self._level(pointer) + self._broken(pointer, found)
-        self._line_note, self._found = None, proposed
+        self._line_note, self._found = None, found_here
         if (own := self._lines.get(part)) is not None:
             contexts = own.matcher.contexts(tick - own.tick[0])
             for number in range(len(contexts) - 1, -1, -1):
@@ -330,9 +330,9 @@ class RunningMemory:
         found_before = self._found or {}
         which = 3 if column == DURATION else 4
         for pointer, (_, rank) in self._matches.items():
-            told = self._told_before(pointer)
-            if told is not None and pointer in found_before:
-                number, wait = told
+            proposed = self._gap_proposal(pointer)
+            if proposed is not None and pointer in found_before:
+                number, wait = proposed
                 follows = gap == wait and found_before[pointer] == pitch
                 values[pointer], levels[pointer] = notes[number][which], rank + (0 if follows else BROKEN)
         key = tick * TICK_KEY + part * PITCH_RANGE + pitch
@@ -367,10 +367,10 @@ class RunningMemory:
             key = self._floor + part * PITCH_RANGE + pitch
             self._floor = key + 1
             for pointer in PLACES:
-                told = self._told_before(pointer)
-                right = told is not None and self._keys[told[0]] + told[1] * TICK_KEY == key
-                self._told[pointer] = (self._told[pointer] << 1 | right) & _RECENT
-            self._hear(note)
+                proposed = self._gap_proposal(pointer)
+                right = proposed is not None and self._keys[proposed[0]] + proposed[1] * TICK_KEY == key
+                self._hits[pointer] = (self._hits[pointer] << 1 | right) & _RECENT
+            self._remember(note)
         elif part == REST:
             self._floor += TICK_KEY
         elif part == METER:
@@ -379,7 +379,7 @@ class RunningMemory:
             self._programs.append(pitch)
         self._at_gap = self._found = None
 
-    def _hear(self, note: Note) -> None:
+    def _remember(self, note: Note) -> None:
         """Add a note, and find what the matches point to next."""
         notes, (tick, part, pitch, _, _) = self._notes, note
         wait = tick - notes[-1].tick if notes else 0

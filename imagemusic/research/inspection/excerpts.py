@@ -15,10 +15,11 @@ from imagemusic.data.corpora.user_midi import read_user_midi, user_piece
 from imagemusic.data.prepared import PreparedSet, prepare_piece
 from imagemusic.errors import DataError
 from imagemusic.events import codec
+from imagemusic.events.memory.proposals import propose
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.vocabulary import NO_PROGRAM
 from imagemusic.music.dials import Cues, DialNormalizer, as_row, key_correlations
-from imagemusic.training.batches import window_columns
+from imagemusic.training.batches import event_rows, pad, window_columns
 
 FEWEST = 10  # pieces
 SHIFTS = range(-5, 7)  # semitones: each key can become any other
@@ -125,12 +126,15 @@ def columns(excerpts: Sequence[Excerpt]) -> tuple[Columns, Columns, dict[str, ND
     """
     length = max(len(excerpt.rows) for excerpt in excerpts)
     parts = [
-        window_columns(excerpt.rows, excerpt.end, 0, length, shift=excerpt.shift, hide_remaining=True)
+        window_columns(
+            excerpt.rows, excerpt.end, 0, length, shift=excerpt.shift, hide_remaining=True,
+            memory=propose(event_rows(excerpt.rows)),
+        )
         for excerpt in excerpts
     ]
 
     def stack(part: int) -> dict[str, NDArray]:
-        padded = ({name: np.pad(v, (0, length - len(v))) for name, v in one[part].items()} for one in parts)
+        padded = ({name: pad(v, (0, length - len(v))) for name, v in one[part].items()} for one in parts)
         rows = list(padded)
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 

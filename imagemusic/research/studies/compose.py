@@ -21,7 +21,8 @@ from torch import nn
 from imagemusic.checkpoint import open_checkpoint, resolve
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.errors import OutputError
-from imagemusic.events.vocabulary import FIELDS
+from imagemusic.events.memory.pointers import LEVELS, POINTERS
+from imagemusic.events.vocabulary import FIELDS, GAP, PLAN_SIZES
 from imagemusic.model.decoder import NoteDecoder
 from imagemusic.research.studies.timing import seconds_each
 from imagemusic.research.study import Context, Figures, Study
@@ -64,6 +65,9 @@ def training_ratio(decoder: NoteDecoder, batch: int, window: int) -> dict[str, f
     sizes = config.sizes | {"interval": 50}
     columns = {name: torch.randint(0, size, (batch, window)) for name, size in sizes.items()}
     columns["last_pitch"] = torch.randint(0, 128, (batch, window))
+    columns |= {name: torch.randint(0, size, (batch, window)) for name, size in PLAN_SIZES.items()}
+    shape = batch, window, len(FIELDS), len(POINTERS)
+    columns |= {"memory_values": torch.randint(0, 16, shape), "memory_levels": torch.randint(0, LEVELS, shape)}
     weights = {name: torch.ones(batch, window) for name in FIELDS}
     condition = torch.zeros(batch, config.condition_size)
     ours = decoder.train()
@@ -77,7 +81,8 @@ def training_ratio(decoder: NoteDecoder, batch: int, window: int) -> dict[str, f
     tokens = torch.randint(0, vocabulary, (batch, window))
 
     def our_loss() -> torch.Tensor:
-        heads, _ = ours(columns, condition, ours.initial_state(condition))
+        before = columns | {"memory_levels": columns["memory_levels"][:, :, GAP]}
+        heads, _ = ours(before, condition, ours.initial_state(condition))
         nats, _ = ours.loss(heads, columns, weights)
         return torch.stack(list(nats.values())).sum()
 

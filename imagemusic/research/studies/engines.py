@@ -21,11 +21,13 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import DataError
 from imagemusic.events import codec
-from imagemusic.events.vocabulary import FIELDS, INPUTS, STAGES, interval_indices
+from imagemusic.events.memory.proposals import propose
+from imagemusic.events.memory.running import NO_PLAN, Proposal
+from imagemusic.events.vocabulary import FIELDS, GAP, INPUTS, STAGES, interval_indices
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
 from imagemusic.research.study import Context, Figures, Study
-from imagemusic.training.batches import window_columns
+from imagemusic.training.batches import event_rows, window_columns
 
 SECONDS = 8.0  # of a piece
 SHIPS_BELOW = 0.005  # share by which bits per note may rise
@@ -34,10 +36,11 @@ Columns = dict[str, NDArray[np.int64]]
 
 def read_columns(prepared: PreparedSet, pieces: list[PreparedPiece], events: int) -> tuple[Columns, Columns, Columns]:
     """Return columns (P, T) of the events before, of the target events and of their weights, for the first T events."""
-    parts = [
-        window_columns(prepared.rows[piece.start : piece.start + piece.rows], piece.end, 0, events, hide_remaining=True)
-        for piece in pieces
-    ]
+    parts = []
+    for piece in pieces:
+        rows = prepared.rows[piece.start : piece.start + piece.rows]
+        memory = propose(event_rows(rows))
+        parts.append(window_columns(rows, piece.end, 0, events, hide_remaining=True, memory=memory))
     before, target, weights = ({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]}
                                for k in range(3))  # fmt: skip
     interval = interval_indices(before["pitch"], before["last_pitch"], before["program"])
@@ -51,15 +54,21 @@ def score(stepper: Stepper, before: Columns, target: Columns, condition_size: in
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in FIELDS}
     for event in range(events):
         rows = np.stack([before[name][:, event] for name in INPUTS], axis=1).tolist()
+        if stepper.has_memory:
+            levels = before["memory_levels"][:, event].tolist()
+            rows = [[*row, *level, *NO_PLAN] for row, level in zip(rows, levels, strict=True)]
         heads, state = stepper.step(state, conditioning, rows)
         for column, name in enumerate(FIELDS):
+            if stepper.has_memory:
+                proposed = (target[f"memory_{what}"][:, event, column].tolist() for what in ("values", "levels"))
+                heads.propose([Proposal(*one) for one in zip(*proposed, strict=True)])
             logits = heads.logits(column).astype(np.float64)
             logits -= logits.max(axis=1, keepdims=True)
             found[name].append(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
             if column < len(STAGES):
-                heads.condition_on(
-                    column, np.stack([target[known][:, event] for known in STAGES[column]], axis=1).tolist()
-                )
+                known = np.stack([target[known][:, event] for known in STAGES[column]], axis=1).tolist()
+                plan = NO_PLAN if stepper.has_memory and column == GAP else ()
+                heads.condition_on(column, [[*row, *plan] for row in known])
     return {name: np.stack(scores, axis=1) for name, scores in found.items()}
 
 
