@@ -18,6 +18,7 @@ LAYERS = (
     ("config", "executors", "files", "resources", "schemas", "graphs"),
     ("vision", "music", "reports"),
     ("events", "audio"),
+    ("plan",),
     ("model", "generation", "export"),
     ("checkpoint",),
     ("compose",),
