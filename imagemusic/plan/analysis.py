@@ -55,11 +55,13 @@ class Expanded:
 
 def bar_grid(rows: NDArray[np.integer]) -> tuple[Integers, Integers]:
     """Return starts and lengths (B,), in ticks, of the bars of events (N, 5), to the last event and the last sound."""
-    rows = np.asarray(rows, np.int64)
-    ticks, parts = np.cumsum(rows[:, GAP]), rows[:, PART]
-    lasting = np.where(parts < SLOTS, np.minimum(rows[:, DURATION] + 1, MAX_DURATION), 1)
+    table = np.asarray(rows, np.int64)
+    ticks, parts = np.cumsum(table[:, GAP]), table[:, PART]
+    lasting = np.where(parts < SLOTS, np.minimum(table[:, DURATION] + 1, MAX_DURATION), 1)
     end = int((ticks + lasting).max(initial=1))
-    grids = {0: COMMON_BAR} | {int(ticks[row]): bar_ticks(int(rows[row, PITCH])) for row in np.flatnonzero(parts == METER)}
+    grids = {0: COMMON_BAR} | {
+        int(ticks[row]): bar_ticks(int(table[row, PITCH])) for row in np.flatnonzero(parts == METER)
+    }
     origins = [*grids, end]
     starts = np.concatenate([np.arange(a, max(b, a + 1), grids[a]) for a, b in zip(origins, origins[1:], strict=False)])
     last_length = grids[origins[-2]]
@@ -68,13 +70,13 @@ def bar_grid(rows: NDArray[np.integer]) -> tuple[Integers, Integers]:
 
 def analyse(rows: NDArray[np.integer]) -> Analysis:
     """Analyse events (N, 5) of the codec, a whole piece with its header."""
-    rows = np.asarray(rows, np.int64)
     starts, lengths = bar_grid(rows)
-    ticks, parts, pitches = np.cumsum(rows[:, GAP]), rows[:, PART], rows[:, PITCH]
+    table = np.asarray(rows, np.int64)
+    ticks, parts, pitches = np.cumsum(table[:, GAP]), table[:, PART], table[:, PITCH]
     programs = np.append(pitches[parts == SLOT], [DRUMS] * SLOTS)[:SLOTS]
     is_note = parts < SLOTS
     pitched = is_note & (programs[np.minimum(parts, SLOTS - 1)] != DRUMS)
-    onset, duration = ticks[pitched], np.minimum(rows[pitched, DURATION] + 1, MAX_DURATION)
+    onset, duration = ticks[pitched], np.minimum(table[pitched, DURATION] + 1, MAX_DURATION)
     chords = _chords(onset, onset + duration, pitches[pitched], starts, lengths)
     bar = np.searchsorted(starts, ticks[is_note], side="right") - 1
     answers, kinds = _answers(bar, ticks[is_note] - starts[bar], parts[is_note], pitches[is_note], len(starts))

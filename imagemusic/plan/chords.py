@@ -22,13 +22,13 @@ ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 NO_CHORD = 0
 CHORDS = 1 + 12 * len(QUALITIES)  # size of the vocabulary
 
-CHANGE_COST = 0.35  # of a change of chord, whichever and wherever
-OUTSIDE = -0.6  # weight of a pitch class outside the chord; those inside have 1
-ROOT_WEIGHT = 0.1  # more for the root
-MISSING = 0.1  # cost of each class of the chord that does not sound
-BASS_ROOT, BASS_INSIDE = 0.22, 0.06  # for a chord whose root, or another class, is the lowest note
-QUALITY_COST = (0.0, 0.0, 0.08, 0.12, 0.1, 0.1, 0.08, 0.12, 0.1, 0.1)
-SOUNDS = 0.08  # share of what sounds in a window above which a class is there
+CHANGE_COST = 0.11  # of a change of chord, whichever and wherever
+OUTSIDE = -0.25  # weight of a pitch class outside the chord; those inside have 1
+ROOT_WEIGHT = 0.18  # more for the root
+MISSING = 0.19  # cost of each class of the chord that does not sound
+BASS_ROOT, BASS_INSIDE = 0.26, 0.03  # for a chord whose root, or another class, is the lowest note
+QUALITY_COST = (0.0, 0.0, 0.22, 0.26, 0.18, 0.2, 0.15, 0.26, 0.28, 0.28)
+SOUNDS = 0.035  # share of what sounds in a window above which a class is there
 BASS_SHARE = 0.2  # of a window that a note must fill to be its lowest
 NO_PITCH = 999
 
@@ -76,9 +76,7 @@ def transposed(chords: NDArray[np.integer], semitones: NDArray[np.integer] | int
     return np.where(chords > 0, 1 + (root + semitones) % 12 * len(QUALITIES) + quality, NO_CHORD)
 
 
-def chroma(
-    onset: Integers, offset: Integers, pitch: Integers, edges: Integers
-) -> tuple[Floats, Integers]:
+def chroma(onset: Integers, offset: Integers, pitch: Integers, edges: Integers) -> tuple[Floats, Integers]:
     """Measure what sounds in windows between ascending `edges` (W + 1,) ticks.
 
     Notes (N,), without drums, are cut at the edges; those outside all windows do not count.
@@ -96,11 +94,11 @@ def chroma(
     shared = np.minimum(offset[note], edges[window + 1]) - np.maximum(onset[note], edges[window])
     shared = np.maximum(shared, 0)
     sums = np.bincount(window * 12 + pitch[note] % 12, weights=shared, minlength=12 * windows)
-    lowest = np.full(windows, NO_PITCH)
+    lowest = np.full(windows, NO_PITCH, np.int64)
     filling = shared >= BASS_SHARE * (edges[window + 1] - edges[window])
     order = np.lexsort((-pitch[note][filling], window[filling]))  # the lowest of each window is written last
     lowest[window[filling][order]] = pitch[note][filling][order]
-    return sums.reshape(windows, 12), lowest
+    return sums.astype(np.float64).reshape(windows, 12), lowest
 
 
 def best_chords(sums: Floats, lowest: Integers, change_cost: float = CHANGE_COST) -> Integers:
@@ -111,7 +109,7 @@ def best_chords(sums: Floats, lowest: Integers, change_cost: float = CHANGE_COST
     """
     total = sums.sum(axis=1)
     share = sums / np.maximum(total, 1e-9)[:, None]
-    missing = len(STEPS[0]) - (share > SOUNDS).astype(np.float64) @ _MEMBERS.T + _MEMBERS.sum(axis=1) - 3
+    missing = _MEMBERS.sum(axis=1) - (share > SOUNDS).astype(np.float64) @ _MEMBERS.T
     score = share @ _TEMPLATES.T - MISSING * missing - _COST
     has_bass = lowest < NO_PITCH
     score[has_bass] += _BASS[:, lowest[has_bass] % 12].T

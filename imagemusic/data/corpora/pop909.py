@@ -58,11 +58,8 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
         return score
     times, downbeats = beats[:, 0], _downbeats(beats)
     spacing = np.diff(downbeats)
-    usual = int(np.bincount(spacing).argmax()) if len(spacing) else 4
-    first_second = min(float(score.seconds_at(t.notes[:1, ONSET])[0]) for t in score.tracks if len(t))
-    first = _beats_at(np.array([first_second]), times)[0]
-    # The bar that the first note is in, counted back from the first downbeat; performed notes may be early.
-    origin = int(downbeats[0] - usual * max(0, np.ceil((downbeats[0] - first - EARLY) / usual)))
+    usual = _usual(spacing)
+    origin = first_beat(score, beats)
 
     meters, place = [Meter(0, usual)], int(downbeats[0] - origin)
     for length in (*_bars(spacing.tolist(), usual), usual):
@@ -73,7 +70,7 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
     tracks = []
     for track in score.tracks:
         onset, offset = (
-            np.round((_beats_at(score.seconds_at(ticks), times) - origin) * FINE_TICKS).astype(np.int32)
+            np.round((beats_at(score.seconds_at(ticks), times) - origin) * FINE_TICKS).astype(np.int32)
             for ticks in (track.notes[:, ONSET], track.notes[:, ONSET] + track.notes[:, DURATION])
         )
         notes = track.notes.copy()
@@ -82,6 +79,20 @@ def align(score: Score, beats: NDArray[np.float64]) -> Score:
         tracks.append(Track(notes, track.program, track.is_drum, track.name))
     bpm = 60 / float(np.median(np.diff(times)))
     return Score(tracks, [Tempo(0, bpm)], meters, ticks_per_beat=FINE_TICKS)
+
+
+def first_beat(score: Score, beats: NDArray[np.float64]) -> int:
+    """Return the index, also below 0, of the beat (B, 3) with which the first bar of an aligned score begins."""
+    times, downbeats = beats[:, 0], _downbeats(beats)
+    usual = _usual(np.diff(downbeats))
+    first_second = min(float(score.seconds_at(t.notes[:1, ONSET])[0]) for t in score.tracks if len(t))
+    first = beats_at(np.array([first_second]), times)[0]
+    # The bar that the first note is in, counted back from the first downbeat; performed notes may be early.
+    return int(downbeats[0] - usual * max(0, np.ceil((downbeats[0] - first - EARLY) / usual)))
+
+
+def _usual(spacing: NDArray[np.int64]) -> int:
+    return int(np.bincount(spacing).argmax()) if len(spacing) else 4
 
 
 def _downbeats(beats: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -95,7 +106,7 @@ def _downbeats(beats: NDArray[np.float64]) -> NDArray[np.int64]:
     return downbeats if len(downbeats) else np.array([0])
 
 
-def _beats_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def beats_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map seconds (N,) to beats (N,), extrapolated with the nearest spacing before the first and after the last."""
     segment = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
     return segment + (seconds - times[segment]) / (times[segment + 1] - times[segment])
