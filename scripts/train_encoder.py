@@ -15,7 +15,7 @@ import argparse
 import csv
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,21 @@ from imagemusic.files import replace_atomically
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
+from imagemusic.training.encoder.classes import merge_classes
 from imagemusic.training.encoder.export import export_backbone, export_onnx
 from imagemusic.training.encoder.features import cache_features
 from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
 from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
-from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.net import CLASSES, EncoderConfig, ImageEncoder
 from imagemusic.training.encoder.weights import load_encoder, save_encoder
 from imagemusic.vision.null_edits import NULL_EDITS
 
 # The mean, deviation and padding are those of the weights that training starts from; two sizes, each mirrored too.
 CONFIG = EncoderConfig(
-    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), padding="tensorflow", scales=(1.0, 5 / 7), mirror=True,
-    connotations=2,
+    name="efficientnet_lite2", size=256, mean=(127 / 255,) * 3, std=(128 / 255,) * 3, padding="tensorflow",
+    scales=(1.0, 5 / 8), mirror=True, connotations=2, classes=299,
 )  # fmt: skip
+MERGED = 0.25  # share of the classes of one rating that is kept
 AUGMENTATIONS = 4
 HELDOUT = Path("data/heldout_pictures.json")
 CONNOTATIONS = Path("data/connotations.csv")
@@ -87,6 +89,21 @@ def read_connotations(path: Path) -> torch.Tensor:
     """Read how every class of ImageNet is rated, (classes, 2), in the order of the classifier."""
     with path.open(encoding="utf-8", newline="") as file:
         return torch.tensor([[float(row["valence"]), float(row["arousal"])] for row in csv.DictReader(file)])
+
+
+@torch.no_grad()
+def start_encoder(weights: Path) -> ImageEncoder:
+    """Load ImageNet weights and merge the classes of one rating."""
+    whole = load_encoder(replace(CONFIG, classes=CLASSES), weights)
+    kernel, bias, connotations = merge_classes(
+        whole.classes.weight.flatten(1), whole.classes.bias, read_connotations(CONNOTATIONS), MERGED
+    )
+    merged = {
+        "classes.weight": kernel[..., None, None],
+        "classes.bias": bias,
+        "class_connotations": connotations,
+    }
+    return load_encoder(CONFIG, whole.state_dict() | merged).eval()
 
 
 class Fit:
@@ -229,6 +246,7 @@ def measure_steadiness(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with affect/, covers/ and weights/")
+    parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite2, a .pth file")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--pictures", type=Path, default=Path("runs/pictures.npz"))
     parser.add_argument("--results", type=Path, default=Path("docs/results/encoder.json"))
@@ -245,8 +263,7 @@ def main() -> None:
     edited_rows = np.concatenate(
         [np.flatnonzero(test & (table["source"] != "otoge")), jackets[:: max(1, len(jackets) // EDITED_JACKETS)]]
     )
-    encoder = load_encoder(CONFIG, arguments.data / "weights/mobilenet_v2_imagenet.pth").eval()
-    encoder.class_connotations.copy_(read_connotations(CONNOTATIONS))
+    encoder = start_encoder(arguments.weights)
     graph = arguments.out / "looks.onnx"
     export_backbone(encoder, graph)
     how = {"size": CONFIG.size, "shape": (AUGMENTATIONS, encoder.feature_size), "workers": arguments.workers}

@@ -14,6 +14,7 @@ from torchvision import models
 
 from imagemusic.errors import CheckpointError
 from imagemusic.files import replace_atomically
+from imagemusic.training.encoder.efficientnet_lite import MULTIPLIERS, rename_weights
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 
 
@@ -47,6 +48,8 @@ def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tenso
 
 def _load_backbone(encoder: ImageEncoder, state: Mapping[str, Tensor]) -> None:
     """Set the weights of the backbone, and of its classifier, to torchvision's."""
+    if encoder.config.name in MULTIPLIERS:
+        state = rename_weights(state, encoder.config.name)
     kept = {name: tensor for name, tensor in state.items() if not name.startswith(("classifier.", "fc."))}
     encoder.backbone.load_state_dict(kept)
     if encoder.config.connotations:
