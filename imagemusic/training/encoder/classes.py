@@ -1,10 +1,37 @@
 """Classes of a classifier that people feel alike about, merged: fewer rows, and the connotations stay what they are."""
 
+import csv
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from imagemusic.training.encoder.net import CLASSES, EncoderConfig, ImageEncoder
+from imagemusic.training.encoder.weights import load_encoder
+
 ROUNDS = 20  # of k-means, at most
+
+
+def read_connotations(path: Path) -> Tensor:
+    """Read how every class of ImageNet is rated, (CLASSES, 2), in the order of the classifier."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return torch.tensor([[float(row["valence"]), float(row["arousal"])] for row in csv.DictReader(file)])
+
+
+@torch.no_grad()
+def with_merged_classes(config: EncoderConfig, weights: str | Path, connotations: Tensor, share: float) -> ImageEncoder:
+    """Load an encoder with ImageNet weights and the connotations (CLASSES, K), and merge its classes.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged or of another encoder; or merging leaves another number of
+            classes than the config says.
+    """
+    whole = load_encoder(replace(config, classes=CLASSES), weights)
+    kernel, bias, ratings = merge_classes(whole.classes.weight.flatten(1), whole.classes.bias, connotations, share)
+    merged = {"classes.weight": kernel[..., None, None], "classes.bias": bias, "class_connotations": ratings}
+    return load_encoder(config, whole.state_dict() | merged).eval()
 
 
 def merge_classes(
