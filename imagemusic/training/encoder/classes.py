@@ -28,10 +28,11 @@ def with_merged_classes(config: EncoderConfig, weights: str | Path, connotations
         CheckpointError: the weights are missing, damaged or of another encoder; or merging leaves another number of
             classes than the config says.
     """
-    whole = load_encoder(replace(config, classes=CLASSES), weights)
-    kernel, bias, ratings = merge_classes(whole.classes.weight.flatten(1), whole.classes.bias, connotations, share)
-    merged = {"classes.weight": kernel[..., None, None], "classes.bias": bias, "class_connotations": ratings}
-    return load_encoder(config, whole.state_dict() | merged).eval()
+    state = load_encoder(replace(config, classes=CLASSES), weights).state_dict()
+    rows, bias = state["classes.weight"].flatten(1), state["classes.bias"]
+    weight, bias, ratings = merge_classes(rows, bias, connotations, share)
+    merged = {"classes.weight": weight[..., None, None], "classes.bias": bias, "class_connotations": ratings}
+    return load_encoder(config, state | merged).eval()
 
 
 def merge_classes(

@@ -1,4 +1,4 @@
-"""The image encoder: a torchvision CNN, an embedding and dials.
+"""The image encoder: a CNN of torchvision or an EfficientNet-Lite, an embedding and dials.
 
 pixels (B, 3, S, S) in 0..1
   │  normalised, then the stages of the backbone, one after the other
@@ -29,7 +29,7 @@ SMALLEST_SD = 0.02  # of a dial, a lower bound: else the likelihood is unbounded
 
 
 class Family(NamedTuple):
-    """Layout of an encoder in torchvision."""
+    """Layout of a backbone, of torchvision or an EfficientNet-Lite."""
 
     channels: tuple[int, int, int]  # after each of the last three stages
     stages: tuple[tuple[str, ...], ...]  # module names, in order; stages can be frozen
