@@ -100,7 +100,7 @@ class Fit:
         for column, first in enumerate(("oasis", "oasis", "otoge")):
             train = np.flatnonzero(learned & ~np.isnan(dials[:, column]))
             truth = dials[train, column]
-            gram = Gram(rows[train], table["source"][train], first)
+            gram = Gram(rows[train], table["source"][train], first, self.options.others)
             strength, predicted = out_of_fold(gram, truth, table["group"][train], self.options)
             weights, offset = gram.fit(truth, np.arange(len(train)), strength)
             direction = weights.astype(np.float32) @ rows[train]
