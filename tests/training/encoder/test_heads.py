@@ -67,6 +67,19 @@ def test_a_difference_between_sources_is_not_learned(rng):
     assert offset == pytest.approx(0, abs=1e-3)
 
 
+def test_rows_of_another_source_weigh_less(rng):
+    """Photographs say 1 a unit, drawings -1; who counts for more decides the sign, and equal weights leave none."""
+    signal, drawing = np.tile(rng.normal(size=30), 2), np.repeat([0, 1], 30)
+    rows = signal[:, None].astype(np.float32)
+    truth = np.where(drawing == 1, -signal, signal)
+    sources = np.where(drawing == 1, "drawing", "photograph")
+    slopes = [
+        Gram(rows, sources, "photograph", others).fit(truth, np.arange(60), 1.0)[0] @ rows for others in (1, 0.25)
+    ]
+    assert abs(slopes[0].item()) < 1e-6
+    assert slopes[1].item() == pytest.approx(0.6, abs=0.05)
+
+
 def test_the_strength_suits_groups_left_out(rng):
     groups = np.repeat(np.arange(20), 5).astype(str)
     looks = np.repeat(rng.normal(size=(20, 8)), 5, axis=0)  # pictures of a group look the same
@@ -115,6 +128,7 @@ def test_the_heads_say_what_was_fitted_with_an_embedding_of_unit_variance(rng):
         ({"folds": 1}, "folds must be 2 or more, got 1"),
         ({"strengths": ()}, r"strengths must be one or more numbers above 0, got \(\)"),
         ({"strengths": (0.0,)}, "strengths must be one or more numbers above 0"),
+        ({"others": 0.0}, r"others must be above 0 and at most 1, got 0\.0"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):

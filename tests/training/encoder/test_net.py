@@ -212,6 +212,7 @@ def test_unusable_weights_are_refused(tmp_path):
         ({"scales": ()}, r"scales must be one or more shares in 0\.1\.\.1, got \(\)"),
         ({"scales": (1.5,)}, "scales must be one or more shares"),
         ({"name": "squeezenet1_1", "connotations": 2}, "connotations must be 0, or more for mobilenet_v2 or"),
+        ({"name": "resnet18", "classes": 1001}, r"classes must be in 1\.\.1000, got 1001"),
         ({"embedding_size": 0}, "embedding_size must be 1 or more, got 0"),
         ({"std": (1.0, 1.0, 0.0)}, "std above 0"),
         ({"name": "resnet18", "trainable_from": 5}, r"trainable_from must be in 0\.\.4 or None, got 5"),
