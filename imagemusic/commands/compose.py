@@ -47,6 +47,13 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
     ("--tempo", "tempo_bpm", float, "N", "beats a minute (default: as the picture suggests)"),
     ("--key", "key", str, "KEY", "only notes of this key: 'D dorian', 'Bb major', 'F# minor', 'A blues', ..."),
     ("--meter", "meter", str, "METER", "3/4, 6/8, 5/4, ... (default: the model's choice)"),
+    (
+        "--chords",
+        "chords",
+        str,
+        "CHORDS",
+        "a lead sheet, repeated to the end: 'Am F | C/E G7', | ends a bar",
+    ),
     ("--instruments", "instruments", str, "LIST", "all of these play, and no others: piano,cello,drums"),
     ("--range", "pitch_range", str, "LOW-HIGH", "lowest and highest note, such as C3-C6; C4 is middle C, 60"),
     ("--polyphony", "polyphony", int, "N", "notes that sound at once, at most; drums apart"),

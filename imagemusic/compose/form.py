@@ -6,7 +6,7 @@ A letter that was there before repeats its phrase; with a prime the repeat is va
 is new is free, but its accompaniment keeps its figure and its drums their groove, with a fill in the last bar.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid
 from imagemusic.errors import ConfigError
 from imagemusic.events.memory.pointers import BarAnswers
-from imagemusic.events.memory.running import PlanIndices
 from imagemusic.events.vocabulary import BAR_KINDS
 
 # Forms of four phrases, and how often they are sampled: song forms, rounded binary, period pairs, rondo.
@@ -159,19 +158,13 @@ def _groove(bar: int, place: int, rng: np.random.Generator) -> Copy:
     return Copy(EXACT if rng.random() < 0.75 else VARIED, bar - 1)
 
 
-def bar_answers(
-    plans: Sequence[BarPlan], grid: BarGrid, parts: Sequence[int]
-) -> tuple[BarAnswers, Callable[[int], PlanIndices]]:
-    """Tell a memory which earlier bar each bar answers, by its pitched parts, and what kind of bar it is at a tick."""
+def bar_answers(plans: Sequence[BarPlan], grid: BarGrid, parts: Sequence[int]) -> BarAnswers:
+    """Return which earlier bar each bar answers, by its pitched parts, and what kind of bar it is."""
     shifts, kinds = [], []
     for bar, plan in enumerate(plans):
         copies = [plan.of(part) for part in parts if plan.of(part).mode in (EXACT, VARIED)]
         shifts.append((bar - copies[0].source) * grid.bar if copies else 0)
         same = all(copy.mode == EXACT for copy in copies)
         kinds.append(BAR_KINDS.index(("same" if same else "varied") if copies else "new"))
-    starts = np.array([grid.start(bar) for bar in range(len(plans) + 1)], np.int64)
-
-    def plan_at(tick: int) -> PlanIndices:
-        return kinds[max(0, min(grid.bar_of(tick), len(kinds) - 1))], 0, 0
-
-    return BarAnswers(starts, np.array(shifts, np.int64), np.array(kinds, np.uint8)), plan_at
+    starts = [grid.start(bar) for bar in range(len(plans) + 1)]
+    return BarAnswers(np.array(starts, np.int64), np.array(shifts, np.int64), np.array(kinds, np.uint8))

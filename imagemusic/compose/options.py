@@ -16,6 +16,8 @@ from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.styles import STYLES
+from imagemusic.music.theory import pitch_name
+from imagemusic.plan.lead_sheet import Chord, parse_lead_sheet, write_lead_sheet
 
 PICTURE_SIZE = (32, 1024)  # pixels a side
 FORMS = ("auto", "free")  # beside letters
@@ -42,6 +44,8 @@ class ComposeOptions:
         instruments: like "piano,cello,drums", or a list of General MIDI names and programs; all play, and no others.
         pitch_range: like "C3-C6", or its two ends, both included; C4 is MIDI pitch 60.
         polyphony: notes that may sound at once, 1 to 64.
+        chords: a lead sheet like "Am F | C/E G7", a bar between bar lines, repeated to the end (plan/lead_sheet.py).
+            A cadence writes the last chord.
 
     Picture and dials:
         ensemble: one of ENSEMBLES; None takes the one that `instruments` make, or else one that fits the picture.
@@ -89,6 +93,7 @@ class ComposeOptions:
     instruments: str | Sequence[str | int] | None = None
     pitch_range: str | Sequence[str | int] | None = None
     polyphony: int | None = None
+    chords: str | None = None
     # Picture and dials.
     ensemble: str | None = None
     style: str | None = None
@@ -118,6 +123,7 @@ class ComposeOptions:
     # Views, made from the fields above.
     sampling: SamplingOptions = field(init=False, repr=False, compare=False)
     constraints: Constraints = field(init=False, repr=False, compare=False)
+    chord_bars: tuple[tuple[Chord, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sampling", self._view(SamplingOptions))
@@ -130,6 +136,7 @@ class ComposeOptions:
         object.__setattr__(self, "constraints", self._view(Constraints))
         for name in ("key", "meter", "instruments", "pitch_range"):  # in their standard spelling
             object.__setattr__(self, name, getattr(self.constraints, name))
+        self._check_chords()
         self._check_dials()
         self._check_length()
         if self.size is not None:
@@ -144,6 +151,29 @@ class ComposeOptions:
 
     def _view(self, kind: type[Any]) -> Any:
         return kind(**{option.name: getattr(self, option.name) for option in fields(kind)})
+
+    def _check_chords(self) -> None:
+        """Read the chords; refuse some that the key does not hold."""
+        if self.chords is not None and not isinstance(self.chords, str):
+            raise ConfigError(f"chords must be a text like 'Am F | C G', got {self.chords!r}")
+        bars = parse_lead_sheet(self.chords) if self.chords is not None else ()
+        object.__setattr__(self, "chord_bars", bars)
+        if not bars:
+            return
+        object.__setattr__(self, "chords", write_lead_sheet(bars))
+        scale, playable = self.constraints.scale, {pitch % 12 for pitch in self.constraints.pitches}
+        for number, bar in enumerate(bars, 1):
+            for chord in bar:
+                if scale is not None and (outside := chord.pitch_classes - scale.pitch_classes):
+                    names = ", ".join(pitch_name(one).rstrip("-0123456789") for one in sorted(outside))
+                    raise ConfigError(
+                        f"chords: bar {number}: {chord.symbol} has {names}, which {scale} has not; "
+                        "leave out the key or change the chord"
+                    )
+                if chord.pitch_classes and not chord.pitch_classes & playable:
+                    raise ConfigError(
+                        f"chords: bar {number}: the range {self.pitch_range} has no note of {chord.symbol}"
+                    )
 
     def _check_dials(self) -> None:
         check_names("dials", self.dials, "dial", DIALS)

@@ -28,6 +28,7 @@ from imagemusic.compose.repetition import PhraseRepetition
 from imagemusic.compose.ritardando import MILD, tempo_map
 from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitched_parts
 from imagemusic.compose.rules.cadence import Cadence
+from imagemusic.compose.rules.chords import ChordSheet, scale_of
 from imagemusic.compose.rules.copying import BarCopying
 from imagemusic.compose.rules.drums import DrumKit
 from imagemusic.compose.rules.lineup import MAX_PARTS, MIN_PARTS, LineUp
@@ -38,7 +39,8 @@ from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
-from imagemusic.events.memory.running import PlannedMemory
+from imagemusic.events.memory.pointers import BarAnswers
+from imagemusic.events.memory.running import NO_PLAN, PlanIndices, PlannedMemory
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.generation.generate import MAX_EVENTS
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
@@ -102,7 +104,8 @@ class Session:
         model, options = self.model, self.options
         condition = condition_of(model.checkpoint, self.features, self.targets)
         conditions = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        memory = PlannedMemory() if model.stepper.has_memory else None
+        self._answers: BarAnswers | None = None
+        memory = PlannedMemory(self._plan_at) if model.stepper.has_memory else None
         self.grammar = GrammarState(self._plan(None), replan=self._plan, memory=memory)
         feedback = self._feedback(condition)
         self.request = GenerationRequest(
@@ -181,14 +184,24 @@ class Session:
         options, grammar = self.options, self.grammar
         rules: list[LogitProcessor] = []
         self.cadence = self.copying = None
+        scale = options.constraints.scale
+        self.chords = None
+        if options.chord_bars:
+            scale = scale or scale_of(options.chord_bars)
+            self.chords = ChordSheet(grammar, options.chord_bars, scale)
+            rules.append(self.chords)
         playable = None
         if options.playable:
             playable = Playable(grammar, self.targets.ensemble, ranges=options.pitch_range is None)
             rules.append(playable)
         if options.ending_used == "cadence":
-            scale, ranges = options.constraints.scale, options.pitch_range is None
-            self.cadence = Cadence(grammar, scale, options.polyphony, self.targets.ensemble, ranges)
+            ranges = options.pitch_range is None
+            self.cadence = Cadence(
+                grammar, scale, options.polyphony, self.targets.ensemble, free_dominant=not self.chords, ranges=ranges
+            )
             rules.append(self.cadence)
+            if self.chords:
+                self.chords.ending = self.cadence
         if options.form != "free":
             self.copying = BarCopying(grammar, self._form, self._seed, self._copying_limit)
             if playable:
@@ -230,8 +243,21 @@ class Session:
             exact=options.form != "auto",
         )
         if grammar.memory is not None:
-            grammar.memory.follow(*bar_answers(plans, grid, parts))
+            self._answers = bar_answers(plans, grid, parts)
+            grammar.memory.answer_bars(self._answers)
         return plans
+
+    def _plan_at(self, tick: int) -> PlanIndices:
+        """Return what the plan says at a tick, in the order of PLAN_SIZES."""
+        grammar, kind, chords = self.grammar, 0, (0, 0)
+        if grammar.in_header:
+            return NO_PLAN
+        if self._answers is not None:
+            kind = int(self._answers.kinds[self._answers.bar_of(np.array([tick]))[0]])
+        if self.chords is not None:
+            half = BarGrid.of(grammar).bar // 2
+            chords = self.chords.chord_at(tick).chord.index, self.chords.chord_at(tick + half).chord.index
+        return kind, *chords
 
     def _copying_limit(self) -> int | None:
         """Return the tick at which the dominant of the ending begins; None where there is none."""

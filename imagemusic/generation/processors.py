@@ -65,6 +65,15 @@ class ForcingProcessor(LogitProcessor, Protocol):
         ...
 
 
+@runtime_checkable
+class VetoingProcessor(LogitProcessor, Protocol):
+    """A rule that also forbids values that a `ForcingProcessor` would leave."""
+
+    def forbids(self, column: int, value: int) -> bool:
+        """Return whether a value of a field breaks the rule."""
+        ...
+
+
 class EndingHold:
     """Correct the logit of a zero gap near an end that must wait.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imagemusic.events.grammar import Event, GrammarState
 from imagemusic.events.vocabulary import FIELDS
 from imagemusic.generation.backends import Array
-from imagemusic.generation.processors import ForcingProcessor, LogitProcessor, NextEvent
+from imagemusic.generation.processors import ForcingProcessor, LogitProcessor, NextEvent, VetoingProcessor
 from imagemusic.generation.sampling import DRAWS, Logits, SamplingOptions
 
 EVENTS_AHEAD = 32  # for which random numbers are drawn at once
@@ -55,6 +55,7 @@ class Slot:
             for column in range(len(FIELDS))
         ]
         self.forcing = [one for one in request.processors if isinstance(one, ForcingProcessor)]
+        self.vetoing = [one for one in request.processors if isinstance(one, VetoingProcessor)]
         self._uniforms, self._turn = np.empty((0, len(FIELDS), 1, DRAWS)), 0
 
     def uniforms(self) -> NDArray[np.float64]:
@@ -74,7 +75,10 @@ class Slot:
             for processor in self.forcing:
                 value = processor.forced_value(column)
                 if value is not None:
-                    return value if self.grammar.mask(column)[value] else None
+                    allowed = self.grammar.mask(column)[value] and not any(
+                        processor.forbids(column, value) for processor in self.vetoing
+                    )
+                    return value if allowed else None
         return value
 
     @property

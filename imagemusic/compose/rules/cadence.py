@@ -44,6 +44,7 @@ class Cadence:
     scale: Scale | None
     polyphony: int | None = None
     ensemble: str = "other"
+    free_dominant: bool = True  # the bar before the last chord is its dominant; False: it keeps other chords
     ranges: bool = True  # whether the ranges of instruments are kept: a range that was asked for takes their place
     columns = (GAP, PART, PITCH, DURATION)
     _profile: np.ndarray = field(default_factory=lambda: np.zeros(12))
@@ -91,7 +92,7 @@ class Cadence:
                 # What is held over the dominant would take the voices, and the pitches, that it needs.
                 until = self._start if grammar.tick < self._start else downbeat
                 event.narrow(_below(SIZES[DURATION], until - grammar.tick))
-            elif grammar.tick >= self.dominant_start:
+            elif grammar.tick >= self.dominant_start and self.free_dominant:
                 event.narrow(self._dominant_mask())
 
     def _apply_part(self, event: NextEvent, downbeat: int) -> None:
@@ -148,6 +149,8 @@ class Cadence:
         """Return the notes of a written chord that are still to come at a tick."""
         downbeat = self.downbeat
         if downbeat is None or tick not in (self.dominant_start, downbeat):
+            return []
+        if tick != downbeat and not self.free_dominant:
             return []
         if tick not in self._due:
             if tick == downbeat:

@@ -67,8 +67,8 @@ class BarCopying:
         elif (due := self._due_now()) is not None:
             if column == DURATION:
                 event.narrow(_only(SIZES[DURATION], due.duration))
-            elif due.keeps_pitch:
-                event.narrow(_only(SIZES[PITCH], due.pitch))
+            elif due.keeps_pitch and event.narrow(_only(SIZES[PITCH], due.pitch)):
+                return
             elif grammar.pitched_part is not None:
                 distance = np.abs(np.arange(SIZES[PITCH]) - due.pitch)
                 logits += NEAR_BONUS * np.maximum(0, 1 - distance / 7)

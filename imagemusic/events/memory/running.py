@@ -406,11 +406,7 @@ class RunningMemory:
 class PlannedMemory(RunningMemory):
     """A memory with the plan of the piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan_at: Callable[[int], PlanIndices] = lambda tick: NO_PLAN) -> None:
+        """Begin an empty memory; `plan_at` returns what the plan says at a tick."""
         super().__init__()
-        self.plan_at: Callable[[int], PlanIndices] = lambda tick: NO_PLAN  # what the plan says at a tick
-
-    def follow(self, answers: BarAnswers | None, plan_at: Callable[[int], PlanIndices]) -> None:
-        """Take in a plan: which earlier bar each bar answers, and what the decoder reads at a tick."""
-        self.answer_bars(answers)
         self.plan_at = plan_at

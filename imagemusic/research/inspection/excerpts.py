@@ -127,7 +127,12 @@ def columns(excerpts: Sequence[Excerpt]) -> tuple[Columns, Columns, dict[str, ND
     length = max(len(excerpt.rows) for excerpt in excerpts)
     parts = [
         window_columns(
-            excerpt.rows, excerpt.end, 0, length, shift=excerpt.shift, hide_remaining=True,
+            excerpt.rows,
+            excerpt.end,
+            0,
+            length,
+            shift=excerpt.shift,
+            hide_remaining=True,
             memory=propose(event_rows(excerpt.rows)),
         )
         for excerpt in excerpts
