@@ -29,9 +29,10 @@ FAR_STEP = PHRASE_BARS  # answers farther than FARTHEST lie whole phrases back
 class Sampling:
     """How a plan is sampled."""
 
-    temperature: float = 0.9  # of chords
+    temperature: float = 1.0  # of chords
     form_temperature: float = 1.0  # of kinds and distances
-    top_p: float = 0.95  # of chords and distances
+    top_p: float = 0.97  # of chords and distances
+    repeat_bias: float = 0.0  # added to the log odds of a bar that answers another against a new one
 
 
 class Planner:
@@ -138,6 +139,7 @@ class _Writer:
         logits = self.network.kind_logits(state).copy()
         if not possible.any():
             return NEW
+        logits[NEW] -= self.sampling.repeat_bias
         if any((number, half) in self.allowed for half in range(2)):
             logits[SAME] = IMPOSSIBLE  # it would bring its own chords
         return self._draw(logits, self.sampling.form_temperature, 1.0)

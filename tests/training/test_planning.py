@@ -59,11 +59,14 @@ def test_numpy_and_torch_agree(examples):
         kind, distance, first, second = example.written[bar].tolist()
         answered = tuple(example.answered[bar].tolist())
         before = int(example.read[bar, list(READ).index("distance")])
-        logits = [network.kind_logits(state), network.distance_logits(state, kind, before),
-                  network.first_logits(state, kind, answered), network.second_logits(state, kind, first, answered)]  # fmt: skip
-        found = [
-            np.log(np.exp(table).sum()) - table[value] for table, value in zip(logits, (kind, distance, first, second))
+        logits = [
+            network.kind_logits(state),
+            network.distance_logits(state, kind, before),
+            network.first_logits(state, kind, answered),
+            network.second_logits(state, kind, first, answered),
         ]
+        values = (kind, distance, first, second)
+        found = [np.log(np.exp(table).sum()) - table[value] for table, value in zip(logits, values, strict=True)]
         if kind == NEW:
             found[1] = 0
         np.testing.assert_allclose(found, nats[0, bar], atol=1e-3)
