@@ -9,6 +9,7 @@ studies: others use them.
 STUDIES: dict[str, str] = {
     "before_after": "How do endings and returning phrases sound with the settings of 0.1, and with the defaults?",
     "bits_per_note": "How well does the decoder predict held-out music, beside a unigram and a Markov baseline?",
+    "chords": "How well do the chords that a plan's analysis finds agree with those that POP909 brings?",
     "compose": "How long does one piece take from the start of the process, and how long does a training step take?",
     "controls": "Does the written MIDI keep every exact control of random requests, endings included?",
     "corpora": "What does each corpus hold, and how far can its tempo, meter and grid be trusted?",

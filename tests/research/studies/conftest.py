@@ -60,6 +60,23 @@ def with_pickup(number: int) -> Score:
     return Score([Track(melody), Track([*bass, Note(pickup + bars * 96, 40, 72)])], AT_120, meters)
 
 
+def write_songs_with_chords(folder: Path) -> Path:
+    """Write three songs of POP909 of four bars, with their beats and chords: the last label is wrong."""
+    for number in range(1, 4):
+        place = folder / f"{number:03}"
+        place.mkdir(parents=True)
+        notes = [
+            Note(bar * 96, pitch, 96)
+            for bar, root in enumerate((48, 53, 55, 48))
+            for pitch in (root, root + 16, root + 19)
+        ]
+        save_midi(Score([Track(notes)], AT_120), place / f"{number:03}.mid")
+        (place / "beat_midi.txt").write_text("".join(f"{beat / 2} 0.0 {float(beat % 4 == 0)}\n" for beat in range(17)))
+        labels = enumerate(("C:maj", "F:maj/3", "G:maj", "A:min7"))
+        (place / "chord_midi.txt").write_text("".join(f"{2 * bar} {2 * bar + 2} {label}\n" for bar, label in labels))
+    return folder
+
+
 def write_pictures(folder: Path) -> Path:
     """Write the three labelled sources, each with pictures of every split."""
     tables = {
@@ -121,6 +138,7 @@ def data_root(tmp_path_factory):
         (root / "midi" / corpus).mkdir()
         for number in range(count):
             save_midi(with_pickup(number), root / "midi" / corpus / f"Somebody - Opus - {number}.mid")
+    write_songs_with_chords(root / "midi" / "pop909" / "POP909")
     write_pictures(root)
     tiny.write_pictures(root / "pictures.npz")
     write_catalogue(root / "catalog")
