@@ -31,6 +31,8 @@ from imagemusic.generation.stepper import Stepper
 from imagemusic.graphs.external_data import WEIGHTS, check_external_data, open_weights, read_spans
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import IMAGE_DIALS, DialNormalizer
+from imagemusic.plan.network import Network, PlannerConfig
+from imagemusic.plan.planner import Planner
 from imagemusic.vision.encoder import ENCODER
 
 if TYPE_CHECKING:
@@ -67,6 +69,20 @@ class Checkpoint:
         """Weights below a prefix, without it."""
         start = f"{prefix}."
         return {name.removeprefix(start): value for name, value in self.weights.items() if name.startswith(start)}
+
+    def planner(self) -> Planner | None:
+        """Load what plans form and chords; None for a checkpoint that has none.
+
+        Raises:
+            CheckpointError: its weights are missing or misshapen.
+        """
+        if "planner" not in self.config:
+            return None
+        try:
+            config = PlannerConfig.from_json(self.config["planner"])
+            return Planner(Network(config, self.part("planner")))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise CheckpointError(f"{self.folder / 'config.json'}: damaged, 'planner' cannot be read") from error
 
     def stepper(self, backend: str = DEFAULT) -> Stepper:
         """Load the decoder with a backend, one of BACKENDS.

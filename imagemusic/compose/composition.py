@@ -17,6 +17,7 @@ from imagemusic.compose.targets import Dial, Targets
 from imagemusic.errors import DataError
 from imagemusic.music.dials import AFFECT_DIALS
 from imagemusic.music.score import Key, Meter, Score, Tempo, Track
+from imagemusic.plan.plan import Plan
 from imagemusic.vision.features import ImageFeatures
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Composition:
     checkpoint_id: str
     backend: str
     take: Take = field(default_factory=Take)
+    plan: Plan | None = None  # form and chords; None where nothing was planned
     versions: Mapping[str, str] = field(default_factory=dict)
     compose_seconds: float = 0.0
 
@@ -93,6 +95,7 @@ class Composition:
             "checkpoint_id": self.checkpoint_id,
             "backend": self.backend,
             "take": self.take.to_json(),
+            "plan": self.plan.to_json() if self.plan else None,
             "versions": dict(self.versions),
             "compose_seconds": round(self.compose_seconds, 3),
             "picture": {
@@ -193,6 +196,7 @@ def _from_record(table: Mapping[str, Any]) -> Composition:
         ),
         checkpoint_id=table["checkpoint_id"],
         take=_take(table.get("take", {})),
+        plan=Plan.from_json(table["plan"]) if table.get("plan") else None,
         backend=str(table.get("backend") or table["engine"]),
         versions=dict(table["versions"]),
         compose_seconds=table["compose_seconds"],

@@ -15,6 +15,9 @@ from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid
 from imagemusic.errors import ConfigError
 from imagemusic.events.memory.pointers import BarAnswers
 from imagemusic.events.vocabulary import BAR_KINDS
+from imagemusic.plan.analysis import SAME
+from imagemusic.plan.analysis import VARIED as VARIED_BAR
+from imagemusic.plan.plan import Plan
 
 # Forms of four phrases, and how often they are sampled: song forms, rounded binary, period pairs, rondo.
 FORMS = {
@@ -117,6 +120,32 @@ def plan_bars(
         if drums is not None and bar < free_from + 1:
             copies[drums] = _groove(bar, place, rng)
         plans.append(BarPlan(letter, copies))
+    return plans
+
+
+def bar_plans(
+    plan: Plan,
+    *,
+    free_from: int,
+    parts: Sequence[int],
+    drums: int | None,
+    rng: np.random.Generator,
+    exact: bool,
+) -> list[BarPlan]:
+    """Plan every bar of a piece as its plan says: bars that are the same are copied, varied ones left to the decoder.
+
+    `free_from` is the first bar of the ending, which copies nothing.  `exact` keeps a form that was asked for: varied
+    bars are copied with variation, too.
+    """
+    modes = {SAME: EXACT} | ({VARIED_BAR: VARIED} if exact else {})
+    plans, letters = list[BarPlan](), plan.letters
+    for bar, (kind, answer) in enumerate(zip(plan.kinds, plan.answers, strict=True)):
+        copies: dict[int, Copy] = {}
+        if bar < free_from and kind in modes:
+            copies = {part: Copy(modes[kind], answer) for part in parts}
+        if drums is not None and bar < free_from + 1:
+            copies[drums] = _groove(bar, bar % PHRASE_BARS, rng)
+        plans.append(BarPlan(letters[bar // PHRASE_BARS], copies))
     return plans
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from imagemusic.compose.constraints import DEFAULT_SECONDS, Constraints
 from imagemusic.compose.form import parse_form
+from imagemusic.compose.harmony import check_chords
 from imagemusic.compose.rules.bars import PHRASE_BARS
 from imagemusic.compose.rules.cadence import final_downbeat
 from imagemusic.compose.rules.harmony import substitute_for_dominant
@@ -16,8 +17,8 @@ from imagemusic.generation.sampling import SamplingOptions
 from imagemusic.music.dials import DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.styles import STYLES
-from imagemusic.music.theory import pitch_name
 from imagemusic.plan.lead_sheet import Chord, parse_lead_sheet, write_lead_sheet
+from imagemusic.plan.plan import Plan
 
 PICTURE_SIZE = (32, 1024)  # pixels a side
 FORMS = ("auto", "free")  # beside letters
@@ -61,8 +62,9 @@ class ComposeOptions:
         repetition_share: share of a part's last 32 notes that one pitch may have before that.
 
     Form:
-        form: "auto" samples a form of phrases, "free" none, or letters such as "AABA" and "A A' B A" (four bars each,
-            a prime for a varied repeat), which are kept.
+        form: "auto" plans which bars come back, "free" does not; or letters such as "AABA" and "A A' B A" (four bars
+            each, a prime for a varied repeat), which are kept.
+        plan: form and chords of every bar, a `Plan` (plan/plan.py) or its JSON, as a record has them; kept.
         ending: "cadence" (dominant, then the tonic on the last downbeat), "fade", or "open" (the music just stops);
             None takes a cadence where the length holds one.
         ritardando: slow down into a cadence.  An exact tempo is kept until the last four beats.
@@ -107,6 +109,7 @@ class ComposeOptions:
     repetition_share: float = 0.4
     # Form.
     form: str = "auto"
+    plan: Mapping[str, Any] | Plan | None = None
     ending: str | None = None
     ritardando: bool = True
     playable: bool = True
@@ -123,6 +126,7 @@ class ComposeOptions:
     # Views, made from the fields above.
     sampling: SamplingOptions = field(init=False, repr=False, compare=False)
     constraints: Constraints = field(init=False, repr=False, compare=False)
+    planned: Plan | None = field(init=False, repr=False, compare=False)
     chord_bars: tuple[tuple[Chord, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -133,6 +137,7 @@ class ComposeOptions:
             raise ConfigError(f"repetition_guard must be True or False, got {self.repetition_guard!r}")
         check("repetition_share", self.repetition_share, 0, 1, above=True)
         self._check_form()
+        object.__setattr__(self, "planned", self._read_plan())
         object.__setattr__(self, "constraints", self._view(Constraints))
         for name in ("key", "meter", "instruments", "pitch_range"):  # in their standard spelling
             object.__setattr__(self, name, getattr(self.constraints, name))
@@ -152,28 +157,42 @@ class ComposeOptions:
     def _view(self, kind: type[Any]) -> Any:
         return kind(**{option.name: getattr(self, option.name) for option in fields(kind)})
 
+    def _read_plan(self) -> Plan | None:
+        """Read the plan; it sets the bars and the meter.
+
+        Raises:
+            ConfigError: it is damaged, or contradicts another option.
+        """
+        if self.plan is None:
+            return None
+        plan = self.plan if isinstance(self.plan, Plan) else Plan.from_json(self.plan)
+        for name, value, free in (("chords", self.chords, None), ("form", self.form, "auto")):
+            if value != free:
+                raise ConfigError(f"plan: it has {name} of its own; leave out {name} {value!r}, or the plan")
+        meter = "/".join(map(str, plan.meter))
+        if self.bars not in (None, len(plan)):
+            raise ConfigError(f"plan: it has {len(plan)} bars, {self.bars} were asked for; leave out one of the two")
+        if self.meter not in (None, meter):
+            raise ConfigError(f"plan: it is in {meter}, {self.meter} was asked for; leave out one of the two")
+        if self.seconds != DEFAULT_SECONDS:
+            raise ConfigError(f"plan: its {len(plan)} bars say how long; leave out {self.seconds:g} seconds")
+        object.__setattr__(self, "plan", plan.to_json())
+        object.__setattr__(self, "bars", len(plan))
+        object.__setattr__(self, "meter", meter)
+        return plan
+
     def _check_chords(self) -> None:
-        """Read the chords; refuse some that the key does not hold."""
+        """Read the chords; refuse some that the key or the range does not hold."""
         if self.chords is not None and not isinstance(self.chords, str):
             raise ConfigError(f"chords must be a text like 'Am F | C G', got {self.chords!r}")
         bars = parse_lead_sheet(self.chords) if self.chords is not None else ()
+        if bars:
+            object.__setattr__(self, "chords", write_lead_sheet(bars))
+        if self.planned is not None:
+            bars = self.planned.chords
         object.__setattr__(self, "chord_bars", bars)
-        if not bars:
-            return
-        object.__setattr__(self, "chords", write_lead_sheet(bars))
-        scale, playable = self.constraints.scale, {pitch % 12 for pitch in self.constraints.pitches}
-        for number, bar in enumerate(bars, 1):
-            for chord in bar:
-                if scale is not None and (outside := chord.pitch_classes - scale.pitch_classes):
-                    names = ", ".join(pitch_name(one).rstrip("-0123456789") for one in sorted(outside))
-                    raise ConfigError(
-                        f"chords: bar {number}: {chord.symbol} has {names}, which {scale} has not; "
-                        "leave out the key or change the chord"
-                    )
-                if chord.pitch_classes and not chord.pitch_classes & playable:
-                    raise ConfigError(
-                        f"chords: bar {number}: the range {self.pitch_range} has no note of {chord.symbol}"
-                    )
+        constraints = self.constraints
+        check_chords(bars, constraints.scale, {pitch % 12 for pitch in constraints.pitches}, self.pitch_range)
 
     def _check_dials(self) -> None:
         check_names("dials", self.dials, "dial", DIALS)

@@ -31,6 +31,7 @@ from imagemusic.generation.generate import generate
 from imagemusic.generation.stepper import Stepper
 from imagemusic.generation.threads import one_blas_thread
 from imagemusic.music.midi import midi_bytes
+from imagemusic.plan.planner import Planner
 from imagemusic.version import __version__
 from imagemusic.vision.encoder import ImageEncoder
 from imagemusic.vision.features import ImageFeatures
@@ -55,8 +56,16 @@ class ReplayReport:
 class ImageMusic:
     """A loaded model, ready to compose.  Holds no settings, so one instance can serve many callers."""
 
-    def __init__(self, checkpoint: Checkpoint, stepper: Stepper, encoder: ImageEncoder, prior: Prior) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        stepper: Stepper,
+        encoder: ImageEncoder,
+        prior: Prior,
+        planner: Planner | None = None,
+    ) -> None:
         self.checkpoint, self.stepper, self.encoder, self.prior = checkpoint, stepper, encoder, prior
+        self.planner = planner
 
     @classmethod
     def from_pretrained(
@@ -78,7 +87,7 @@ class ImageMusic:
             weights["prior.dials"], weights["prior.ensembles"], checkpoint.layout, weights.get("prior.styles")
         )
         encoder = ImageEncoder(checkpoint.folder, checkpoint.config["encoder"]["size"])
-        model = cls(checkpoint, checkpoint.stepper(backend), encoder, prior)
+        model = cls(checkpoint, checkpoint.stepper(backend), encoder, prior, checkpoint.planner())
         checkpoint.check_steps()
         return model
 
@@ -199,7 +208,7 @@ class ImageMusic:
             Composition(
                 score=score, targets=session.targets, options=session.options, features=session.features,
                 checkpoint_id=self.checkpoint.id, backend=self.stepper.backend.name, take=take,
-                versions=library_versions(), compose_seconds=seconds,
+                plan=session.plan, versions=library_versions(), compose_seconds=seconds,
             )
             for session, score, take in kept
         ]  # fmt: skip

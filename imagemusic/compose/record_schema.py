@@ -80,6 +80,7 @@ class Record(Schema):
     backend: str | int | None = None
     engine: str | None = None  # its name in version 0.1
     take: TakeRecord = TakeRecord()
+    plan: dict[str, Any] | None = None  # not before version 0.3
     versions: dict[str, str]
     compose_seconds: float
     picture: PictureRecord

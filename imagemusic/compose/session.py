@@ -19,14 +19,14 @@ import numpy as np
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.feedback import Feedback, FeedbackOptions
 from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
-from imagemusic.compose.form import BarPlan, bar_answers, plan_bars, sample_form
 from imagemusic.compose.meters import sample_meter
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import plan_piece
+from imagemusic.compose.planning import Planning
 from imagemusic.compose.prior import Prior
 from imagemusic.compose.repetition import PhraseRepetition
 from imagemusic.compose.ritardando import MILD, tempo_map
-from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitched_parts
+from imagemusic.compose.rules.bars import drum_part
 from imagemusic.compose.rules.cadence import Cadence
 from imagemusic.compose.rules.chords import ChordSheet, scale_of
 from imagemusic.compose.rules.copying import BarCopying
@@ -39,8 +39,7 @@ from imagemusic.compose.targets import condition_of, piece_seed, resolve_targets
 from imagemusic.errors import CodecError
 from imagemusic.events import codec
 from imagemusic.events.grammar import Event, GrammarState, Plan
-from imagemusic.events.memory.pointers import BarAnswers
-from imagemusic.events.memory.running import NO_PLAN, PlanIndices, PlannedMemory
+from imagemusic.events.memory.running import PlannedMemory
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.generation.generate import MAX_EVENTS
 from imagemusic.generation.processors import EndingHold, LogitProcessor, RepetitionPenalty
@@ -49,13 +48,14 @@ from imagemusic.generation.slots import GenerationRequest
 from imagemusic.generation.stepper import Stepper
 from imagemusic.music.ensembles import Instrumentation
 from imagemusic.music.score import Score, Tempo, Track
+from imagemusic.plan.plan import Plan as PiecePlan
+from imagemusic.plan.planner import Planner
 from imagemusic.vision.features import ImageFeatures
 
 Snapshot = tuple[Event, ...]
 GUIDANCE_DELAY = 16  # notes that are generated without guidance
-TAKE_STREAM, FORM_STREAM, METER_STREAM = 2, 3, 4  # of random numbers, beside the sampling of targets, which is 1
+TAKE_STREAM, METER_STREAM = 2, 4  # of random numbers, beside the sampling of targets, which is 1
 EVENTS_A_SECOND = 100  # at most; the densest music has 40
-ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,8 @@ class Model(Protocol):
     def prior(self) -> Prior: ...
     @property
     def stepper(self) -> Stepper: ...
+    @property
+    def planner(self) -> Planner | None: ...
 
 
 class Session:
@@ -104,8 +106,9 @@ class Session:
         model, options = self.model, self.options
         condition = condition_of(model.checkpoint, self.features, self.targets)
         conditions = [condition] if options.guidance_scale == 1 else [condition, np.zeros_like(condition)]
-        self._answers: BarAnswers | None = None
-        memory = PlannedMemory(self._plan_at) if model.stepper.has_memory else None
+        bare = model.checkpoint.layout.without_style(condition)
+        self.planning = Planning(options, model.planner, bare, self._seed)
+        memory = PlannedMemory(self.planning.at) if model.stepper.has_memory else None
         self.grammar = GrammarState(self._plan(None), replan=self._plan, memory=memory)
         feedback = self._feedback(condition)
         self.request = GenerationRequest(
@@ -119,6 +122,11 @@ class Session:
             guidance_delay=GUIDANCE_DELAY if options.rules > 1 else 0,
             max_events=max(MAX_EVENTS, round(EVENTS_A_SECOND * self.planned_seconds)),
         )
+
+    @property
+    def plan(self) -> PiecePlan | None:
+        """Form and chords of the piece; None before they are planned, and where nothing is."""
+        return self.planning.plan
 
     @property
     def planned_seconds(self) -> float:
@@ -203,7 +211,8 @@ class Session:
             if self.chords:
                 self.chords.ending = self.cadence
         if options.form != "free":
-            self.copying = BarCopying(grammar, self._form, self._seed, self._copying_limit)
+            plan_form = partial(self.planning.plan_form, grammar, self.cadence)
+            self.copying = BarCopying(grammar, plan_form, self._seed, self._copying_limit)
             if playable:
                 self.copying.is_full = playable.is_full
             rules.append(self.copying)
@@ -220,44 +229,6 @@ class Session:
         if choosing := [rule for rule in (self.copying, playable) if rule is not None]:
             rules.append(Stacking(grammar, choosing))
         return rules
-
-    def _form(self, grid: BarGrid) -> list[BarPlan]:
-        """Plan which bars repeat which, once the header says who plays."""
-        grammar, options = self.grammar, self.options
-        rng = np.random.default_rng([*self._seed, FORM_STREAM])
-        letters = tuple(options.form.split())
-        if options.form == "auto":
-            letters = sample_form(-(-grid.bars // PHRASE_BARS), rng)
-        downbeat = self.cadence.downbeat if self.cadence else None
-        free_from = grid.bars if downbeat is None or self.cadence is None else grid.bar_of(self.cadence.dominant_start)
-        parts = pitched_parts(grammar)
-        roles = grammar.roles
-        plans = plan_bars(
-            letters,
-            grid.bars,
-            free_from=free_from,
-            parts=parts,
-            accompaniment=[part for part in parts if roles[part] in ACCOMPANIMENT],
-            drums=drum_part(grammar),
-            rng=rng,
-            exact=options.form != "auto",
-        )
-        if grammar.memory is not None:
-            self._answers = bar_answers(plans, grid, parts)
-            grammar.memory.answer_bars(self._answers)
-        return plans
-
-    def _plan_at(self, tick: int) -> PlanIndices:
-        """Return what the plan says at a tick, in the order of PLAN_SIZES."""
-        grammar, kind, chords = self.grammar, 0, (0, 0)
-        if grammar.in_header:
-            return NO_PLAN
-        if self._answers is not None:
-            kind = int(self._answers.kinds[self._answers.bar_of(np.array([tick]))[0]])
-        if self.chords is not None:
-            half = BarGrid.of(grammar).bar // 2
-            chords = self.chords.chord_at(tick).chord.index, self.chords.chord_at(tick + half).chord.index
-        return kind, *chords
 
     def _copying_limit(self) -> int | None:
         """Return the tick at which the dominant of the ending begins; None where there is none."""

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.vocabulary import FIELDS, SEGMENT
+from imagemusic.events.vocabulary import FIELDS, PLAN_SIZES, SEGMENT
 from imagemusic.generation.backends import State
 from imagemusic.generation.sampling import Logits, draw, draw_one, guide
 from imagemusic.generation.slots import GenerationRequest, Slot
@@ -30,6 +30,8 @@ MIN_SECOND_BATCH = 8  # pieces that a second batch must have, to pay
 REPORT_EVERY = 16  # steps
 MAX_EVENTS = 20_000
 T = TypeVar("T")
+CHORD_INPUTS = sum(name.endswith("chord") for name in PLAN_SIZES)
+NO_CHORDS = (0,) * CHORD_INPUTS
 Step: TypeAlias = tuple[EventHeads, State]
 
 
@@ -113,7 +115,7 @@ class BatchScheduler:
 
     def step(self) -> Step:
         """Return the heads of the next event of every piece, and the state after it."""
-        previous = self._of_rows([slot.grammar.previous for slot in self.slots])
+        previous = self._without_chords([slot.grammar.previous for slot in self.slots])
         return self.stepper.step(self._state, self._conditioning, previous)
 
     def append_events(self, heads: EventHeads, state: State) -> None:
@@ -186,6 +188,16 @@ class BatchScheduler:
         """Repeat what belongs to each slot for every row of its own; the rows of a lone slot share it."""
         return indices if len(indices) == 1 else indices + [indices[slot] for slot in self._guided]
 
+    def _known(self, column: int, indices: list[Sequence[int]]) -> list[Sequence[int]]:
+        """Return what has become known with a field for every row."""
+        return self._without_chords(indices) if column == GAP else self._of_rows(indices)
+
+    def _without_chords(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
+        """Do as `_of_rows`, and hide the chords of the plan, which come last, from null rows: guidance heeds them."""
+        if not self.stepper.has_memory:
+            return self._of_rows(indices)
+        return indices + [(*indices[slot][:-CHORD_INPUTS], *NO_CHORDS) for slot in self._guided]
+
     def _move_conditions(self) -> None:
         """Move the condition of every piece that has come to the end of a segment."""
         moved = {
@@ -218,7 +230,7 @@ class BatchScheduler:
                 value = draw_one(logits[0], mask, options, name, uniforms[column])
             grammar.append(value)
             if column < len(FIELDS) - 1:
-                heads.condition_on(column, [grammar.context_of(column)])
+                heads.condition_on(column, self._known(column, [grammar.context_of(column)]))
 
     def _append_together(self, heads: EventHeads) -> None:
         """Append the next event of several pieces."""
@@ -233,7 +245,7 @@ class BatchScheduler:
             for slot, value in zip(slots, forced, strict=True):
                 slot.grammar.append(next(drawn) if value is None else value)
             if column < len(FIELDS) - 1:
-                heads.condition_on(column, self._of_rows([slot.grammar.context_of(column) for slot in slots]))
+                heads.condition_on(column, self._known(column, [slot.grammar.context_of(column) for slot in slots]))
 
     def _draw(self, heads: EventHeads, column: int, free: list[int], uniforms: NDArray[np.float64]) -> list[int]:
         """Draw the next field of the slots that have a choice."""

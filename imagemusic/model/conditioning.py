@@ -121,6 +121,10 @@ class ConditionLayout:
         kind = np.array([-1 if style is None else self.styles.index(style)])
         return self.pack(None if embedding is None else embedding[None], row, np.array([index]), deviation, kind)[0]
 
+    def without_style(self, condition: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a condition (C,) without its style, which comes last."""
+        return condition[: self.size - (len(self.styles) + 1 if self.styles else 0)]
+
     def moved(self, condition: NDArray[np.float32], dials: Mapping[str, float]) -> NDArray[np.float32]:
         """Return a copy of a condition (C,) with some dials at other values, in -1..1, exact."""
         first, count = self.embedding_size + 1, len(self.dials)

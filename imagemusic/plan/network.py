@@ -39,6 +39,15 @@ class PlannerConfig:
     condition_hidden: int = 16
     version: int = VERSION
 
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> "PlannerConfig":
+        """Read what was saved.
+
+        Raises:
+            KeyError, TypeError: a value is missing or unknown.
+        """
+        return cls(**{**table, **{name: tuple(table[name]) for name in ("dials", "ensembles")}})
+
     @property
     def condition_size(self) -> int:
         """Numbers at the end of a condition vector that are read: dials and ensemble, without the embedding."""
@@ -109,10 +118,7 @@ class Network:
             table: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["config"]
             if table["version"] != VERSION:
                 raise CheckpointError(f"{folder}: planner of version {table['version']}, need {VERSION}")
-            table |= {name: tuple(table[name]) for name in ("dials", "ensembles")}
-            config = PlannerConfig(**table)
-            weights = load_file(folder / WEIGHTS_FILE)
-            return cls(config, weights)
+            return cls(PlannerConfig.from_json(table), load_file(folder / WEIGHTS_FILE))
         except OSError as error:
             raise CheckpointError(f"{folder}: no planner here ({error})") from error
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:

@@ -23,6 +23,7 @@ from imagemusic.model.decoder import NoteDecoder
 from imagemusic.music.dials import DIALS, IMAGE_DIALS
 from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.styles import STYLES
+from imagemusic.plan.network import Network
 from imagemusic.training.loading import load_encoder_graph
 
 QUANTILES = 101
@@ -34,6 +35,7 @@ class Sources:
 
     encoder: Path  # directory with encoder.safetensors, encoder.json, encoder.onnx
     pictures: Path  # the embedded pictures that the decoder was trained with
+    planner: Path | None = None  # directory of scripts/train_planner.py; None exports a model without one
 
 
 def export_checkpoint(
@@ -66,6 +68,9 @@ def export_checkpoint(
     weights["prior.dials"] = prior
     weights["prior.ensembles"] = np.array([float(ENSEMBLES.index(piece.ensemble)) for piece in pieces])
     weights["prior.styles"] = np.array([float(STYLES.index(piece.style)) if piece.style else -1.0 for piece in pieces])
+    planner = Network.load(sources.planner) if sources.planner else None
+    if planner:
+        weights |= {f"planner.{name}": value for name, value in planner.weights.items()}
     table = np.load(sources.pictures)
     means = table["dial_mean"][table["split"] == "validation"]
     grid = np.linspace(0, 1, QUANTILES)
@@ -77,6 +82,8 @@ def export_checkpoint(
         "dials": prepared.scale.to_json(),
         "pictures": {name: np.quantile(means[:, i], grid).tolist() for i, name in enumerate(IMAGE_DIALS)},
     }
+    if planner:
+        config["planner"] = asdict(planner.config)
     write_checkpoint(out, config, weights, encoder_graph, training=training, card=card)
     return out
 

@@ -43,6 +43,7 @@ class TrainOptions:
     init_weight: float = 0.0  # share of the initial weights in the exported ones, see loading.interpolate_weights
     notes: str = ""  # text for the model card
     encoder: str = ""  # directory of scripts/train_encoder.py; when named, training ends with RUN/checkpoint
+    planner: str = ""  # directory of scripts/train_planner.py, which the checkpoint then holds, too
     corpora: tuple[str, ...] = ()  # empty: all that were prepared
     steps: int = 5000
     learning_rate: float = 2e-3

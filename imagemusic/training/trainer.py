@@ -207,7 +207,8 @@ def export_run(run: Path, config: TrainConfig, data: TrainingData) -> Path:
         "validation": last_values(run / "metrics.csv", "validation/"),
         "versions": library_versions(),
     }
-    sources = Sources(encoder=Path(options.encoder), pictures=Path(options.pictures))
+    planner = Path(options.planner) if options.planner else None
+    sources = Sources(encoder=Path(options.encoder), pictures=Path(options.pictures), planner=planner)
     card = model_card(facts, data.pieces, Path("docs/results"))
     return export_checkpoint(
         run / "checkpoint", decoder, data.layout, data.prepared, sources, training=training, card=card
