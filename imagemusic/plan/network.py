@@ -1,7 +1,10 @@
 """The planner as numbers: an LSTM of numpy, one step a bar, with its weights in float16 on disk.
 
-condition ─► state ─┐
-bar before, place ─►│ LSTM ├─► kind ─► distance ─► first chord ─► second chord
+    condition ─► state ─┐
+    bar before, place ─►│ LSTM ├─► kind ─► distance ─► first chord ─► second chord
+    keys of the bars so far ────────────────┘
+
+A bar is answered by its distance, and found again by its key: what it was like when it was written.
 """
 
 import json
@@ -17,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from imagemusic.errors import CheckpointError
 from imagemusic.plan.chords import CHORDS
-from imagemusic.plan.features import DISTANCES, NUMBERS, READ
+from imagemusic.plan.features import DISTANCES, FARTHEST, NUMBERS, READ
 
 Floats = NDArray[np.float32]
 
@@ -26,6 +29,7 @@ WEIGHTS_FILE, CONFIG_FILE = "plan.safetensors", "plan.json"
 WIDTHS = {"kind": 8, "distance": 24, "chord": 24, "place": 8, "left": 8, "meter": 4, "minor": 4}  # of embeddings
 TABLES = {name: "chord" if name in ("first", "second", "next_first", "next_second") else name for name in READ}
 IMPOSSIBLE = -1e9  # logit
+POINTER = 24  # size of what a bar is found by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class PlannerConfig:
             "start": (2 * self.hidden, self.condition_hidden), "kind": (3, self.hidden),
             "distance_in": (self.head, self.hidden + kind), "distance_out": (DISTANCES, self.head),
             "first_in": (self.head, self.hidden + kind + 2 * chord), "first_out": (CHORDS, self.head),
+            "query": (POINTER, self.hidden + kind), "key": (POINTER, self.hidden + kind + chord),
             "second_in": (self.head, self.hidden + kind + 3 * chord), "second_out": (CHORDS, self.head),
         }  # fmt: skip
         shapes: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in linear.items()}
@@ -154,11 +159,21 @@ class Network:
         """Return logits (3,) of the kind of the bar."""
         return self._linear("kind", state.hidden)
 
-    def distance_logits(self, state: State, kind: int, distance_before: int) -> Floats:
-        """Return logits (DISTANCES,) of the distance to the answered bar."""
-        logits = self._head("distance", state.hidden, self.weights["embed_kind"][kind])
+    def key(self, state: State, kind: int, first: int) -> Floats:
+        """Return what a bar is found by (POINTER,): the state in which it was written, its kind and first chord."""
+        kinds, chords = self.weights["embed_kind"], self.weights["embed_chord"]
+        return self._linear("key", np.concatenate([state.hidden, kinds[kind], chords[first]]))
+
+    def distance_logits(self, state: State, kind: int, distance_before: int, keys: Floats) -> Floats:
+        """Return logits (DISTANCES,) of the distance to the answered bar, one of those with `keys` (bars, POINTER)."""
+        of_kind, bars = self.weights["embed_kind"][kind], len(keys)
+        logits = self._head("distance", state.hidden, of_kind)
         logits[min(distance_before, DISTANCES - 1)] += self.weights["same_distance"][kind]
+        near = min(bars, FARTHEST)
+        found = keys[bars - near :] @ self._linear("query", np.concatenate([state.hidden, of_kind]))
+        logits[1 : near + 1] += found[::-1] / np.float32(POINTER**0.5)
         logits[0] = IMPOSSIBLE
+        logits[min(bars, DISTANCES - 1) + 1 :] = IMPOSSIBLE
         return logits
 
     def first_logits(self, state: State, kind: int, answered: tuple[int, int]) -> Floats:

@@ -16,7 +16,7 @@ from imagemusic.plan.analysis import NEW, NOWHERE, REACH, SAME, VARIED
 from imagemusic.plan.chords import CHORDS, NO_CHORD, QUALITIES, chord_index, transposed
 from imagemusic.plan.features import DISTANCES, FARTHEST, NONE_YET, Bars, distance_class, meter_class, read_before
 from imagemusic.plan.lead_sheet import Chord, chord_at, half_bars
-from imagemusic.plan.network import IMPOSSIBLE, Network, State
+from imagemusic.plan.network import IMPOSSIBLE, POINTER, Network, State
 from imagemusic.plan.plan import FREE, PHRASE_BARS, Plan, Request
 
 Floats = NDArray[np.float32]
@@ -85,9 +85,11 @@ class Planner:
         length = meter[0] * 4 * TICKS_PER_BEAT // meter[1]
         written = Bars(np.zeros(bars, np.int64), np.full(bars, NOWHERE), np.zeros((bars, 2), np.int64),
                        meter_class(length), minor)  # fmt: skip
+        keys = np.empty((bars, POINTER), np.float32)
         for number in range(bars):
             state = self.network.step(state, *read_before(written, number, bars))
-            writer.write(written, number, state)
+            writer.write(written, number, state, keys[:number])
+            keys[number] = self.network.key(state, int(written.kinds[number]), int(written.chords[number, 0]))
         chords = []
         for number in range(bars):
             asked = request.chords.get(number)
@@ -108,9 +110,8 @@ class _Writer:
         self.asked = {bar: transposed(chords, -tonic) for bar, chords in asked.items()}
         self.allowed = _cadence(bars, minor) if ending == "cadence" else {}
 
-    def write(self, written: Bars, number: int, state: State) -> None:
+    def write(self, written: Bars, number: int, state: State, keys: Floats) -> None:
         """Choose the fields of bar `number` and put them into `written`."""
-        before = distance_class(number - 1, int(written.answers[number - 1])) if number else DISTANCES
         possible = self._possible(written, number)
         kind = self._kind(number, state, possible)
         answer = NOWHERE
@@ -119,7 +120,7 @@ class _Writer:
             if not 0 <= answer < number and answer != NOWHERE:
                 raise ConfigError(f"plan: bar {number + 1} cannot answer bar {answer + 1}")
             if answer == NOWHERE:
-                answer = self._answer(number, state, kind, before, possible)
+                answer = self._answer(written, number, state, keys, kind, possible)
         written.kinds[number], written.answers[number] = kind, answer
         written.chords[number] = self._chords(written, number, state, kind, answer)
 
@@ -144,8 +145,11 @@ class _Writer:
             logits[SAME] = IMPOSSIBLE  # it would bring its own chords
         return self._draw(logits, self.sampling.form_temperature, 1.0)
 
-    def _answer(self, number: int, state: State, kind: int, before: int, possible: NDArray[np.bool_]) -> int:
-        logits = self.network.distance_logits(state, kind, before)
+    def _answer(
+        self, written: Bars, number: int, state: State, keys: Floats, kind: int, possible: NDArray[np.bool_]
+    ) -> int:
+        last = int(written.answers[number - 1])
+        logits = self.network.distance_logits(state, kind, distance_class(number - 1, last), keys)
         classes = np.minimum(number - np.arange(number), FARTHEST + 1)
         far = (classes == FARTHEST + 1) & ((number - np.arange(number)) % FAR_STEP > 0)
         open_classes = np.zeros(DISTANCES, bool)
@@ -154,6 +158,8 @@ class _Writer:
             raise ConfigError(f"plan: bar {number + 1} has no bar before it to answer")
         logits[~open_classes] = IMPOSSIBLE
         chosen = self._draw(logits, self.sampling.form_temperature, self.sampling.top_p)
+        if chosen > FARTHEST and last != NOWHERE and classes[last + 1] > FARTHEST and possible[last + 1]:
+            return last + 1  # goes on where the bar before answered
         candidates = np.flatnonzero(possible & ~far & (classes == chosen))
         return int(candidates[-1]) if chosen <= FARTHEST else int(self.rng.choice(candidates))
 

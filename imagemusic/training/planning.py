@@ -25,8 +25,8 @@ from imagemusic.music.ensembles import ENSEMBLES
 from imagemusic.music.harmony import key_of
 from imagemusic.plan.analysis import analyse
 from imagemusic.plan.chords import CHORDS
-from imagemusic.plan.features import DISTANCES, FIELDS, READ, Bars, bars_of_piece, read_all, written
-from imagemusic.plan.network import IMPOSSIBLE, TABLES, WIDTHS, Network, PlannerConfig
+from imagemusic.plan.features import DISTANCES, FARTHEST, FIELDS, READ, Bars, bars_of_piece, read_all, written
+from imagemusic.plan.network import IMPOSSIBLE, POINTER, TABLES, WIDTHS, Network, PlannerConfig
 
 EXCLUDED = ("pianolatron", "groove-midi")  # no beats, or drums alone
 FEWEST_BARS, MOST_BARS = 8, 320
@@ -76,7 +76,8 @@ class PlannerNet(nn.Module):
         self.cell = nn.LSTM(config.input_size, hidden, batch_first=True)
         self.kind = nn.Linear(hidden, 3)
         self.distance_in, self.distance_out = nn.Linear(hidden + WIDTHS["kind"], head), nn.Linear(head, DISTANCES)
-        chord = WIDTHS["chord"]
+        chord, kinds = WIDTHS["chord"], WIDTHS["kind"]
+        self.query, self.key = nn.Linear(hidden + kinds, POINTER), nn.Linear(hidden + kinds + chord, POINTER)
         self.first_in = nn.Linear(hidden + WIDTHS["kind"] + 2 * chord, head)
         self.second_in = nn.Linear(hidden + WIDTHS["kind"] + 3 * chord, head)
         self.first_out, self.second_out = nn.Linear(head, CHORDS), nn.Linear(head, CHORDS)
@@ -106,8 +107,7 @@ class PlannerNet(nn.Module):
         of_kind = functional.embedding(kind, self.get_parameter("embed_kind"))
         distances = self.distance_out(torch.tanh(self.distance_in(torch.cat([output, of_kind], dim=-1))))
         before = read[..., list(READ).index("distance")].clamp(max=DISTANCES - 1)
-        distances = _raised(distances, before, self.same_distance[kind])
-        distances = torch.cat([torch.full_like(distances[..., :1], IMPOSSIBLE), distances[..., 1:]], dim=-1)  # 0: new
+        distances = _raised(distances, before, self.same_distance[kind]) + self._pointers(output, of_kind, first)
         sources = [self.chord(answered[..., 0]), self.chord(answered[..., 1])]
         firsts = self.first_out(torch.tanh(self.first_in(torch.cat([output, of_kind, *sources], dim=-1))))
         firsts = _raised(firsts, answered[..., 0], self.copy_first[kind])
@@ -121,6 +121,16 @@ class PlannerNet(nn.Module):
         ]
         nats[1] = nats[1].masked_fill(kind == 0, 0.0)
         return torch.stack(nats, dim=-1), self.mode(code)[:, 0]
+
+    def _pointers(self, output: Tensor, of_kind: Tensor, first: Tensor) -> Tensor:
+        """Score the bars of each distance (P, B, DISTANCES) by query and key; IMPOSSIBLE where there is none."""
+        query = self.query(torch.cat([output, of_kind], dim=-1))
+        key = self.key(torch.cat([output, of_kind, self.chord(first)], dim=-1))
+        scores = query @ key.transpose(1, 2) / POINTER**0.5
+        number, distance = torch.arange(output.shape[1])[:, None], torch.arange(DISTANCES)
+        source = (number - distance).clamp(min=0).expand(len(output), -1, -1)
+        found = scores.gather(2, source) * (distance <= FARTHEST)
+        return found.masked_fill((distance == 0) | (distance > number), IMPOSSIBLE)
 
 
 def _raised(logits: Tensor, index: Tensor, by: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from imagemusic.music.ensembles import ENSEMBLES  # noqa: E402
 from imagemusic.plan.analysis import NEW, NOWHERE, SAME, VARIED  # noqa: E402
 from imagemusic.plan.chords import CHORDS  # noqa: E402
 from imagemusic.plan.features import FIELDS, NONE_YET, READ, Bars, read_before, written  # noqa: E402
-from imagemusic.plan.network import PlannerConfig  # noqa: E402
+from imagemusic.plan.network import POINTER, PlannerConfig  # noqa: E402
 from imagemusic.training.planning import (  # noqa: E402
     PlannerNet,
     PlanningOptions,
@@ -53,6 +53,7 @@ def test_numpy_and_torch_agree(examples):
         tables = [table[None] for table in example[:4]]
         nats, minor = net.losses(*tables, torch.from_numpy(condition))
     state = network.start(condition[0])
+    keys = np.empty((len(example.read), POINTER), np.float32)
     assert network.minor_logit(state) == pytest.approx(float(minor[0]), abs=1e-4)
     for bar in range(len(example.read)):
         state = network.step(state, example.read[bar].tolist(), example.numbers[bar].tolist())
@@ -61,12 +62,13 @@ def test_numpy_and_torch_agree(examples):
         before = int(example.read[bar, list(READ).index("distance")])
         logits = [
             network.kind_logits(state),
-            network.distance_logits(state, kind, before),
+            network.distance_logits(state, kind, before, keys[:bar]),
             network.first_logits(state, kind, answered),
             network.second_logits(state, kind, first, answered),
         ]
         values = (kind, distance, first, second)
-        found = [np.log(np.exp(table).sum()) - table[value] for table, value in zip(logits, values, strict=True)]
+        found = [np.logaddexp.reduce(table) - table[value] for table, value in zip(logits, values, strict=True)]
+        keys[bar] = network.key(state, kind, first)
         if kind == NEW:
             found[1] = 0
         np.testing.assert_allclose(found, nats[0, bar], atol=1e-3)
