@@ -24,6 +24,7 @@ from imagemusic.plan.plan import Plan, Request
 from imagemusic.plan.planner import Planner
 
 FORM_STREAM, PLAN_STREAM = 3, 5  # of random numbers
+SONG_FORMS = 0.7  # share of pieces whose phrases follow a song form; the planner alone seldom returns to an opening
 ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
 
 
@@ -82,6 +83,8 @@ class Planning:
         """Sample form and chords around what was asked for."""
         assert self.planner is not None
         options, rng = self.options, np.random.default_rng([*self.seed, PLAN_STREAM])
+        if not letters and rng.random() < SONG_FORMS:
+            letters = sample_form(-(-grid.bars // PHRASE_BARS), rng)
         scale = options.constraints.scale or (scale_of(options.chord_bars) if options.chord_bars else None)
         return self.planner.sample(
             self.condition,
