@@ -29,9 +29,9 @@ FAR_STEP = PHRASE_BARS  # answers farther than FARTHEST lie whole phrases back
 class Sampling:
     """How a plan is sampled."""
 
-    temperature: float = 1.0  # of chords
+    temperature: float = 0.95  # of chords
     form_temperature: float = 1.0  # of kinds and distances
-    top_p: float = 0.97  # of chords and distances
+    top_p: float = 0.95  # of chords and distances
     repeat_bias: float = 0.0  # added to the log odds of a bar that answers another against a new one
 
 
