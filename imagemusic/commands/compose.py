@@ -15,6 +15,8 @@ EXAMPLES = """
   imagemusic compose cover.jpg --out music --dial arousal=0.8 --dial density=0.5 --ensemble strings
   imagemusic compose cover.jpg --out music --key 'D dorian' --meter 3/4 --bars 16 --instruments piano,cello,drums
   imagemusic compose cover.jpg --out music --form AABA --ending cadence --takes 8
+  imagemusic compose cover.jpg --out music --chords 'Am F | C/E G7' --style waltz --bars 32
+  imagemusic compose cover.jpg --out more --plan music/cover.json --seed 2 --instruments piano
   imagemusic compose cover.jpg --out music --range C3-C6 --polyphony 4 --tempo 96
   imagemusic compose cover.jpg --out music --variations 4 --seed 7 --temperature 1.1 --guidance 2"""
 
@@ -30,6 +32,13 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
         float,
         "N",
         "how freely notes are chosen: low is safe, high is strange (default 0.9)",
+    ),
+    (
+        "--rhythm-temperature",
+        "rhythm_temperature",
+        float,
+        "N",
+        "times the temperature, for when notes start and how long they last (default 0.85)",
     ),
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2)"),
@@ -98,12 +107,31 @@ def add_compose_options(command: argparse.ArgumentParser) -> None:
         for flag, field, kind, metavar, meaning in COMPOSE_OPTIONS
     }
     add_old_name(command, "--recurrence", added["--repetition-bonus"])
+    command.add_argument(
+        "--plan", dest="plan", type=Path, metavar="FILE", default=argparse.SUPPRESS,
+        help="form and chords of every bar, from a record or a file that holds its plan; edit it and compose again",
+    )  # fmt: skip
     for flag, field, meaning in COMPOSE_SWITCHES:
         command.add_argument(flag, dest=field, action="store_false", default=argparse.SUPPRESS, help=meaning)
     command.add_argument(
         "--dial", dest="dials", action="append", metavar="NAME=VALUE", default=argparse.SUPPRESS,
         help=f"set a dial, -1..1, instead of the picture's; may be repeated: {', '.join(DIAL_NAMES)}",
     )  # fmt: skip
+
+
+def read_plan(path: Path) -> dict[str, object]:
+    """Read a plan from a JSON file: a plan, or the record of a piece that has one.
+
+    Raises:
+        ConfigError: it is missing, or holds no plan.
+    """
+    from imagemusic.schemas import read_json
+
+    table = read_json(path, ConfigError)
+    plan = table.get("plan") if isinstance(table, dict) and "record_version" in table else table
+    if not isinstance(plan, dict):
+        raise ConfigError(f"{path}: holds no plan; give a plan, or a record of a piece with one")
+    return plan
 
 
 def run_compose(arguments: argparse.Namespace) -> int:
@@ -118,6 +146,8 @@ def run_compose(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if {"bars", "seconds"} <= given.keys():
         raise ConfigError("bars and seconds both set the length: leave out --bars or --seconds")
+    if "plan" in given:
+        given["plan"] = read_plan(given["plan"])
     options = ComposeOptions(**given | {"dials": parse_dials(given.get("dials", ()))})
     export = ExportOptions(
         formats=arguments.format or default_formats(arguments.synth),

@@ -74,6 +74,21 @@ class Composition:
         """The ensemble that plays."""
         return self.targets.ensemble
 
+    def describe(self) -> dict[str, Any]:
+        """Say how the piece was made, for people."""
+        first = self.score.meters[0] if self.score.meters else None
+        return {
+            "seconds": round(self.score.seconds, 1),
+            "notes": self.score.note_count,
+            "tracks": [track.name for track in self.score.tracks],
+            "meter": f"{first.numerator}/{first.denominator}" if first else "not known",
+            "ensemble": f"{self.targets.ensemble} ({self.targets.ensemble_source})",
+            "style": f"{self.targets.style or 'none'} ({self.targets.style_source})",
+            "dials": {name: f"{dial.value:+.2f} ({dial.source})" for name, dial in self.dials.items()},
+            "seed": self.options.seed,
+            "checkpoint": self.checkpoint_id,
+        }
+
     def render(self, **options: Any) -> "Waveform":
         """Play the piece; options go to `audio.synthesis.render`."""
         from imagemusic.audio.synthesis import render

@@ -26,7 +26,15 @@ ENDINGS = ("cadence", "fade", "open")
 TAKES = (1, 16)
 RULES = (1, 2)
 # What records of version 0.1 leave out, and meant.
-OPTIONS_OF_0_1 = {"form": "free", "ending": "open", "ritardando": False, "playable": False, "takes": 1, "rules": 1}
+OPTIONS_OF_0_1 = {
+    "form": "free",
+    "ending": "open",
+    "ritardando": False,
+    "playable": False,
+    "takes": 1,
+    "rules": 1,
+    "rhythm_temperature": 1.0,
+}
 DECIDED_BY = {"tempo": "tempo_bpm", "mode": "key", "polyphony": "polyphony"}  # dial -> the constraint that decides it
 
 
@@ -77,6 +85,8 @@ class ComposeOptions:
         seed: of the random numbers, 0 or more.
         variation: 1 or more; another piece for the same picture and seed.
         temperature: 0.05 to 5; lower is safer, higher is stranger.
+        rhythm_temperature: times the temperature, for when notes start, who plays them and how long they last: a
+            figure holds where pitches may vary.
         top_p: share of probability, above 0 to 1, of the values that are kept.
         sampler: "nucleus" keeps the likeliest values, "typical" those nearest to the mean surprise.
         temperatures, top_ps: the same for single fields of an event (FIELDS), where they differ.
@@ -119,6 +129,7 @@ class ComposeOptions:
     seed: int = 0
     variation: int = 1
     temperature: float = 0.9
+    rhythm_temperature: float = 0.85
     top_p: float = 0.9
     sampler: str = "nucleus"
     temperatures: Mapping[str, float] = field(default_factory=dict)

@@ -6,6 +6,7 @@ A checkpoint without a planner samples the letters of a form and plans no chords
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +68,7 @@ class Planning:
             )
             self._answers = bar_answers(plans, grid, parts)
         else:
-            ending = "open" if downbeat is None else "cadence"
-            self.plan = options.planned or self._sample(grammar, grid, letters, free_from, ending)
+            self.plan = options.planned or self._sample(grammar, grid, letters, free_from, downbeat)
             exact = bool(letters) or options.planned is not None
             plans = bar_plans(self.plan, free_from=free_from, parts=parts, drums=drums, rng=rng, exact=exact)
             self._answers = plan_answers(self.plan, grid)
@@ -78,7 +78,7 @@ class Planning:
         return plans
 
     def _sample(
-        self, grammar: GrammarState, grid: BarGrid, letters: Sequence[str], free_from: int, ending: str
+        self, grammar: GrammarState, grid: BarGrid, letters: Sequence[str], free_from: int, downbeat: int | None
     ) -> Plan:
         """Sample form and chords around what was asked for."""
         assert self.planner is not None
@@ -86,15 +86,19 @@ class Planning:
         if not letters and rng.random() < SONG_FORMS:
             letters = sample_form(-(-grid.bars // PHRASE_BARS), rng)
         scale = options.constraints.scale or (scale_of(options.chord_bars) if options.chord_bars else None)
+        request = Request.of(grid.bars, letters=letters, chords=options.chord_bars, free_from=free_from)
+        if downbeat is not None:  # the ending writes the last chord
+            kept = {bar: chords for bar, chords in request.chords.items() if bar < grid.bar_of(downbeat)}
+            request = replace(request, chords=kept)
         return self.planner.sample(
             self.condition,
             grid.bars,
             METERS[grammar.events[0][2] - 1],
             int(rng.integers(2**31)),
-            Request.of(grid.bars, letters=letters, chords=options.chord_bars, free_from=free_from),
+            request,
             tonic=scale.tonic_class if scale else sample_tonic(rng),
             minor=is_minor(scale) if scale else None,
-            ending=ending,
+            ending="open" if downbeat is None else "cadence",
         )
 
     def at(self, tick: int) -> PlanIndices:

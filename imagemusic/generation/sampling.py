@@ -14,6 +14,7 @@ from imagemusic.errors import ConfigError
 from imagemusic.events.vocabulary import FIELDS
 
 SAMPLERS = ("nucleus", "typical")
+RHYTHM = ("gap", "part", "duration")  # when a note starts, who plays it, how long it lasts
 TRIES = 4  # draws that may be refused before the kept values are listed
 DRAWS = TRIES + 1  # random numbers that a draw may use
 
@@ -28,19 +29,22 @@ class SamplingOptions:
     temperature: float = 0.9  # above 0; lower is safer, higher is stranger
     top_p: float = 0.9  # keep values that hold this share of probability: the likeliest, or the most typical
     sampler: str = "nucleus"  # which values are kept
+    rhythm_temperature: float = 1.0  # times the temperature, for the fields of RHYTHM
     temperatures: Mapping[str, float] = field(default_factory=dict)  # of single fields, where they differ
     top_ps: Mapping[str, float] = field(default_factory=dict)  # likewise
     guidance_scale: float = 2.0  # 1 is off; higher follows the picture more closely
 
     def settings(self, field: str) -> tuple[float, float]:
         """Temperature and top_p of a field."""
-        return self.temperatures.get(field, self.temperature), self.top_ps.get(field, self.top_p)
+        usual = self.temperature * (self.rhythm_temperature if field in RHYTHM else 1)
+        return self.temperatures.get(field, usual), self.top_ps.get(field, self.top_p)
 
     def __post_init__(self) -> None:
         check_names("temperatures", self.temperatures, "field", FIELDS)
         check_names("top_ps", self.top_ps, "field", FIELDS)
         for temperature in (self.temperature, *self.temperatures.values()):
             check("temperature", temperature, 0.05, 5)
+        check("rhythm_temperature", self.rhythm_temperature, 0.05, 5)
         for top_p in (self.top_p, *self.top_ps.values()):
             check("top_p", top_p, 0, 1, above=True)
         if self.sampler not in SAMPLERS:
