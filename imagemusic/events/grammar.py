@@ -13,7 +13,8 @@ import numpy as np
 
 from imagemusic.events import codec, context
 from imagemusic.events.ending import can_close, close, closing_tick
-from imagemusic.events.memory.running import PlannedMemory, Proposal
+from imagemusic.events.memory.pointers import Proposal
+from imagemusic.events.memory.running import PlannedMemory
 from imagemusic.events.quantize import DRUM_TICKS, ROLES, TICKS_PER_BEAT
 from imagemusic.events.vocabulary import (
     DRUMS,

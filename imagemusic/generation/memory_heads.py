@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.memory.pointers import LEVELS, NOTHING, POINTERS
-from imagemusic.events.memory.running import Proposal
+from imagemusic.events.memory.pointers import LEVELS, NOTHING, POINTERS, Proposal
 from imagemusic.events.vocabulary import FIELDS, PLAN_SIZES
 from imagemusic.generation.backends import Array, Weights
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.memory.running import Proposal
+from imagemusic.events.memory.pointers import Proposal
 from imagemusic.events.vocabulary import (
     FIELDS,
     GAP,

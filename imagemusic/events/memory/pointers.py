@@ -15,6 +15,7 @@ neural cache (Grave et al. 2017, arXiv:1612.04426) and lookback features (Waite 
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,3 +87,13 @@ class BarAnswers:
         """Return the bar (N,) of every tick (N,); the last bar for later ticks."""
         found: NDArray[np.int64] = np.searchsorted(self.starts, ticks, side="right") - 1
         return np.clip(found, 0, len(self.shifts) - 1)
+
+
+class Proposal(NamedTuple):
+    """What every pointer proposes for one field."""
+
+    values: list[int]  # NOTHING where it proposes none
+    levels: list[int]  # 0 where it proposes nothing
+
+
+NO_PROPOSAL = Proposal([NOTHING] * len(POINTERS), [0] * len(POINTERS))

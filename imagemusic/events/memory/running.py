@@ -1,46 +1,39 @@
 """The memory of a piece that is being written: the pointers' proposals, one field after another.
 
     memory = RunningMemory()
-    memory.preload(notes)                   notes from before the piece: a primer, a motif
+    memory.preload(events, programs)        a score from before the piece: a primer, a motif
     memory.propose(GAP, [])                 a value and a level of every pointer, for the gap of the next event
-    memory.propose(PART, [gap]) ...         the same for the later fields, given the ones chosen
-    memory.add(event)
+    memory.propose(PART, [gap]) ...         the same for the later fields; then memory.add(event)
 
 The work for an event does not grow with the piece: hashes of the last notes are looked up, places are found by
 bisection.  `propose` (proposals.py) gives the same numbers for a whole piece.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from imagemusic.events.context import COMMON_BAR, bar_ticks
+from imagemusic.events.memory.matching import Matcher, Note, PartLine
+from imagemusic.events.memory.places import PLACES, Places
 from imagemusic.events.memory.pointers import (
     ANSWER,
-    BARS_BACK,
-    BASE,
     BROKEN,
     DRUM_OFFSET,
     EXACT,
-    HITS,
     INTERVAL_OFFSET,
     LENGTHS,
-    MASK64,
-    MIX_3,
     NO_INTERVAL,
     NO_IOI,
+    NO_PROPOSAL,
     NOTHING,
     PART_LENGTHS,
     PART_LINE,
     PITCH_RANGE,
     POINTERS,
-    POWERS,
     TERM_RANGE,
     TICK_KEY,
     TRANSPOSED,
     TRANSPOSED_LENGTHS,
     BarAnswers,
-    ladder_steps,
     mix,
 )
 from imagemusic.events.vocabulary import (
@@ -57,79 +50,8 @@ from imagemusic.events.vocabulary import (
     SLOTS,
 )
 
-PLACES = (*BARS_BACK, ANSWER)
-_RECENT = (1 << HITS) - 1
 PlanIndices = tuple[int, ...]  # in the order of PLAN_SIZES
 NO_PLAN: PlanIndices = (0,) * len(PLAN_SIZES)
-
-
-class Note(NamedTuple):
-    """A note of the past."""
-
-    tick: int
-    part: int
-    pitch: int
-    duration: int  # index
-    velocity: int  # index
-
-
-class Proposal(NamedTuple):
-    """What every pointer proposes for one field."""
-
-    values: list[int]  # NOTHING where it proposes none
-    levels: list[int]  # 0 where it proposes nothing
-
-
-NO_PROPOSAL = Proposal([NOTHING] * len(POINTERS), [0] * len(POINTERS))
-
-
-class _Matcher:
-    """Finds the longest earlier run of terms that equals the last ones."""
-
-    def __init__(self, lengths: Sequence[int]) -> None:
-        self.lengths = tuple(lengths)
-        self._steps = [(length, near, POWERS[near], far) for length, near, far in ladder_steps(max(lengths))]
-        self._hashes: dict[int, list[int]] = {length: [] for length in (1, *(step[0] for step in self._steps))}
-        self._latest: dict[int, dict[int, int]] = {length: {} for length in lengths}
-
-    def add(self, term: int) -> None:
-        """Add a term."""
-        hashes = self._hashes
-        place = len(hashes[1])
-        hashes[1].append(term)
-        for length, near, power, far in self._steps:
-            earlier = hashes[far][place - near] if place >= near else 0
-            hashes[length].append((hashes[near][place] + power * earlier) & MASK64)
-
-    def match(self) -> tuple[int, int]:
-        """Return the place of the last term of the latest, longest match, and its rank; remember the last terms.
-
-        (-1, 0) where there is none.  To be called once after each term.
-        """
-        place, found, rank = len(self._hashes[1]) - 1, -1, 0
-        for number, length in enumerate(self.lengths, 1):
-            if place < length - 1:
-                break
-            latest, key = self._latest[length], self._hashes[length][place]
-            earlier = latest.get(key)
-            if earlier is not None:
-                found, rank = earlier, number
-            latest[key] = place
-        return found, rank
-
-    def contexts(self, ioi: int) -> list[int]:
-        """Hash the last terms of every length, as far as there are any, with the time to the next."""
-        place = len(self._hashes[1]) - 1
-        tail = ioi * MIX_3
-        return [(self._hashes[length][place] * BASE + tail) & MASK64 for length in self.lengths if place >= length - 1]
-
-
-class _Line(NamedTuple):
-    """The line of one part."""
-
-    matcher: _Matcher
-    latest: list[dict[int, Note]]  # of each length: what followed a context
-    tick: list[int]  # of its last note, at most one
 
 
 class RunningMemory:
@@ -137,27 +59,23 @@ class RunningMemory:
 
     def __init__(self, answers: BarAnswers | None = None) -> None:
         """Begin an empty memory; `answers` of the plan may be set later."""
-        self.answers: tuple[list[int], list[int]] | None = None
-        self.answer_bars(answers)
+        self._places = Places()
+        self._places.answer_bars(answers)
         self._notes: list[Note] = []
-        self._keys: list[int] = []
-        self._first = 0  # tick from which places may be looked up
-        self._tick, self._bar, self._rested, self._floor = 0, COMMON_BAR, False, 0
+        self._tick, self._rested, self._floor = 0, False, 0
         self._programs: list[int] = []
-        self._exact, self._intervals = _Matcher(LENGTHS), _Matcher(TRANSPOSED_LENGTHS)
+        self._exact, self._intervals = Matcher(LENGTHS), Matcher(TRANSPOSED_LENGTHS)
         self._lasts: list[int] = []  # pitch of the last pitched note up to each
         self._matches: dict[int, tuple[int, int]] = {EXACT: (-1, 0), TRANSPOSED: (-1, 0)}
-        self._lines: dict[int, _Line] = {}
-        self._hits = dict.fromkeys(PLACES, 0)  # bits: which of the last notes a place proposed right
+        self._lines: dict[int, PartLine] = {}
         self._at_gap: dict[int, tuple[int, int]] | None = None  # pointer -> note and lag, or wait, that it proposed
         self._found: dict[int, int] | None = None  # pointer -> pitch or note that it proposed
         self._line_note: tuple[Note, int] | None = None
+        self._sources: tuple[list[Note | None], list[int]] | None = None  # once the pitch is chosen
 
     def answer_bars(self, answers: BarAnswers | None) -> None:
         """Set which earlier bar each bar answers."""
-        self.answers = None
-        if answers is not None and len(answers.shifts):
-            self.answers = answers.starts.tolist(), answers.shifts.tolist()
+        self._places.answer_bars(answers)
 
     def preload(self, events: Iterable[Sequence[int]], programs: Sequence[int], bar: int = COMMON_BAR) -> None:
         """Remember the notes of another score, as if they ended just before the piece begins.
@@ -178,7 +96,7 @@ class RunningMemory:
             if part < SLOTS:
                 notes.append(Note(tick, part, pitch, duration, velocity))
         bars = -(-(tick + 1) // bar) if notes else 0
-        self._first, self._programs = -bars * bar, list(programs)
+        self._places.first, self._programs = -bars * bar, list(programs)
         for note in notes:
             self._remember(note._replace(tick=note.tick - bars * bar))
         self._programs = []
@@ -204,28 +122,9 @@ class RunningMemory:
             self._pitches(chosen[GAP], chosen[PART], tick)
         return self._rest_of(column, chosen, tick)
 
-    def _lag(self, pointer: int, tick: int) -> int:
-        """Return how many ticks a place lies back; 0 where there is no such place."""
-        if pointer == ANSWER:
-            if self.answers is None:
-                return 0
-            return self.answers[1][self._answered_bar(tick)]
-        lag = BARS_BACK[pointer] * self._bar
-        return lag if self._tick - lag >= self._first else 0
-
-    def _answered_bar(self, tick: int) -> int:
-        assert self.answers is not None
-        starts, shifts = self.answers
-        return max(0, min(bisect_left(starts, tick + 1) - 1, len(shifts) - 1))
-
-    def _first_after(self, key: int, lag: int) -> int:
-        """Find the first note at or after a key less a lag; -1 for none of the past."""
-        found = bisect_left(self._keys, key - lag * TICK_KEY) if lag > 0 else len(self._keys)
-        return found if found < len(self._keys) else -1
-
     def _gaps(self) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
-        notes, now = self._notes, self._tick
+        notes, places, now = self._notes, self._places, self._tick
         proposed: dict[int, tuple[int, int]] = {}
         for pointer, (match, rank) in self._matches.items():
             if match < 0:
@@ -235,25 +134,22 @@ class RunningMemory:
                 proposed[pointer] = match + 1, wait
                 values[pointer], levels[pointer] = min(wait, MAX_GAP), rank
         for pointer in PLACES:
-            lag = self._lag(pointer, now)
-            found = self._first_after(self._floor, lag)
-            if pointer == ANSWER and found >= 0 and self.answers is not None:
-                bar = self._answered_bar(now)
-                starts, shifts = self.answers
+            lag = places.lag(pointer, now, now)
+            found = places.first_after(self._floor, lag)
+            if pointer == ANSWER and found >= 0 and places.answers is not None:
+                bar = places.answered_bar(now)
+                starts, shifts = places.answers
                 if notes[found].tick + lag >= starts[bar + 1]:
                     lag = shifts[bar + 1] if bar + 1 < len(shifts) else 0
-                    found = self._first_after(starts[bar + 1] * TICK_KEY, lag)
+                    found = places.first_after(starts[bar + 1] * TICK_KEY, lag)
             if found < 0:
                 continue
             wait = notes[found].tick + lag - now
             if wait >= 0:
                 proposed[pointer] = found, lag
-                values[pointer], levels[pointer] = min(wait, MAX_GAP), self._level(pointer)
+                values[pointer], levels[pointer] = min(wait, MAX_GAP), places.level(pointer)
         self._at_gap = proposed
         return Proposal(values, levels)
-
-    def _level(self, pointer: int) -> int:
-        return 1 + self._hits[pointer].bit_count()
 
     def _gap_proposal(self, pointer: int) -> tuple[int, int] | None:
         """Return the note that a pointer proposed before the gap was chosen, and its lag or wait."""
@@ -265,7 +161,7 @@ class RunningMemory:
 
     def _parts(self, gap: int, tick: int) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
-        notes = self._notes
+        notes, places = self._notes, self._places
         for pointer, (_, rank) in self._matches.items():
             if (proposed := self._gap_proposal(pointer)) is not None:
                 number, wait = proposed
@@ -275,8 +171,8 @@ class RunningMemory:
                 levels[pointer] = rank + (0 if in_time else BROKEN)
         floor = self._floor if gap == 0 else tick * TICK_KEY
         for pointer in PLACES:
-            lag = self._lag(pointer, tick)
-            found = self._first_after(floor, lag)
+            lag = places.lag(pointer, tick, self._tick)
+            found = places.first_after(floor, lag)
             if found < 0:
                 continue
             reached = notes[found].tick + lag
@@ -286,12 +182,12 @@ class RunningMemory:
                 values[pointer] = REST
             else:
                 continue
-            levels[pointer] = self._level(pointer) + self._broken(pointer, found)
+            levels[pointer] = places.level(pointer) + self._broken(pointer, found)
         return Proposal(values, levels)
 
     def _pitches(self, gap: int, part: int, tick: int) -> Proposal:
         values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
-        notes = self._notes
+        notes, places = self._notes, self._places
         found_here: dict[int, int] = {}
         for pointer, (match, rank) in self._matches.items():
             proposed = self._gap_proposal(pointer)
@@ -306,12 +202,12 @@ class RunningMemory:
         line = tick * TICK_KEY + part * PITCH_RANGE
         floor = max(line, self._floor) if gap == 0 else line
         for pointer in PLACES:
-            lag = self._lag(pointer, tick)
-            found = self._first_after(floor, lag)
+            lag = places.lag(pointer, tick, self._tick)
+            found = places.first_after(floor, lag)
             if found >= 0 and notes[found].tick + lag == tick and notes[found].part == part:
                 found_here[pointer] = found
                 values[pointer] = notes[found].pitch
-                levels[pointer] = self._level(pointer) + self._broken(pointer, found)
+                levels[pointer] = places.level(pointer) + self._broken(pointer, found)
         self._line_note, self._found = None, found_here
         if (own := self._lines.get(part)) is not None:
             contexts = own.matcher.contexts(tick - own.tick[0])
@@ -324,30 +220,38 @@ class RunningMemory:
         return Proposal(values, levels)
 
     def _rest_of(self, column: int, chosen: Sequence[int], tick: int) -> Proposal:
-        """Propose a duration or a velocity, for a note whose pitch is chosen."""
-        values, levels = [NOTHING] * len(POINTERS), [0] * len(POINTERS)
-        notes, (gap, part, pitch) = self._notes, chosen[:3]
-        found_before = self._found or {}
+        """Propose a duration or a velocity, for a note whose pitch is chosen: those of the same earlier notes."""
+        if self._sources is None:
+            self._sources = self._find_sources(chosen, tick)
+        sources, levels = self._sources
         which = 3 if column == DURATION else 4
+        return Proposal([NOTHING if note is None else note[which] for note in sources], levels)
+
+    def _find_sources(self, chosen: Sequence[int], tick: int) -> tuple[list[Note | None], list[int]]:
+        """Find the note that each pointer means, now that the pitch is chosen, and its level."""
+        sources: list[Note | None] = [None] * len(POINTERS)
+        levels = [0] * len(POINTERS)
+        notes, places, (gap, part, pitch) = self._notes, self._places, chosen[:3]
+        found_before = self._found or {}
         for pointer, (_, rank) in self._matches.items():
             proposed = self._gap_proposal(pointer)
             if proposed is not None and pointer in found_before:
                 number, wait = proposed
                 follows = gap == wait and found_before[pointer] == pitch
-                values[pointer], levels[pointer] = notes[number][which], rank + (0 if follows else BROKEN)
+                sources[pointer], levels[pointer] = notes[number], rank + (0 if follows else BROKEN)
         key = tick * TICK_KEY + part * PITCH_RANGE + pitch
         for pointer in PLACES:
-            lag = self._lag(pointer, tick)
-            exact = self._first_after(key, lag)
-            is_same = exact >= 0 and self._keys[exact] + lag * TICK_KEY == key
+            lag = places.lag(pointer, tick, self._tick)
+            exact = places.first_after(key, lag)
+            is_same = exact >= 0 and places.keys[exact] + lag * TICK_KEY == key
             found = exact if is_same else found_before.get(pointer, -1)
             if found >= 0:
                 broken = self._broken(pointer, found) if is_same else BROKEN
-                values[pointer], levels[pointer] = notes[found][which], self._level(pointer) + broken
+                sources[pointer], levels[pointer] = notes[found], places.level(pointer) + broken
         if self._line_note is not None:
             note, rank = self._line_note
-            values[PART_LINE], levels[PART_LINE] = note[which], rank + (0 if note.pitch == pitch else BROKEN)
-        return Proposal(values, levels)
+            sources[PART_LINE], levels[PART_LINE] = note, rank + (0 if note.pitch == pitch else BROKEN)
+        return sources, levels
 
     def _is_pitched(self, part: int) -> bool:
         return part >= len(self._programs) or self._programs[part] != DRUMS
@@ -368,16 +272,16 @@ class RunningMemory:
             self._floor = key + 1
             for pointer in PLACES:
                 proposed = self._gap_proposal(pointer)
-                right = proposed is not None and self._keys[proposed[0]] + proposed[1] * TICK_KEY == key
-                self._hits[pointer] = (self._hits[pointer] << 1 | right) & _RECENT
+                right = proposed is not None and self._places.keys[proposed[0]] + proposed[1] * TICK_KEY == key
+                self._places.judge(pointer, right)
             self._remember(note)
         elif part == REST:
             self._floor += TICK_KEY
         elif part == METER:
-            self._bar = bar_ticks(pitch)
+            self._places.bar = bar_ticks(pitch)
         elif part == SLOT:
             self._programs.append(pitch)
-        self._at_gap = self._found = None
+        self._at_gap = self._found = self._sources = None
 
     def _remember(self, note: Note) -> None:
         """Add a note, and find what the matches point to next."""
@@ -391,11 +295,11 @@ class RunningMemory:
         self._intervals.add(mix(start + (interval if is_pitched else DRUM_OFFSET + pitch)))
         self._lasts.append(pitch if is_pitched else last)
         notes.append(note)
-        self._keys.append(tick * TICK_KEY + part * PITCH_RANGE + pitch)
+        self._places.keys.append(tick * TICK_KEY + part * PITCH_RANGE + pitch)
         self._matches = {EXACT: self._exact.match(), TRANSPOSED: self._intervals.match()}
         line = self._lines.get(part)
         if line is None:
-            line = self._lines[part] = _Line(_Matcher(PART_LENGTHS), [{} for _ in PART_LENGTHS], [])
+            line = self._lines[part] = PartLine(Matcher(PART_LENGTHS), [{} for _ in PART_LENGTHS], [])
         ioi = tick - line.tick[0] if line.tick else NO_IOI
         for latest, context in zip(line.latest, line.matcher.contexts(ioi) if line.tick else (), strict=False):
             latest[context] = note

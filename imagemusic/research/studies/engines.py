@@ -21,8 +21,9 @@ from imagemusic.compose.pipeline import ImageMusic
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.errors import DataError
 from imagemusic.events import codec
+from imagemusic.events.memory.pointers import Proposal
 from imagemusic.events.memory.proposals import propose
-from imagemusic.events.memory.running import NO_PLAN, Proposal
+from imagemusic.events.memory.running import NO_PLAN
 from imagemusic.events.vocabulary import FIELDS, GAP, INPUTS, STAGES, interval_indices
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.stepper import Stepper
