@@ -84,11 +84,7 @@ class GrammarState:
         return *self._previous, *self.memory.propose(codec.GAP, ()).levels, *self.memory.plan_at(self.running.tick)
 
     def proposal(self, column: int) -> Proposal:
-        """Return what the memory proposes for the next field, given the fields that are chosen.
-
-        Raises:
-            AttributeError: there is no memory.
-        """
+        """Return what the memory, which there must be, proposes for the next field, given the fields chosen."""
         assert self.memory is not None
         return self.memory.propose(column, self._now)
 

@@ -34,6 +34,7 @@ from imagemusic.events.memory.pointers import (
     TRANSPOSED,
     TRANSPOSED_LENGTHS,
     BarAnswers,
+    Proposal,
     mix,
 )
 from imagemusic.events.vocabulary import (
