@@ -89,8 +89,8 @@ class GrammarState:
         return self.memory.propose(column, self._now)
 
     def proposal_of_stacked_part(self) -> Proposal:
-        """Return what the memory proposes for the part if the gap were 0."""
-        assert self.memory is not None
+        """Return what the memory, which there must be, proposes for the part if the gap were 0."""
+        assert self.memory
         return self.memory.propose(codec.PART, (0,))
 
     @property
@@ -271,7 +271,6 @@ class GrammarState:
         return tuple(self._now)
 
     # What the decoder is conditioned on.
-
     def context_of(self, column: int) -> tuple[int, ...]:
         """Indices of what has become known with a field, in the order of the decoder's stages."""
         if column == codec.GAP:

@@ -78,7 +78,8 @@ tags: [music-generation, image-to-music, midi, lstm]
 
 A picture goes in, notes come out: EfficientNet-Lite2 (ImageNet weights, copyright 2020 ML Illustrated, Apache-2.0;
 frozen, its 1,000 classes merged into 299) encodes the picture, an LSTM of {hidden_size} x {layers} units generates the
-notes, one step a note.  It runs on a CPU with ONNX Runtime and numpy.
+notes, one step a note, with a memory of pointers into the notes so far; a small LSTM plans form and chords.  It runs
+on a CPU with ONNX Runtime and numpy.
 
 ## Training data
 
@@ -109,7 +110,7 @@ How each figure was made, with command and commit, is in docs/results/.
   traditions, and lyrics, are not in it.
 - Without feedback the decoder follows density, register, loudness, polyphony and articulation, and hardly the mode.
   Feedback while composing compensates (imagemusic/compose/feedback.py); docs/results/steering has both.
-- A piece has local phrases and an ending, but little long-term form.
+- Form and chords come from the planner; within them a phrase may still wander.
 - Velocities were known for half of the music only, tempo for most.
 
 ## Intended use
