@@ -42,7 +42,8 @@ PROGRAMS = {
 }  # fmt: skip
 BATCH = 20  # pieces composed at once
 CONTROLS = (
-    "key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony", "ending", "chords", "form",
+    "key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony", "ending",
+    "chords", "form",
 )  # fmt: skip
 SHARES = {"chords": 0.53, "form": 0.36}  # of the requests; some have no room for them
 
@@ -87,16 +88,15 @@ def draw_request(rng: np.random.Generator) -> dict[str, Any]:
         scale = pitch_classes(request["key"]) if "key" in request else None
         playable = {pitch % 12 for pitch in range(low, high + 1)} & (scale or set(range(12)))
         if sheet := draw_sheet(rng, scale, playable):
-            request["chords"], _ = sheet
+            request["chords"] = sheet
     beats = bar_beats(request.get("meter", "4/4"))
     # Within 5..60 s at the requested tempo, or at any that a picture may lead to.
     slow, fast = (request["tempo_bpm"],) * 2 if "tempo_bpm" in request else (60, 120)
     fewest, most = int(np.ceil(5 * fast / 60 / beats)), int(60 * slow / 60 / beats)
     if "form" in drawn and (form := draw_form(rng, beats, fewest, most_beats=max(100 * slow / 60, 1))):
         request["form"], request["bars"] = form
-    elif "bars" in drawn:
-        if 1 <= fewest <= most:
-            request["bars"] = int(rng.integers(fewest, most + 1))
+    elif "bars" in drawn and 1 <= fewest <= most:
+        request["bars"] = int(rng.integers(fewest, most + 1))
     if "seconds" in drawn and "bars" not in request:
         request["seconds"] = round(float(rng.uniform(4, 60)), 1)
     if "ending" in drawn:
@@ -276,7 +276,8 @@ class Controls(Study):
         return {
             "requests": count,
             "met": count - len(failures),
-            "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS} | dict(sorted(kinds.items())),
+            "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS}
+            | dict(sorted(kinds.items())),
             "failures": failures,
             "checkpoint": context.model.checkpoint.id,
             "seeds": [seed],

@@ -97,7 +97,9 @@ class Memory(Study):
                 if not decoder.config.memory:
                     return {"memory": None}
                 events = event_rows(rows)
-                plan = PlanColumns.of(events, chords=True, answers=True) if planned and metrical[rows.tobytes()] else None
+                plan = (
+                    PlanColumns.of(events, chords=True, answers=True) if planned and metrical[rows.tobytes()] else None
+                )
                 memory = propose(events, plan.answers if plan else None)
                 return {"memory": switched_off(memory, off), "plan": plan}
 

@@ -64,12 +64,11 @@ def tell_apart(ours: Sequence[Row], real: Sequence[Row]) -> dict[str, Any]:
     groups = [f"{'ours' if own else 'real'} {row.group}" for row, own in zip(rows, is_ours, strict=True)]
     weights = balanced(rows, is_ours)
     result: dict[str, Any] = {"ours": len(ours), "real": len(real)}
-    folds = min(FOLDS, *(len({group for group, own in zip(groups, is_ours, strict=True) if own == side})
-                         for side in (True, False)))  # fmt: skip
+    folds = min(FOLDS, *(len({row.group for row in side}) for side in (ours, real)))
     if folds < 2:
         return result | {name: {"value": None} for name in CLASSIFIERS}
-    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for fold in [_folds(groups, is_ours, folds)]
-             for number in range(folds)]  # fmt: skip
+    fold = _folds(groups, is_ours, folds)
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
     for name in CLASSIFIERS:
         scores = _out_of_fold(name, features, is_ours, weights, parts)
         result[name] = bootstrap(_auc(is_ours, scores, weights), groups).to_json()

@@ -67,13 +67,11 @@ def draw_chords(rng: np.random.Generator, scale: Set[int], playable: Set[int]) -
     return " | ".join(bars)
 
 
-def draw_sheet(rng: np.random.Generator, scale: Set[int] | None, playable: Set[int]) -> tuple[str, str] | None:
-    """Draw a lead sheet and its kind: in the key that is asked for, diatonic in some key, or chromatic."""
-    kind = "in key" if scale is not None else str(rng.choice(["diatonic", "chromatic"]))
-    tonic = int(rng.integers(12))
-    within = scale or (ALL if kind == "chromatic" else {(tonic + step) % 12 for step in MAJOR})
-    sheet = draw_chords(rng, within, playable)
-    return (sheet, kind) if sheet else None
+def draw_sheet(rng: np.random.Generator, scale: Set[int] | None, playable: Set[int]) -> str | None:
+    """Draw a lead sheet in the key that is asked for, or else one that is diatonic in some key, or chromatic."""
+    tonic, chromatic = int(rng.integers(12)), rng.random() < 0.5
+    within = ALL if chromatic else {(tonic + step) % 12 for step in MAJOR}
+    return draw_chords(rng, scale or within, playable)
 
 
 def draw_form(rng: np.random.Generator, beats: float, fewest: int, most_beats: float) -> tuple[str, int] | None:
@@ -158,7 +156,9 @@ def keeps_form(midi: pretty_midi.PrettyMIDI, request: Mapping[str, Any]) -> bool
             for one, other in pairs
             if other < one < min(count, grid.free_bar) and sheet[one % len(sheet)] == sheet[other % len(sheet)]
         ]
-        alike = [2 * len(one & other) / max(len(one) + len(other), 1) if one | other else 1.0 for one, other in answered]
+        alike = [
+            2 * len(one & other) / max(len(one) + len(other), 1) if one | other else 1.0 for one, other in answered
+        ]
         if alike and (float(np.mean(alike)) < VARIED if primed else min(alike) < 1):
             return False
     return True

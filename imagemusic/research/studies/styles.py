@@ -5,8 +5,9 @@
     real training pieces with their styles ──> features ──> logistic regression, styles weighted alike
     real held-out pieces, pieces composed for covers in every style ──> share recognised, among the first three
 
-Features: the measures of music/structure.py, mean and deviation of the figures of every four bars, the share of notes of
-each family of instruments, tempo and meter.  Only styles with real pieces enough are asked for; who plays is left open.
+Features: the measures of music/structure.py, mean and deviation of the figures of every four bars, the share of notes
+of each family of instruments, tempo and meter.  Only styles with real pieces enough are asked for; who plays is left
+open.
 """
 
 import argparse

@@ -70,7 +70,11 @@ def test_repeating_music_is_remembered_the_same_way_in_both():
     score = tiny.tune(4, bars=4)
     end = score.end
     twice = [
-        Track([*track.notes.tolist(), *((t + end, *rest) for t, *rest in track.notes.tolist())], track.program, track.is_drum)
+        Track(
+            [*track.notes.tolist(), *((t + end, *rest) for t, *rest in track.notes.tolist())],
+            track.program,
+            track.is_drum,
+        )
         for track in score.tracks
     ]
     events = encode(Score(twice, score.tempos, score.meters)).astype(np.int64)
