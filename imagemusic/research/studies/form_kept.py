@@ -4,8 +4,8 @@
 
 Of each piece, the likeness of every two bars at the same place of two phrases (music/phrases.py) is a score, and
 whether the two phrases have the same letter, prime or not, is the truth.  The AUC is of the pairs of a piece, averaged
-over pieces: 1 where bars of the same letter are always more alike than bars of different letters.  Bars of the ending are
-left out, for no form is asked of them.
+over pieces: 1 where bars of the same letter are always more alike than bars of different letters.  Bars of the ending
+are left out, for no form is asked of them.
 """
 
 import argparse

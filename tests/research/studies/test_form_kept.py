@@ -24,17 +24,17 @@ def test_every_request_can_be_met():
 
 
 def test_letters_that_return_are_told_from_others():
-    likeness, same, primed = pairs_of(piece(*"ABAB"), "A B A' B".split())
+    likeness, same, primed = pairs_of(piece(*"ABAB"), ["A", "B", "A'", "B"])
     assert auc_of(likeness, same) == 1
     assert set(likeness[same]) == {1.0}
     assert primed.sum() == 2 * 4 + 2  # the last phrase has lost two bars to the ending
 
 
 def test_music_of_another_form_is_not():
-    likeness, same, _ = pairs_of(piece(*"AABB"), "A B A B".split())
+    likeness, same, _ = pairs_of(piece(*"AABB"), ["A", "B", "A", "B"])
     assert auc_of(likeness, same) < 0.5
 
 
 def test_a_piece_of_one_letter_has_no_auc():
-    likeness, same, _ = pairs_of(piece(*"AA"), "A A".split())
+    likeness, same, _ = pairs_of(piece(*"AA"), ["A", "A"])
     assert same.all() and np.isnan(auc_of(likeness, same))
