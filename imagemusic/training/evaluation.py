@@ -6,7 +6,8 @@ remaining time is hidden, so that nothing about the piece is given.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,16 @@ from torch import Tensor
 from imagemusic.data.prepared import PreparedPiece, PreparedSet
 from imagemusic.events.vocabulary import FIELDS, SEGMENT, SLOTS
 from imagemusic.model.decoder import NoteDecoder
-from imagemusic.training.batches import HEADER, field_weights, memory_of, window_columns
+from imagemusic.training.batches import HEADER, HasMemory, field_weights, memory_of, window_columns
 
 Totals = dict[str, float]
 Columns = dict[str, NDArray[np.float32]]
+Told = Callable[[NDArray[np.void], HasMemory], Mapping[str, Any]]  # of a piece's rows: its memory, and perhaps its plan
+
+
+def tell_memory(rows: NDArray[np.void], decoder: HasMemory) -> Mapping[str, Any]:
+    """Return the memory of a piece, prepared rows (R,); no plan."""
+    return {"memory": memory_of(rows, decoder)}
 
 
 def to_tensors(columns: dict[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
@@ -37,6 +44,7 @@ def _windows(
     give_remaining: bool,
     batch_size: int,
     window: int,
+    tell: Told = tell_memory,
 ) -> Iterator[tuple[list[int], int, Columns, Columns]]:
     """Score pieces in batches, window by window.
 
@@ -54,12 +62,13 @@ def _windows(
         by_segment = condition if condition.dim() == 3 else None
         state = decoder.initial_state(condition if by_segment is None else condition[:, 0])
         every = [prepared.rows[pieces[i].start : pieces[i].start + pieces[i].rows] for i in chosen]
-        memories = [memory_of(rows, decoder) for rows in every]
+        told = [tell(rows, decoder) for rows in every]
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
-            for i, rows, memory in zip(chosen, every, memories, strict=True):
-                how = {"hide_remaining": not give_remaining, "memory": memory}
-                parts.append(window_columns(rows, pieces[i].end, number, window, **how))  # type: ignore[arg-type]
+            for i, rows, known in zip(chosen, every, told, strict=True):
+                parts.append(
+                    window_columns(rows, pieces[i].end, number, window, hide_remaining=not give_remaining, **known)
+                )
             before, target, weights = (
                 to_tensors({name: np.stack([part[k][name] for part in parts]) for name in parts[0][k]})
                 for k in range(3)
@@ -84,15 +93,18 @@ def piece_nats(
     give_remaining: bool = False,
     batch_size: int = 32,
     window: int = 256,
+    tell: Told = tell_memory,
 ) -> Iterator[tuple[PreparedPiece, Totals, Totals]]:
     """Yield every piece with its nats and its number of correct predictions, by field.
 
     conditions: (P, C), in the order of the pieces, or (P, S, C), see `_windows`.
+    tell: what a decoder reads of a piece beside its events.
     """
     sums = np.zeros((2, len(pieces), len(FIELDS)))
     batches = _windows(
-        decoder, prepared, pieces, conditions, give_remaining=give_remaining, batch_size=batch_size, window=window
-    )
+        decoder, prepared, pieces, conditions,
+        give_remaining=give_remaining, batch_size=batch_size, window=window, tell=tell,
+    )  # fmt: skip
     for chosen, first, *both in batches:
         for total, by_field in zip(sums, both, strict=True):
             total[chosen] += np.stack([by_field[name].sum(1) for name in FIELDS], axis=1)

@@ -1,8 +1,8 @@
 """One module a study; `STUDIES` lists them.
 
 A study is a module here with a `STUDY`, an instance of a subclass of research.study.Study, and one line below.
-distortions.py, near_misses.py, reordering.py, sample_sets.py, structure_table.py and timing.py are no
-studies: others use them.
+distortions.py, near_misses.py, reordering.py, requested_chords.py, sample_sets.py, structure_table.py and timing.py
+are no studies: others use them.
 """
 
 # Name of the module -> the question it answers.  Nothing is imported to list them.
@@ -17,11 +17,14 @@ STUDIES: dict[str, str] = {
     "engines": "What does each inference backend cost in bits per note, and do all compose the same pieces?",
     "feedback": "How well does the music follow a dial at other strengths of feedback?",
     "feelings": "Do the measured valence and arousal agree with people's labels, with note density held fixed?",
+    "form_kept": "Can the letters of a form that was asked for be read off the music?",
     "form_statistics": "Which meters, phrases, drum kits and endings does the training music of each ensemble have?",
     "fuzz": "Does any damaged input end in an error that is not ours, or in none at all?",
     "gathering": "How fast are covers looked up, and is anything lost when the process is killed?",
     "graph_loading": "What do exported, checked graphs cost against graphs rebuilt at every load?",
     "matching": "How far can the match of a file name with a release be trusted?",
+    "memory": "What does each pointer of the decoder's memory bring, in bits a note?",
+    "ours_or_real": "Can a classifier tell composed from held-out music by the measures of structure?",
     "pianoroll": "How does the LSTM do on the four classic piano-roll sets, in nats a frame?",
     "pickups": "How often is a hidden pickup bar found?",
     "preparation": "How long does `imagemusic data build` take as the set grows, and how much memory?",
@@ -32,6 +35,7 @@ STUDIES: dict[str, str] = {
     "steering": "Does the picture steer the music, on our held-out pairs?",
     "structure": "How near are form, endings, openings and playability of composed pieces to real music?",
     "rules_speed": "What do the rules of music cost, in notes a second and in a cold minute?",
+    "styles": "Does a classifier that learned styles from real music recognise those that were asked for?",
     "takes_judge": "Which measures of structure tell real music from composed, shuffled and looped music?",
     "transfer": "What does fine-tuning on real pairs of cover and music bring on covers never seen?",
 }

@@ -2,8 +2,8 @@
 
     imagemusic study run controls --out docs/results/controls.json
 
-Keys, meters, names of instruments and polyphony are read here anew, by pretty_midi from the bytes of the file alone:
-nothing that the generation uses to keep a control is used to check it.
+Keys, meters, names of instruments, chords and polyphony are read here anew, by pretty_midi from the bytes of the file
+alone: nothing that the generation uses to keep a control is used to check it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.research.studies.requested_chords import draw_form, draw_sheet, keeps_chords, keeps_form
 from imagemusic.research.study import Context, Figures, Study
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -40,7 +41,11 @@ PROGRAMS = {
     "piccolo": 72, "flute": 73, "Lead 2 (sawtooth)": 81, "Pad 2 (warm)": 89, "sitar": 104, "Steel Drums": 114,
 }  # fmt: skip
 BATCH = 20  # pieces composed at once
-CONTROLS = ("key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony", "ending")
+CONTROLS = (
+    "key", "meter", "tempo_bpm", "seconds", "bars", "instruments", "pitch_range", "polyphony", "ending",
+    "chords", "form",
+)  # fmt: skip
+SHARES = {"chords": 0.53, "form": 0.36}  # of the requests; some have no room for them
 
 
 def pitch_classes(key: str) -> set[int]:
@@ -57,7 +62,7 @@ def note_name(pitch: int) -> str:
 def draw_request(rng: np.random.Generator) -> dict[str, Any]:
     """Draw a random subset of the controls, with values that can be met together."""
     request: dict[str, Any] = {}
-    drawn = {name for name in CONTROLS if rng.random() < 0.5} or {str(rng.choice(CONTROLS))}
+    drawn = {name for name in CONTROLS if rng.random() < SHARES.get(name, 0.5)} or {str(rng.choice(CONTROLS))}
     if "key" in drawn:
         request["key"] = f"{rng.choice(TONICS)} {rng.choice(list(STEPS))}"
     if "meter" in drawn:
@@ -78,13 +83,20 @@ def draw_request(rng: np.random.Generator) -> dict[str, Any]:
             if any(pitch % 12 in classes for pitch in range(low, high + 1)):
                 break
         request["pitch_range"] = f"{note_name(low)}-{note_name(high)}"
-    if "bars" in drawn:
-        beats = bar_beats(request.get("meter", "4/4"))
-        # Within 5..60 s at the requested tempo, or at any that a picture may lead to.
-        slow, fast = (request["tempo_bpm"],) * 2 if "tempo_bpm" in request else (60, 120)
-        fewest, most = int(np.ceil(5 * fast / 60 / beats)), int(60 * slow / 60 / beats)
-        if 1 <= fewest <= most:
-            request["bars"] = int(rng.integers(fewest, most + 1))
+    if "chords" in drawn:
+        low, high = (pitch_number(end) for end in request.get("pitch_range", "C1-C8").split("-"))
+        scale = pitch_classes(request["key"]) if "key" in request else None
+        playable = {pitch % 12 for pitch in range(low, high + 1)} & (scale or set(range(12)))
+        if sheet := draw_sheet(rng, scale, playable):
+            request["chords"] = sheet
+    beats = bar_beats(request.get("meter", "4/4"))
+    # Within 5..60 s at the requested tempo, or at any that a picture may lead to.
+    slow, fast = (request["tempo_bpm"],) * 2 if "tempo_bpm" in request else (60, 120)
+    fewest, most = int(np.ceil(5 * fast / 60 / beats)), int(60 * slow / 60 / beats)
+    if "form" in drawn and (form := draw_form(rng, beats, fewest, most_beats=max(100 * slow / 60, 1))):
+        request["form"], request["bars"] = form
+    elif "bars" in drawn and 1 <= fewest <= most:
+        request["bars"] = int(rng.integers(fewest, most + 1))
     if "seconds" in drawn and "bars" not in request:
         request["seconds"] = round(float(rng.uniform(4, 60)), 1)
     if "ending" in drawn:
@@ -150,7 +162,25 @@ def measure(data: bytes, request: Mapping[str, Any]) -> dict[str, bool]:
             kept[name] = most_at_once(pitched, midi) <= value
         elif name == "ending":
             kept[name] = ends_as_asked(midi, request)
+        elif name == "chords":
+            kept[name] = keeps_chords(midi, request, pitch_classes(request["key"]) if "key" in request else None)
+        elif name == "form":
+            kept[name] = keeps_form(midi, request)
     return kept
+
+
+def kinds_of(request: Mapping[str, Any]) -> Iterator[str]:
+    """Name what is particular to a request, beside its controls: the counts are kept by these kinds, too."""
+    ending = request.get("ending", "none asked")
+    yield f"ending: {ending}"
+    if sheet := request.get("chords"):
+        yield f"chords, {'with' if 'key' in request else 'without'} a key"
+        yield f"chords, ending: {ending}"
+        kinds = {"slash bass": "/", "N.C.": "N.C."}
+        yield from (f"chords with {name}" for name, sign in kinds.items() if sign in sheet)
+    if form := request.get("form"):
+        yield "form with a prime" if "'" in form else "form of plain letters"
+        yield f"form, {'with' if sheet else 'without'} chords"
 
 
 def slows_at_the_end(midi: pretty_midi.PrettyMIDI, request: Mapping[str, Any]) -> bool:
@@ -230,18 +260,24 @@ class Controls(Study):
         count, seed = context.options.count, context.options.seed
         asked, met = dict.fromkeys(CONTROLS, 0), dict.fromkeys(CONTROLS, 0)
         failures = []
+        kinds: dict[str, dict[str, int]] = {}
         for number, (request, data) in enumerate(compose_requests(context.model, seed, count)):
             kept = measure(data, request)
             for name, good in kept.items():
                 asked[name] += 1
                 met[name] += int(good)
+            for kind in kinds_of(request):
+                count_of = kinds.setdefault(kind, {"asked": 0, "met": 0})
+                count_of["asked"] += 1
+                count_of["met"] += int(all(kept.values()))
             if missed := [name for name, good in kept.items() if not good]:
                 failures.append({"number": number, "request": request, "missed": missed})
                 context.report(f"not kept: {failures[-1]}")
         return {
             "requests": count,
             "met": count - len(failures),
-            "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS},
+            "controls": {name: {"asked": asked[name], "met": met[name]} for name in CONTROLS}
+            | dict(sorted(kinds.items())),
             "failures": failures,
             "checkpoint": context.model.checkpoint.id,
             "seeds": [seed],

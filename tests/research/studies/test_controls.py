@@ -8,7 +8,7 @@ import pytest
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.music.midi import midi_bytes
 from imagemusic.music.score import Meter, Note, Score, Tempo, Track
-from imagemusic.research.studies import controls
+from imagemusic.research.studies import controls, requested_chords
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,12 @@ def test_every_request_can_be_met():
 
 def test_only_the_file_is_read_to_check_a_control():
     """The check shares no code with the generation: of this package it imports what composes, and nothing else."""
-    lines = Path(controls.__file__).read_text(encoding="utf-8").splitlines()
+    modules = (controls, requested_chords)
+    lines = [line for module in modules for line in Path(module.__file__).read_text(encoding="utf-8").splitlines()]
     imported = {line.split()[1] for line in lines if line.startswith("from imagemusic.")}
     assert imported == {
-        "imagemusic.compose.options", "imagemusic.compose.pipeline", "imagemusic.research.study"
+        "imagemusic.compose.options", "imagemusic.compose.pipeline", "imagemusic.research.study",
+        "imagemusic.research.studies.requested_chords",
     }  # fmt: skip
 
 
