@@ -39,6 +39,16 @@ def fixed_seed():
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory) -> Path:
     """A whole checkpoint with an untrained decoder; its encoder sees the mean colour of a picture."""
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_memory_checkpoint(tmp_path_factory) -> Path:
+    """The same with a memory, a planner and styles."""
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("models") / "tiny", memory=True)
+
+
+def write_tiny_checkpoint(folder: Path, *, memory: bool = False) -> Path:
     pytest.importorskip("torch")
     from imagemusic.checkpoint import write_checkpoint
     from imagemusic.events import codec
@@ -46,10 +56,12 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from imagemusic.music.dials import DIALS, DialNormalizer, measure
     from imagemusic.music.ensembles import ENSEMBLES
     from imagemusic.music.score import Note, Score, Tempo, Track
+    from imagemusic.music.styles import STYLES
+    from imagemusic.plan.network import PlannerConfig
     from tests import tiny
 
-    layout = ConditionLayout(embedding_size=3, dials=DIALS, ensembles=ENSEMBLES)
-    decoder = tiny.decoder(condition_size=layout.size, **tiny.WINNER)
+    layout = ConditionLayout(embedding_size=3, dials=DIALS, ensembles=ENSEMBLES, styles=STYLES if memory else ())
+    decoder = tiny.decoder(condition_size=layout.size, **tiny.WINNER, memory=memory)
     shape = decoder.config
     tunes = [
         Score([Track([Note(24 * i, pitch + i, 24, 60 + i) for i in range(8)])], [Tempo(0, bpm)])
@@ -68,7 +80,11 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     }
     weights = {f"decoder.{name}": value for name, value in tiny.weights_of(decoder).items()}
     weights |= {"prior.dials": np.array(prior, float), "prior.ensembles": np.zeros(len(tunes))}
-    folder = tmp_path_factory.mktemp("models") / "tiny"
+    if memory:
+        planner, rng = PlannerConfig(dials=DIALS, ensembles=ENSEMBLES, hidden=8, head=8), np.random.default_rng(0)
+        config["planner"] = asdict(planner)
+        weights |= {f"planner.{name}": 0.3 * rng.standard_normal(size) for name, size in planner.shapes().items()}
+        weights["prior.styles"] = np.array([0.0, 1.0, -1.0])
     write_checkpoint(folder, config, weights, mean_colour_graph(), training={}, card="# Untrained, for tests\n")
     return folder
 

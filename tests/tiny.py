@@ -34,9 +34,9 @@ def tune(seed=0, bars=6):
     return Score(tracks, [Tempo(0, float(rng.integers(70, 160)))], [Meter(0, beats, 4)])
 
 
-def written(events, end, **plan):
+def written(events, end, memory=None, **plan):
     """Yield a grammar that has taken in none, one, two ... of the events, and the row that comes next."""
-    grammar = GrammarState(Plan(end=end, tempo=1, **plan))
+    grammar = GrammarState(Plan(end=end, tempo=1, **plan), memory=memory)
     for row in events.tolist():
         yield grammar, row
         for value in row:
@@ -70,6 +70,8 @@ def decoder(seed=0, **changes):
         for name, value in made.named_parameters():
             if "gains" in name or "norms" in name:  # which begin as ones and zeros, and would hide a mistake
                 value.add_(0.3 * torch.randn(value.shape))
+            if name.startswith(("memory", "plan_")):  # which begin without effect
+                value.copy_(0.4 * torch.randn(value.shape))
     return made.half().float().eval()
 
 

@@ -10,6 +10,7 @@ from imagemusic.compose.repetition import PhraseRepetition
 from imagemusic.events.codec import GAP, METERS, SIZES, SLOTS, decode, meter_index
 from imagemusic.events.context import context
 from imagemusic.events.grammar import GrammarState, Plan
+from imagemusic.events.memory.running import PlannedMemory
 from imagemusic.events.quantize import nearest_tempo
 from imagemusic.generation.backends import BACKENDS
 from imagemusic.generation.generate import BatchScheduler, generate
@@ -22,9 +23,9 @@ from imagemusic.music.score import Meter
 from tests import tiny
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return tiny.decoder()
+@pytest.fixture(scope="module", params=[False, True], ids=["", "memory"])
+def decoder(request):
+    return tiny.decoder(memory=request.param)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -42,10 +43,16 @@ def conditions(decoder, seed=0):
     return np.stack([row, np.zeros_like(row)]).astype(np.float32)
 
 
+def plan_at(tick):
+    """Bars of all kinds, with chords that change on the beat."""
+    return tick // 96 % 4, 1 + tick // 24 % 120, 1 + (tick // 24 + 1) % 120
+
+
 def job(
     decoder, seed=0, beats=32, plan=None, rows=2, repetition_guard=True, repetition_bonus=0.0, prefix=(), **options
 ):
-    grammar = GrammarState(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}))
+    memory = PlannedMemory(plan_at) if decoder.config.memory else None
+    grammar = GrammarState(Plan(end=beats * 24, tempo=nearest_tempo(100), **plan or {}), memory=memory)
     processors = [EndingHold()]
     if repetition_bonus:
         processors.append(PhraseRepetition(grammar.running, repetition_bonus))
@@ -120,7 +127,7 @@ def test_what_fails_in_any_thread_is_raised(onnx_stepper, decoder, broken):
             raise RuntimeError("broken grammar")
 
     jobs = mixed(decoder, 20)
-    jobs[broken] = replace(jobs[broken], grammar=Broken(Plan(end=96, tempo=1)))
+    jobs[broken] = replace(jobs[broken], grammar=Broken(Plan(end=96, tempo=1), memory=jobs[broken].grammar.memory))
     with pytest.raises(RuntimeError, match="broken grammar"):
         generate(onnx_stepper, jobs)
 

@@ -3,16 +3,22 @@ import pytest
 import torch
 
 from imagemusic.events.codec import encode
+from imagemusic.events.memory.proposals import propose
+from imagemusic.events.memory.running import NO_PLAN, PlannedMemory
 from imagemusic.events.vocabulary import FIELDS, INPUTS
 from imagemusic.generation.backends import BACKENDS
+from imagemusic.generation.memory_heads import STEP_TABLES
 from imagemusic.generation.stepper import GAP, PART, times
-from imagemusic.training.batches import window_columns
+from imagemusic.plan.columns import PlanColumns
+from imagemusic.training.batches import event_rows, memory_of, window_columns
 from tests import tiny
 
 CLOSE = {"onnx": 1e-4, "torch": 1e-4, "int8": 0.02}  # logits of a tiny net are within 1 or so of 0
 
 
-@pytest.fixture(scope="module", params=[{}, tiny.WINNER], ids=["plain", "winner"])
+@pytest.fixture(
+    scope="module", params=[{}, tiny.WINNER, {**tiny.WINNER, "memory": True}], ids=["plain", "winner", "memory"]
+)
 def decoder(request):
     return tiny.decoder(hidden_size=24, **request.param)
 
@@ -48,7 +54,11 @@ def conditions(decoder):
 def taught(decoder, piece, conditions):
     """The module's logits of every event, as in training: fields of (R, T, V)."""
     events, end, rows = piece
-    before, target, _ = window_columns(rows, end, 0, len(rows))
+    memory = memory_of(rows, decoder)
+    plan = PlanColumns.of(event_rows(rows), chords=True, answers=True) if memory else None
+    if memory:
+        memory = propose(event_rows(rows), plan.answers)
+    before, target, _ = window_columns(rows, end, 0, len(rows), memory=memory, plan=plan)
     both = [{name: torch.from_numpy(np.stack([c] * len(conditions))) for name, c in part.items()}
             for part in (before, target)]  # fmt: skip
     condition = torch.from_numpy(conditions)
@@ -57,14 +67,27 @@ def taught(decoder, piece, conditions):
         return {name: score.numpy() for name, score in decoder.logits(hidden, both[1]).items()}
 
 
+def planned_memory(rows):
+    """A memory that knows the plan which `taught` reads."""
+    events = event_rows(rows)
+    plan = PlanColumns.of(events, chords=True, answers=True)
+    ticks = np.cumsum(events[:, 0])
+    at = dict(zip(ticks.tolist(), np.stack(list(plan.now.values()), axis=1).tolist(), strict=True))
+    memory = PlannedMemory(lambda tick: tuple(at[tick]))
+    memory.answer_bars(plan.answers)
+    return memory
+
+
 def stepped(stepper, piece, conditions):
     """The stepper's logits of the same events, told by a grammar."""
-    events, end, _ = piece
+    events, end, rows = piece
     state, conditioning = stepper.start(conditions)
     found = {name: [] for name in FIELDS}
-    for grammar, row in tiny.written(events, end):
+    for grammar, row in tiny.written(events, end, planned_memory(rows) if stepper.has_memory else None):
         heads, state = stepper.step(state, conditioning, [grammar.previous])
         for column, name in enumerate(FIELDS):
+            if stepper.has_memory:
+                heads.propose([grammar.proposal(column)])
             found[name].append(heads.logits(column))
             grammar._now.append(row[column])
             if column < len(FIELDS) - 1:
@@ -98,6 +121,8 @@ def test_a_row_does_not_depend_on_the_others_to_the_bit(stepper, piece, conditio
 
 
 def test_rows_of_several_pieces_are_told_apart(stepper, conditions):
+    if stepper.has_memory:
+        pytest.skip("its rows hold no memory")
     # Two pieces: one declares a flute, the other plays a note; a third row is the second piece's null row.
     before = (0, 19, 5, 0, 0, 0, 0, 129, 0, 20, 0b101), (12, 0, 60, 11, 20, 48, 2, 40, 27, 20, 0b1001)
     told = [((0, 0, 0b101), (16, 129, 128), (73, 193), (1, 32)), ((6, 54, 0), (0, 40, 60), (64, 11), (11, 20))]
@@ -118,8 +143,9 @@ def test_rows_of_several_pieces_are_told_apart(stepper, conditions):
 
 def test_parts_after_a_gap_are_those_that_are_scored_once_it_is_told(stepper, conditions):
     state, conditioning = stepper.start(conditions)
-    heads, _ = stepper.step(state, conditioning, [[0] * len(INPUTS)] * 2)
-    known = [(0, 3, 0b1001), (5, 7, 0b100000000001)]
+    plan = NO_PLAN if stepper.has_memory else ()
+    heads, _ = stepper.step(state, conditioning, [[0] * (len(INPUTS) + bool(plan) * len(STEP_TABLES))] * 2)
+    known = [(0, 3, 0b1001, *plan), (5, 7, 0b100000000001, *plan)]
     told = heads.part_logits_given(np.array([0, 1]), known), heads.part_logits_given(np.array([1]), known[1:])
     heads.condition_on(GAP, known)
     np.testing.assert_array_equal(told[0], heads.logits(PART))

@@ -18,7 +18,7 @@ from imagemusic.compose.rules.bars import BarGrid, pitched_parts
 from imagemusic.compose.rules.cadence import Cadence
 from imagemusic.events.context import AddedNote
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.vocabulary import DRUMS, DURATION, HOLD, PART, PITCH, SIZES, SLOTS
+from imagemusic.events.vocabulary import DRUMS, DURATION, GAP, HOLD, MAX_GAP, PART, PITCH, SIZES, SLOTS
 from imagemusic.generation.processors import Logits, Mask, NextEvent
 from imagemusic.music.theory import Scale
 from imagemusic.plan.lead_sheet import Chord, bars_of, chord_spans
@@ -42,7 +42,7 @@ class ChordSheet:
     bars: Sequence[Sequence[Chord]]  # repeated to the end
     scale: Scale
     ending: Cadence | None = None  # writes the last chord
-    columns = (PART, PITCH, DURATION)
+    columns = (GAP, PART, PITCH, DURATION)
     _spans: list[Span] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
     _for: tuple[int, int, int] = (-1, -1, -1)
@@ -107,6 +107,10 @@ class ChordSheet:
         grammar = self.grammar
         if grammar.in_header and column == PART and grammar.chosen[0] == 0 and not event.mask[:SLOTS].any():
             return
+        if column == GAP:
+            if not grammar.in_header:
+                event.narrow(self._gaps())
+            return
         if column == PART:
             event.narrow(self._parts(event.mask))
             return
@@ -128,6 +132,28 @@ class ChordSheet:
         if column == PITCH:
             return not self.pitches(part, grammar.tick)[value]
         return value >= self.longest(grammar.chosen[PITCH], grammar.tick)
+
+    def _gaps(self) -> Mask:
+        """Return the gaps (V,) after which some part has a pitch to play, or the piece may end."""
+        grammar, allowed, now = self.grammar, np.ones(SIZES[GAP], bool), self.grammar.running.tick
+        programs = grammar.running.programs
+        self.spans()
+        for start in self._starts[bisect_right(self._starts, now) : bisect_right(self._starts, now + MAX_GAP)]:
+            allowed[start - now] = any(
+                program == DRUMS or (grammar.open_pitches(part, start) & self.pitches(part, start)).any()
+                for part, program in enumerate(programs)
+            )
+        _, last_part, last_pitch, _, _ = grammar.events[-1]
+        stackable = grammar.stackable()
+        allowed[0] = grammar.may_end or any(
+            program == DRUMS
+            or (
+                grammar.open_pitches(part, now, last_pitch if part == last_part else -1) & self.pitches(part, now)
+            ).any()
+            for part, program in enumerate(programs)
+            if stackable[part]
+        )
+        return allowed
 
     def _parts(self, mask: Mask) -> Mask:
         """Return the parts (V,) that have a pitch to play."""
