@@ -52,7 +52,10 @@ CLASSIFIERS = {
         StandardScaler(),
         LogisticRegression(C=0.1, max_iter=3000),
     ),
-    "trees": HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=7, learning_rate=0.1, random_state=0),
+    "trees": make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),  # they refuse empty columns
+        HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=7, random_state=0),
+    ),
 }
 
 
@@ -121,8 +124,7 @@ def _out_of_fold(
         warnings.simplefilter("ignore")  # of measures that no piece has
         for seen, left in parts:
             model = clone(CLASSIFIERS[name])
-            key = "sample_weight" if name == "trees" else "logisticregression__sample_weight"
-            model.fit(features[seen], is_ours[seen], **{key: weights[seen]})
+            model.fit(features[seen], is_ours[seen], **{f"{model.steps[-1][0]}__sample_weight": weights[seen]})
             scores[left] = model.predict_proba(features[left])[:, 1]
     return scores
 
