@@ -36,6 +36,7 @@ from imagemusic.research.studies.structure import (
     MEASURED_SECONDS,
     Row,
     compose_finished,
+    figure,
     measure_real,
 )
 from imagemusic.research.study import Context, Figures, Study
@@ -74,7 +75,7 @@ def tell_apart(ours: Sequence[Row], real: Sequence[Row]) -> dict[str, Any]:
     parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
     for name in CLASSIFIERS:
         scores = _out_of_fold(name, features, is_ours, weights, parts)
-        result[name] = bootstrap(_auc(is_ours, scores, weights), groups).to_json()
+        result[name] = figure(bootstrap(_auc(is_ours, scores, weights), groups))
     telling = {name: _own_auc(features[:, place], is_ours, weights) for place, name in enumerate(MEASURES)}
     known = {name: auc for name, auc in telling.items() if np.isfinite(auc)}
     most = sorted(known, key=lambda name: -abs(known[name] - 0.5))[:MOST_TELLING]

@@ -33,6 +33,7 @@ from imagemusic.music.score import Score
 from imagemusic.music.structure import measure_structure
 from imagemusic.music.styles import STYLES
 from imagemusic.research.studies.quality import choose_pictures
+from imagemusic.research.studies.structure import figure
 from imagemusic.research.study import Context, Figures, Study
 
 SECONDS = 60  # of a piece
@@ -108,7 +109,7 @@ def recognised(
     weights = np.array([len(truth) / (len(present) * counts[style]) for style in styles])
     guessed = {name: float(weights[guesses[:, 0] == name].sum() / len(truth)) for name in names}
     return {
-        **{name: mean_of(hit * weights, groups).to_json() for name, hit in hits.items()},
+        **{name: figure(mean_of(hit * weights, groups)) for name, hit in hits.items()},
         "commonest_guess": round(max(guessed.values()), 4),
         "by_style": {
             name: {
