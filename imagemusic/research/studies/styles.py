@@ -132,7 +132,7 @@ class Styles(Study):
     """Trains a classifier of styles on real music, and tests it on held-out and on composed music."""
 
     needs = ("covers", "prepared")
-    quick = {"count": 1, "train": 3, "seconds": 8.0, "fewest": (1, 1), "workers": 1}
+    not_quick = "it needs real pieces of several styles; try --count 1 --train 20 --seconds 10"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
