@@ -25,6 +25,7 @@ from imagemusic.music.phrases import bar_likeness
 from imagemusic.music.score import Score
 from imagemusic.music.timeline import timeline
 from imagemusic.research.studies.controls import draw_picture
+from imagemusic.research.studies.structure import figure
 from imagemusic.research.study import Context, Figures, Study
 
 FORMS = (
@@ -138,15 +139,15 @@ def _estimate(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     """Return the mean of a figure over the pieces that have it, with its interval by piece."""
     values = np.array([row[name] for row in rows], float)
     values = values[~np.isnan(values)]
-    return mean_of(values, [str(number) for number in range(len(values))]).to_json() if len(values) else {"value": None}
+    return figure(mean_of(values, [str(number) for number in range(len(values))])) if len(values) else {"value": None}
 
 
 def _by(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     kinds = sorted({row[name] for row in rows})
     return {
         kind: {
-            figure: _estimate([row for row in rows if row[name] == kind], figure)
-            for figure in ("auc", "same, plain", "other letter")
+            shown: _estimate([row for row in rows if row[name] == kind], shown)
+            for shown in ("auc", "same, plain", "other letter")
         }
         for kind in kinds
     }

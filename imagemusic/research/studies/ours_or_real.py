@@ -36,6 +36,7 @@ from imagemusic.research.studies.structure import (
     MEASURED_SECONDS,
     Row,
     compose_finished,
+    figure,
     measure_real,
 )
 from imagemusic.research.study import Context, Figures, Study
@@ -52,7 +53,10 @@ CLASSIFIERS = {
         StandardScaler(),
         LogisticRegression(C=0.1, max_iter=3000),
     ),
-    "trees": HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=7, learning_rate=0.1, random_state=0),
+    "trees": make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),  # they refuse empty columns
+        HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=7, random_state=0),
+    ),
 }
 
 
@@ -71,7 +75,7 @@ def tell_apart(ours: Sequence[Row], real: Sequence[Row]) -> dict[str, Any]:
     parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
     for name in CLASSIFIERS:
         scores = _out_of_fold(name, features, is_ours, weights, parts)
-        result[name] = bootstrap(_auc(is_ours, scores, weights), groups).to_json()
+        result[name] = figure(bootstrap(_auc(is_ours, scores, weights), groups))
     telling = {name: _own_auc(features[:, place], is_ours, weights) for place, name in enumerate(MEASURES)}
     known = {name: auc for name, auc in telling.items() if np.isfinite(auc)}
     most = sorted(known, key=lambda name: -abs(known[name] - 0.5))[:MOST_TELLING]
@@ -121,8 +125,7 @@ def _out_of_fold(
         warnings.simplefilter("ignore")  # of measures that no piece has
         for seen, left in parts:
             model = clone(CLASSIFIERS[name])
-            key = "sample_weight" if name == "trees" else "logisticregression__sample_weight"
-            model.fit(features[seen], is_ours[seen], **{key: weights[seen]})
+            model.fit(features[seen], is_ours[seen], **{f"{model.steps[-1][0]}__sample_weight": weights[seen]})
             scores[left] = model.predict_proba(features[left])[:, 1]
     return scores
 

@@ -33,6 +33,7 @@ from imagemusic.music.score import Score
 from imagemusic.music.structure import measure_structure
 from imagemusic.music.styles import STYLES
 from imagemusic.research.studies.quality import choose_pictures
+from imagemusic.research.studies.structure import figure
 from imagemusic.research.study import Context, Figures, Study
 
 SECONDS = 60  # of a piece
@@ -108,7 +109,7 @@ def recognised(
     weights = np.array([len(truth) / (len(present) * counts[style]) for style in styles])
     guessed = {name: float(weights[guesses[:, 0] == name].sum() / len(truth)) for name in names}
     return {
-        **{name: mean_of(hit * weights, groups).to_json() for name, hit in hits.items()},
+        **{name: figure(mean_of(hit * weights, groups)) for name, hit in hits.items()},
         "commonest_guess": round(max(guessed.values()), 4),
         "by_style": {
             name: {
@@ -131,7 +132,7 @@ class Styles(Study):
     """Trains a classifier of styles on real music, and tests it on held-out and on composed music."""
 
     needs = ("covers", "prepared")
-    quick = {"count": 1, "train": 3, "seconds": 8.0, "fewest": (1, 1), "workers": 1}
+    not_quick = "it needs real pieces of several styles; try --count 1 --train 20 --seconds 10"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
