@@ -106,7 +106,7 @@ def _folds(groups: Sequence[str], is_ours: NDArray[np.bool_], count: int) -> NDA
     fold = np.zeros(len(groups), np.int64)
     for side in (True, False):
         places = np.flatnonzero(is_ours == side)
-        own = [groups[place] for place in places]
+        own = [groups[place] for place in places.tolist()]
         for number, (_, left) in enumerate(GroupKFold(count).split(places, groups=own)):
             fold[places[left]] = number
     return fold
