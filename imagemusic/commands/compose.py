@@ -38,7 +38,7 @@ COMPOSE_OPTIONS: tuple[tuple[str, str, type, str, str], ...] = (
         "rhythm_temperature",
         float,
         "N",
-        "times the temperature, for when notes start and how long they last (default 0.85)",
+        "times the temperature, for when notes start and how long they last (default 0.8)",
     ),
     ("--top-p", "top_p", float, "N", "share of likely notes to choose among (default 0.9)"),
     ("--guidance", "guidance_scale", float, "N", "how closely to follow the picture, 1 is off (default 2)"),

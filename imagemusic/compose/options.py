@@ -129,7 +129,7 @@ class ComposeOptions:
     seed: int = 0
     variation: int = 1
     temperature: float = 0.9
-    rhythm_temperature: float = 0.85
+    rhythm_temperature: float = 0.8
     top_p: float = 0.9
     sampler: str = "nucleus"
     temperatures: Mapping[str, float] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from imagemusic.plan.plan import Plan, Request
 from imagemusic.plan.planner import Planner
 
 FORM_STREAM, PLAN_STREAM = 3, 5  # of random numbers
-SONG_FORMS = 0.7  # share of pieces whose phrases follow a song form; the planner alone seldom returns to an opening
+SONG_FORMS = 0.4  # share of pieces whose phrases follow a song form; the planner alone seldom returns to an opening
 ACCOMPANIMENT = ("inner", "chords", "bass")  # roles
 
 

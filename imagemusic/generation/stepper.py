@@ -28,7 +28,7 @@ from imagemusic.events.vocabulary import (
     STAGES,
 )
 from imagemusic.generation.backends import Array, State, Weights, make_backend
-from imagemusic.generation.memory_heads import STEP_TABLES, MemoryHeads, shapes_of_memory, step_tables
+from imagemusic.generation.memory_heads import GATES, STEP_TABLES, MemoryHeads, gates_of, shapes_of_memory, step_tables
 from imagemusic.generation.step_shape import StepShape
 
 HALF = PITCH_CLASSES // 2  # bits of a set whose sums are tabled together
@@ -142,6 +142,11 @@ class Stepper:
                 strict=True)]
             for name in FIELDS for kinds in [1 + HEADER_KINDS if name == FIELDS[PITCH] else 1]
         ]  # fmt: skip
+        if self.has_memory:  # the gates of a field stand beside its scores
+            for name, heads in zip(FIELDS, self.heads, strict=True):
+                gate, gate_bias = gates_of(weights, name)
+                weight, bias = heads[0]
+                heads[0] = np.concatenate([weight, gate.T], axis=1), np.concatenate([bias, gate_bias])
         kinds = np.arange(decoder["sizes"]["part"]) - (decoder["first_header"] - 1)
         self.kinds = np.where((kinds >= 1) & (kinds <= HEADER_KINDS), kinds, 0).tolist()  # of every part
         self.backend = make_backend(backend, folder, weights, self.shape)
@@ -226,6 +231,8 @@ class EventHeads:
         weight, bias = heads[0]
         scores = times(hidden, weight)
         scores += bias
+        if memory is not None:
+            scores, gates = scores[:, :-GATES], scores[:, -GATES:]
         if column == PITCH and any(self._kinds):
             kinds = np.broadcast_to(self._kinds, len(self._left))
             kinds = kinds if rows is None else kinds[rows]
@@ -238,8 +245,7 @@ class EventHeads:
                 values, levels = (part.repeat(len(self._left), axis=0) for part in proposed)
             if rows is not None:
                 values, levels = values[rows], levels[rows]
-            weight, bias = memory.gates(column)
-            return memory.mix(column, times(hidden, weight) + bias, scores, values, levels)
+            return memory.mix(column, scores, gates, values, levels)
         return scores
 
     def part_logits_given(
@@ -253,12 +259,13 @@ class EventHeads:
         known_term = self._stepper.known[GAP].look_up(_halves(known))
         weight, bias = self._stepper.heads[PART][0]
         left, memory = (self._left[rows, size:] + known_term)[:, :size], self._stepper.memory
-        if memory is None or proposal is None:
+        if memory is None:
             return times(np.maximum(left, 0), weight) + bias
+        if proposal is None:
+            return (times(np.maximum(left, 0), weight) + bias)[:, :-GATES]
         values, levels = memory.indices([proposal] * len(rows))
-        hidden = np.maximum(left + memory.terms(PART, values, levels), 0)
-        gate, gate_bias = memory.gates(PART)
-        return memory.mix(PART, times(hidden, gate) + gate_bias, times(hidden, weight) + bias, values, levels)
+        scores = times(np.maximum(left + memory.terms(PART, values, levels), 0), weight) + bias
+        return memory.mix(PART, scores[:, :-GATES], scores[:, -GATES:], values, levels)
 
     def condition_on(self, column: int, known: Sequence[Sequence[int]]) -> None:
         """Take in what has become known with field number `column`, indices (R, names); see `Stepper.step`."""
