@@ -70,6 +70,7 @@ class RunningMemory:
         self._matches: dict[int, tuple[int, int]] = {EXACT: (-1, 0), TRANSPOSED: (-1, 0)}
         self._lines: dict[int, PartLine] = {}
         self._at_gap: dict[int, tuple[int, int]] | None = None  # pointer -> note and lag, or wait, that it proposed
+        self._gap: Proposal | None = None  # for the gap of the next event, once it was asked for
         self._found: dict[int, int] | None = None  # pointer -> pitch or note that it proposed
         self._line_note: tuple[Note, int] | None = None
         self._sources: tuple[list[Note | None], list[int]] | None = None  # once the pitch is chosen
@@ -77,6 +78,7 @@ class RunningMemory:
     def answer_bars(self, answers: BarAnswers | None) -> None:
         """Set which earlier bar each bar answers."""
         self._places.answer_bars(answers)
+        self._gap = None
 
     def preload(self, events: Iterable[Sequence[int]], programs: Sequence[int], bar: int = COMMON_BAR) -> None:
         """Remember the notes of another score, as if they ended just before the piece begins.
@@ -109,7 +111,8 @@ class RunningMemory:
         if not self._notes:
             return NO_PROPOSAL
         if column == GAP:
-            return self._gaps()
+            self._gap = self._gap or self._gaps()
+            return self._gap
         tick = self._tick + chosen[GAP]
         if self._at_gap is None:
             self._gaps()
@@ -282,7 +285,7 @@ class RunningMemory:
             self._places.bar = bar_ticks(pitch)
         elif part == SLOT:
             self._programs.append(pitch)
-        self._at_gap = self._found = self._sources = None
+        self._at_gap = self._gap = self._found = self._sources = None
 
     def _remember(self, note: Note) -> None:
         """Add a note, and find what the matches point to next."""
