@@ -155,6 +155,10 @@ class Running:
         position = (tick - self.origin) % self.bar
         return position if position < PLACES else 96 + (position - 96) % 96
 
+    def starts_half_bar(self, tick: int) -> bool:
+        """Whether a half of a bar starts at `tick`."""
+        return (tick - self.origin) % self.bar in (0, self.bar // 2)
+
     def bar_number(self, tick: int) -> int:
         """Bars since the meter changed, modulo BARS."""
         return (tick - self.origin) // self.bar % BARS

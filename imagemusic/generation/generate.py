@@ -115,7 +115,7 @@ class BatchScheduler:
 
     def step(self) -> Step:
         """Return the heads of the next event of every piece, and the state after it."""
-        previous = self._without_chords([slot.grammar.previous for slot in self.slots])
+        previous = self._of_rows([slot.grammar.previous for slot in self.slots])
         return self.stepper.step(self._state, self._conditioning, previous)
 
     def append_events(self, heads: EventHeads, state: State) -> None:
@@ -189,14 +189,19 @@ class BatchScheduler:
         return indices if len(indices) == 1 else indices + [indices[slot] for slot in self._guided]
 
     def _known(self, column: int, indices: list[Sequence[int]]) -> list[Sequence[int]]:
-        """Return what has become known with a field for every row."""
-        return self._without_chords(indices) if column == GAP else self._of_rows(indices)
+        """Return what has become known with a field for every row.
 
-    def _without_chords(self, indices: list[Sequence[int]]) -> list[Sequence[int]]:
-        """Do as `_of_rows`, and hide the chords of the plan, which come last, from null rows: guidance heeds them."""
-        if not self.stepper.has_memory:
+        Where a half bar starts, the null row is not given the chord, which comes last: there guidance strengthens it,
+        and between them melodies stay free to pass.
+        """
+        if column != GAP or not self.stepper.has_memory:
             return self._of_rows(indices)
-        return indices + [(*indices[slot][:-CHORD_INPUTS], *NO_CHORDS) for slot in self._guided]
+        result = list(indices)
+        for number in self._guided:
+            known, grammar = indices[number], self.slots[number].grammar
+            starts = grammar.running.starts_half_bar(grammar.tick)
+            result.append((*known[:-CHORD_INPUTS], *NO_CHORDS) if starts else known)
+        return result
 
     def _move_conditions(self) -> None:
         """Move the condition of every piece that has come to the end of a segment."""

@@ -62,10 +62,10 @@ def _windows(
         by_segment = condition if condition.dim() == 3 else None
         state = decoder.initial_state(condition if by_segment is None else condition[:, 0])
         every = [prepared.rows[pieces[i].start : pieces[i].start + pieces[i].rows] for i in chosen]
-        told = [tell(rows, decoder) for rows in every]
+        given = [tell(rows, decoder) for rows in every]
         for number in range(-(-pieces[chosen[-1]].rows // window)):
             parts = []
-            for i, rows, known in zip(chosen, every, told, strict=True):
+            for i, rows, known in zip(chosen, every, given, strict=True):
                 parts.append(
                     window_columns(rows, pieces[i].end, number, window, hide_remaining=not give_remaining, **known)
                 )

@@ -18,6 +18,7 @@ from imagemusic.events.vocabulary import (
     METER,
     NO_PITCH,
     NO_VELOCITY,
+    PLAN_SIZES,
     REST,
     SLOT,
     START,
@@ -247,7 +248,7 @@ def test_a_corpus_that_weighs_twice_is_read_twice(prepared, pictures_file):
 
 def test_columns_have_the_names_that_the_decoder_reads(prepared, pictures_file):
     batch = source(prepared, pictures_file).batch(0)
-    assert set(batch.before) == set(BEFORE)
+    assert set(batch.before) == {*BEFORE, *PLAN_SIZES}
     assert set(batch.weights) == set(FIELDS)
     assert {column.shape for column in batch.before.values()} == {(3, 16)}
     assert batch.condition.shape == (3, 1, tiny.layout().size)

@@ -128,7 +128,7 @@ class FormKept(Study):
         auc = figures["auc"]["value"]
         if auc is None:
             return "No piece has pairs of both kinds."
-        return f"Bars of one letter are told from bars of others with an AUC of {auc:.3f}; the goal is {GOAL}."
+        return f"Bars of one letter against bars of others: AUC {auc:.3f}; the goal is {GOAL}."
 
 
 def _mean(values: NDArray[np.float64]) -> float:
