@@ -31,7 +31,7 @@ from imagemusic.generation.stepper import Stepper
 from imagemusic.graphs.external_data import WEIGHTS, check_external_data, open_weights, read_spans
 from imagemusic.model.conditioning import ConditionLayout
 from imagemusic.music.dials import IMAGE_DIALS, DialNormalizer
-from imagemusic.plan.network import Network, PlannerConfig
+from imagemusic.plan.network import VERSION, Network, PlannerConfig
 from imagemusic.plan.planner import Planner
 from imagemusic.vision.encoder import ENCODER
 
@@ -74,15 +74,21 @@ class Checkpoint:
         """Load what plans form and chords; None for a checkpoint that has none.
 
         Raises:
-            CheckpointError: its weights are missing or misshapen.
+            CheckpointError: its weights are missing or misshapen, it is of another version, or reads another condition.
         """
         if "planner" not in self.config:
             return None
+        where, layout = self.folder / "config.json", self.layout
         try:
             config = PlannerConfig.from_json(self.config["planner"])
-            return Planner(Network(config, self.part("planner")))
+            if (config.version, config.dials, config.ensembles) != (VERSION, layout.dials, layout.ensembles):
+                raise CheckpointError(f"{where}: its planner is of another version, or reads another condition")
+            try:
+                return Planner(Network(config, self.part("planner")))
+            except CheckpointError as error:
+                raise CheckpointError(f"{self.folder / WEIGHTS}: {error}") from error
         except (TypeError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{self.folder / 'config.json'}: damaged, 'planner' cannot be read") from error
+            raise CheckpointError(f"{where}: damaged, 'planner' cannot be read") from error
 
     def stepper(self, backend: str = DEFAULT) -> Stepper:
         """Load the decoder with a backend, one of BACKENDS.
@@ -220,6 +226,11 @@ def _check_prior(checkpoint: Checkpoint) -> None:
         raise CheckpointError(f"{where}: damaged, {PRIOR[0]} {dials.shape} and {PRIOR[1]} {ensembles.shape} do not fit")
     if np.isinf(dials).any() or not np.isin(ensembles, np.arange(len(layout.ensembles))).all():
         raise CheckpointError(f"{where}: damaged, {' or '.join(PRIOR)} holds values out of range")
+    styles = checkpoint.weights.get("prior.styles")
+    if styles is not None:
+        fits = styles.shape == ensembles.shape and np.isin(styles, np.arange(-1, len(layout.styles))).all()
+        if not fits:
+            raise CheckpointError(f"{where}: damaged, prior.styles does not fit or holds values out of range")
 
 
 def _is_number(value: object) -> bool:

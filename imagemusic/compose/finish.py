@@ -1,7 +1,7 @@
 """What is done to a finished piece: names, single notes of winds, sound without holes, the tempo at the end, a fade."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +75,19 @@ def fill_holes(score: Score) -> Score:
         missing -= more
     made = [replace(t, notes=tracks[i]) if i in tracks else t for i, t in enumerate(score.tracks)]
     return replace(score, tracks=made)
+
+
+def cut_notes(score: Score, until: Callable[[int, int], int]) -> Score:
+    """Cut pitched notes where they would be held past `until` (pitch, onset), a tick."""
+    tracks = []
+    for track in score.tracks:
+        if not track.is_drum and len(track):
+            notes = track.notes.copy()
+            ends = np.array([until(pitch, onset) for onset, pitch, *_ in notes.tolist()])
+            notes[:, DURATION] = np.minimum(notes[:, DURATION], ends - notes[:, ONSET])
+            track = replace(track, notes=notes)
+        tracks.append(track)
+    return replace(score, tracks=tracks)
 
 
 def fade_out(score: Score) -> Score:

@@ -18,7 +18,7 @@ import numpy as np
 
 from imagemusic.checkpoint import Checkpoint
 from imagemusic.compose.feedback import Feedback, FeedbackOptions
-from imagemusic.compose.finish import fade_out, fill_holes, number_names, separate_notes
+from imagemusic.compose.finish import cut_notes, fade_out, fill_holes, number_names, separate_notes
 from imagemusic.compose.meters import sample_meter
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.plan import plan_piece
@@ -292,6 +292,8 @@ class Session:
         score = replace(score, keys=options.constraints.keys)
         if options.rules > 1 and not self._is_sparse:
             score = fill_holes(score)
+        if self.chords:
+            score = cut_notes(score, self.chords.fits_until)
         return fade_out(score) if options.ending_used == "fade" else score
 
 

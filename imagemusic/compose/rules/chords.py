@@ -24,6 +24,7 @@ from imagemusic.music.theory import Scale
 from imagemusic.plan.lead_sheet import Chord, bars_of, chord_spans
 
 ALL = (1 << 12) - 1  # pitch classes as bits
+BEYOND = 1 << 30  # tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +93,20 @@ class ChordSheet:
                 return bass
         return allowed
 
-    def longest(self, pitch: int, tick: int) -> int:
-        """Return how many ticks a note may last: up to a chord that it does not fit."""
+    def fits_until(self, pitch: int, tick: int) -> int:
+        """Return the tick of the next chord that a note does not fit, or one beyond the piece."""
         self.spans()
         for span in self._spans[bisect_right(self._starts, tick) :]:
             fits = span.chord.classes | self._scale_bits if span.chord.classes else ALL
             if self._is_free(span.tick):
                 break
             if not fits >> pitch % 12 & 1:
-                return span.tick - tick
-        return HOLD
+                return span.tick
+        return BEYOND
+
+    def longest(self, pitch: int, tick: int) -> int:
+        """Return how many ticks a note may last: up to a chord that it does not fit, and never tied."""
+        return min(self.fits_until(pitch, tick) - tick, HOLD)
 
     def apply(self, column: int, logits: Logits, event: NextEvent) -> None:
         grammar = self.grammar
@@ -127,6 +132,12 @@ class ChordSheet:
     def forbids(self, column: int, value: int) -> bool:
         """Whether a value that another rule forces would leave the chords."""
         grammar = self.grammar
+        if grammar.in_header:
+            return False
+        if column == GAP:
+            return not self._gaps()[value]
+        if column == PART:
+            return not self._parts(np.ones(SIZES[PART], bool))[value]
         if column not in (PITCH, DURATION) or (part := grammar.pitched_part) is None:
             return False
         if column == PITCH:
