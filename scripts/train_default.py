@@ -8,6 +8,7 @@ it was stopped: run it again after a kill.
 
     runs/prepared                    events of all corpora          scripts/prepare_corpora.py
     runs/encoder, runs/pictures.npz  the picture encoder            scripts/train_encoder.py
+    runs/plan                        the planner of form and chords scripts/train_planner.py
     runs/default                     the decoder's training         scripts/experiments/default.toml
     imagemusic/checkpoints/default   what ships
 """
@@ -41,6 +42,8 @@ def main() -> int:
             run("scripts/prepare_corpora.py", "--corpora", arguments.data / "midi", "--out", "runs/prepared")
         if not Path("runs/encoder/encoder.onnx").exists():
             run("scripts/train_encoder.py", "--data", arguments.data, "--out", "runs/encoder")
+        if not Path("runs/plan/plan.safetensors").exists():
+            run("scripts/train_planner.py", "--prepared", "runs/prepared", "--out", "runs/plan")
         from imagemusic.training.trainer import train
 
         made = train(arguments.config) / "checkpoint"
