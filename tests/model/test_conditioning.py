@@ -78,3 +78,53 @@ def test_a_layout_that_does_not_fit_is_refused(change, message):
 def test_what_the_model_does_not_know_is_refused(dials, ensemble, message):
     with pytest.raises(ConfigError, match=message):
         LAYOUT.vector(None, dials, ensemble)
+
+
+STYLED = replace(LAYOUT, styles=("hymn", "waltz", "rock"))
+
+
+def test_a_style_comes_last_and_none_is_zeros():
+    found = STYLED.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band", style="waltz")
+    plain = LAYOUT.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band")
+    #                                          style x 2, given
+    assert found.tolist() == [*plain.tolist(), 0, 2, 0, 1]
+    assert STYLED.size == LAYOUT.size + 4 == len(found)
+    without = STYLED.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band")
+    assert without.tolist() == [*plain.tolist(), 0, 0, 0, 0]
+    assert not STYLED.vector(None, {}, None).any()
+
+
+def test_a_condition_can_lose_its_style():
+    found = STYLED.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band", style="rock")
+    plain = LAYOUT.vector(np.array([0.5, -2]), {"tempo": 0.25}, "band")
+    np.testing.assert_array_equal(STYLED.without_style(found), plain)
+    np.testing.assert_array_equal(LAYOUT.without_style(plain), plain)
+
+
+def test_dials_that_move_leave_the_style():
+    before = STYLED.vector(None, {"tempo": 0.25}, "band", style="hymn")
+    after = STYLED.vector(None, {"tempo": -0.5}, "band", style="hymn")
+    np.testing.assert_array_equal(STYLED.moved(before, {"tempo": -0.5}), after)
+
+
+def test_many_styles_equal_one_at_a_time_and_come_back_from_json():
+    packed = STYLED.pack(None, np.full((2, 2), np.nan), np.array([0, -1]), style=np.array([2, -1]))
+    np.testing.assert_array_equal(packed[0], STYLED.vector(None, {}, "piano", style="rock"))
+    assert not packed[1].any()
+    assert not STYLED.pack(None, np.full((1, 2), np.nan), np.array([-1])).any()
+    louder = replace(STYLED, style_scale=5.0)
+    assert louder.vector(None, {}, None, style="hymn").tolist()[-4:] == [5, 0, 0, 1]
+    assert ConditionLayout.from_json(json.loads(json.dumps(asdict(louder)))) == louder
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (STYLED, "unknown style 'polka'; choose from hymn, waltz, rock"),
+        (LAYOUT, "unknown style 'polka'; choose from none: it knows no styles"),
+    ],
+)
+def test_a_style_that_is_not_known_is_refused(layout, message):
+    with pytest.raises(ConfigError) as caught:
+        layout.vector(None, {}, None, style="polka")
+    assert str(caught.value) == message

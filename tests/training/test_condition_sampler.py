@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from imagemusic.data.pairing import EXACT_SHARE, Pictures
+from imagemusic.music.styles import STYLES
 from imagemusic.training.condition_sampler import ConditionSampler, TrainingData
 from imagemusic.training.settings import BatchOptions
 from tests import tiny
@@ -54,3 +57,32 @@ def test_the_content_of_a_picture_paired_by_dials_is_swapped(prepared, pictures)
     assert len(np.unique(content[:, 1])) > 5
     own = dials[:, 0] == 0
     assert (content[own, 0] == 0).mean() > 0.8
+
+
+def styles_of(prepared, pictures, layout, epochs=40, **shares):
+    """The styles (E, P) that are given, and the ends of the conditions (E, P, S + 1)."""
+    pieces = tuple(
+        replace(one, style=style) for one, style in zip(prepared.select("train"), ("waltz", "", "rock"), strict=False)
+    )
+    data = TrainingData(prepared, pieces, pictures, layout)
+    options, numbers = BatchOptions(**NOTHING_DROPPED | shares), np.arange(len(pieces))
+    samplers = [ConditionSampler(data, options, (0, epoch), np.zeros(len(pieces), np.int64)) for epoch in range(epochs)]
+    ends = [
+        sampler.conditions(numbers, np.zeros((len(pieces), 1), np.int64))[:, 0, -len(STYLES) - 1 :]
+        for sampler in samplers
+    ]
+    return np.array([sampler.style for sampler in samplers]), np.array(ends)
+
+
+def test_a_piece_is_given_its_style_but_where_it_has_none_or_it_is_dropped(prepared, pictures):
+    layout = replace(tiny.layout(), styles=STYLES)
+    given, ends = styles_of(prepared, pictures, layout, drop_style=0.0)
+    assert (given == [STYLES.index("waltz"), -1, STYLES.index("rock")]).all()
+    assert (ends[:, 0, STYLES.index("waltz")] == layout.style_scale).all() and (ends[:, [0, 2], -1] == 1).all()
+    assert not ends[:, 1].any()
+    assert (np.count_nonzero(ends[:, [0, 2]], axis=2) == 2).all()
+    given, ends = styles_of(prepared, pictures, layout, drop_style=0.5)
+    assert 0.2 < (given[:, 0] == -1).mean() < 0.8
+    np.testing.assert_array_equal(ends[..., -1], given >= 0)
+    given, ends = styles_of(prepared, pictures, layout, drop_condition=1.0, drop_style=0.0)
+    assert (given == -1).all() and not ends.any()
