@@ -18,7 +18,6 @@ from imagemusic.compose.rules.bars import PHRASE_BARS, BarGrid, drum_part, pitch
 from imagemusic.compose.rules.cadence import Cadence
 from imagemusic.compose.rules.chords import scale_of
 from imagemusic.events.grammar import GrammarState
-from imagemusic.events.memory.pointers import BarAnswers
 from imagemusic.events.memory.running import NO_PLAN, PlanIndices
 from imagemusic.events.vocabulary import METERS
 from imagemusic.plan.plan import Plan, Request
@@ -43,7 +42,7 @@ class Planning:
         self.options, self.planner, self.condition, self.seed = options, planner, condition, seed
         self.plan: Plan | None = None
         self._grid: BarGrid | None = None
-        self._answers: BarAnswers | None = None
+        self._kinds: list[int] = []  # of bars, as BAR_KINDS
         self._halves: list[int] = []  # chords of half bars
 
     def plan_form(self, grammar: GrammarState, cadence: Cadence | None, grid: BarGrid) -> list[BarPlan]:
@@ -66,15 +65,16 @@ class Planning:
                 rng=rng,
                 exact=bool(letters),
             )
-            self._answers = bar_answers(plans, grid, parts)
+            answers = bar_answers(plans, grid, parts)
         else:
             self.plan = options.planned or self._sample(grammar, grid, letters, free_from, downbeat)
             exact = bool(letters) or options.planned is not None
             plans = bar_plans(self.plan, free_from=free_from, parts=parts, drums=drums, rng=rng, exact=exact)
-            self._answers = plan_answers(self.plan, grid)
+            answers = plan_answers(self.plan, grid)
             self._halves = self.plan.half_bars.ravel().tolist()
+        self._kinds = answers.kinds.tolist()
         if grammar.memory is not None:
-            grammar.memory.answer_bars(self._answers)
+            grammar.memory.answer_bars(answers)
         return plans
 
     def _sample(
@@ -103,7 +103,7 @@ class Planning:
 
     def at(self, tick: int) -> PlanIndices:
         """Return what the plan says at a tick, in the order of PLAN_SIZES."""
-        if self._grid is None or self._answers is None:
+        if self._grid is None:
             return NO_PLAN
-        kind = int(self._answers.kinds[self._answers.bar_of(np.array([tick]))[0]])
+        kind = self._kinds[max(0, min(self._grid.bar_of(tick), len(self._kinds) - 1))]
         return kind, *(chords_at(self._halves, self._grid, tick) if self._halves else (0, 0))

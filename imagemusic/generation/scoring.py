@@ -17,7 +17,7 @@ def sequence_nats(
 ) -> NDArray[np.float64]:
     """Return the negative log-likelihood (N, fields) in nats of events, each given those before and a condition (C,).
 
-    A field that the grammar leaves no choice has none.
+    A field that the grammar leaves no choice has none.  A memory reads the events before, and no plan.
     """
     grammar = GrammarState(plan(None), replan=plan, memory=PlannedMemory() if stepper.has_memory else None)
     state, conditioning = stepper.start(condition[None])

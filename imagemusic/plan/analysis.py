@@ -1,6 +1,6 @@
 """The plan of a piece that is there: chords of half bars, and which earlier bar each bar answers.
 
-    events (N, 5) ──► bars ──► chords (B, 2)                 expand: what is known before each event
+    events (N, 5) ──► bars ──► chords (B, 2)
                        └─────► answers, kinds (B,)
 
 A bar answers an earlier one if their sets of (place, part, pitch) are alike, or become so when parts are transposed.
@@ -40,17 +40,6 @@ class Analysis:
     chords: NDArray[np.uint8]  # (B, 2) of chords.py, for each half bar
     answers: NDArray[np.int32]  # (B,) the bar that is answered, NOWHERE for new bars
     kinds: NDArray[np.uint8]  # (B,) NEW, VARIED or SAME
-
-
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """What the plan says when row i is chosen, of the bar and half bar in which row i - 1 begins; row 0: nothing."""
-
-    chord_now: NDArray[np.uint8]  # (N,)
-    chord_next: NDArray[np.uint8]  # (N,) of the half bar after it, of the bar after it where a bar has one chord
-    kind: NDArray[np.uint8]  # (N,)
-    answer: NDArray[np.int32]  # (N,) bar, or NOWHERE
-    shift: NDArray[np.int32]  # (N,) ticks from the start of the answered bar to that of this one; 0 for new bars
 
 
 def bar_grid(rows: NDArray[np.integer]) -> tuple[Integers, Integers]:
@@ -153,27 +142,3 @@ class _Alike:
         both = has[first - low : stop - low] @ has.T
         union = self.sizes[first:stop, None] + self.sizes[None, low:high] - both
         return (both / np.maximum(union, 1)).astype(np.float32)
-
-
-def expand(analysis: Analysis, rows: NDArray[np.integer]) -> Expanded:
-    """Say for each of the events (N, 5) what the plan of their piece says before it is chosen."""
-    ticks = np.cumsum(np.asarray(rows[:, GAP], np.int64))
-    starts, lengths = analysis.bar_starts.astype(np.int64), analysis.bar_lengths.astype(np.int64)
-    bar = np.clip(np.searchsorted(starts, ticks[:-1], side="right") - 1, 0, None)
-    has_two = lengths[bar] >= SHORT_BAR
-    half = ((ticks[:-1] - starts[bar] >= lengths[bar] // 2) & has_two).astype(np.int64)
-    first = np.append(analysis.chords[:, 0], 0)
-    answer = analysis.answers[bar]
-    shift = np.where(answer >= 0, starts[bar] - starts[np.maximum(answer, 0)], 0)
-    is_first = has_two & (half == 0)
-    return Expanded(
-        chord_now=_after_start(analysis.chords[bar, half], np.uint8),
-        chord_next=_after_start(np.where(is_first, analysis.chords[bar, 1], first[bar + 1]), np.uint8),
-        kind=_after_start(analysis.kinds[bar], np.uint8),
-        answer=_after_start(answer, np.int32, NOWHERE),
-        shift=_after_start(shift, np.int32),
-    )
-
-
-def _after_start(values: NDArray[np.integer], dtype: type, nothing: int = 0) -> NDArray:
-    return np.concatenate([[nothing], values]).astype(dtype)

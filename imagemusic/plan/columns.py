@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from imagemusic.events.memory.pointers import BarAnswers
 from imagemusic.events.vocabulary import GAP, PLAN_SIZES
 from imagemusic.plan.analysis import analyse
+from imagemusic.plan.chords import transposed
 
-QUALITIES = (PLAN_SIZES["chord"] - 1) // 12
 Columns = dict[str, NDArray[np.int64]]
 
 
@@ -54,9 +54,3 @@ def plan_window(plan: PlanColumns | None, chosen: slice, length: int, shift: int
     for name in ("chord", "next_chord"):
         columns[name] = transposed(columns[name], shift)
     return columns
-
-
-def transposed(chords: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """Transpose chords (T,), 0 for none, by semitones."""
-    root, quality = np.divmod(chords - 1, QUALITIES)
-    return np.where(chords > 0, 1 + (root + shift) % 12 * QUALITIES + quality, 0)

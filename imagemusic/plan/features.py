@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagemusic.events.context import bar_ticks
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.plan.analysis import NEW, NOWHERE, Analysis
 from imagemusic.plan.chords import CHORDS, transposed
@@ -48,11 +47,6 @@ def meter_class(bar: int) -> int:
     """Sort bars by their length in ticks: up to two beats, three, four, six, others."""
     beats = bar / TICKS_PER_BEAT
     return 0 if beats <= 2 else {3.0: 1, 4.0: 2, 6.0: 3}.get(beats, 4)
-
-
-def meter_class_of(meter_index: int) -> int:
-    """Sort a meter by its index in the codec."""
-    return meter_class(bar_ticks(meter_index))
 
 
 def distance_class(bar: int, answer: int) -> int:

@@ -9,15 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from imagemusic.errors import ConfigError
-from imagemusic.music.harmony import KeyEstimate, key_of
 from imagemusic.plan.chords import NO_CHORD, QUALITIES, chord_index, chord_name
 
 MOST_CHORDS = 4  # of a bar
-FIRST_WEIGHT, LAST_WEIGHT = 0.5, 0.25  # of the root of the first and of the last chord in a key, beside all chords
-CADENCE_WEIGHT = 1.0  # of the root of the last chord where it is reached from the fifth above
 
 # Quality as written -> semitones above the root, and the quality of the vocabulary that is nearest.
 _WRITTEN: dict[str, tuple[tuple[int, ...], str]] = {
@@ -139,19 +134,6 @@ def chord_spans(bar: Sequence[Chord], length: int) -> list[tuple[int, int]]:
     """Return the start and end of each chord of a bar, in ticks since the bar's start, of its `length` ticks."""
     edges = [length * number // len(bar) for number in range(len(bar) + 1)]
     return list(zip(edges, edges[1:], strict=False))
-
-
-def key_of_chords(bars: Sequence[Sequence[Chord]]) -> KeyEstimate:
-    """Estimate the key of bars of chords: roots weigh twice, and more where a piece begins and ends."""
-    chords = [(chord, 1 / len(bar)) for bar in bars for chord in bar if chord.index != NO_CHORD]
-    notes = [(one, weight) for chord, weight in chords for one in (*sorted(chord.pitch_classes), chord.root)]
-    total = sum(weight for _, weight in chords)
-    if chords:
-        last = [chord.root for chord, _ in chords[-2:]]
-        is_cadence = len(last) == 2 and (last[0] - last[1]) % 12 == 7
-        notes.append((chords[0][0].root, FIRST_WEIGHT * total))
-        notes.append((last[-1], (CADENCE_WEIGHT if is_cadence else LAST_WEIGHT) * total))
-    return key_of(np.array([pitch for pitch, _ in notes], np.int64), np.array([weight for _, weight in notes]))
 
 
 def _pitch_class(letter: str, accidental: str) -> int:

@@ -7,7 +7,9 @@ import pytest
 
 from imagemusic.compose.options import ComposeOptions
 from imagemusic.compose.pipeline import ImageMusic
+from imagemusic.compose.rules.chords import scale_of
 from imagemusic.errors import ConfigError
+from imagemusic.plan.lead_sheet import parse_lead_sheet
 
 NOTES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHAPES = {"": (0, 4, 7), "m": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "dim": (0, 3, 6), "sus4": (0, 5, 7)}
@@ -157,3 +159,21 @@ def test_a_plan_that_contradicts_other_options_is_refused(options, message):
         ComposeOptions(plan=plan, **options)
     assert str(refused.value).startswith(message)
     assert np.isfinite(ComposeOptions(plan=plan).seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Am F | C G", "A minor"),
+        ("C G | Am F", "C major"),
+        ("Dm7 | G7 | Cmaj7", "C major"),
+        ("Em | Am | B7 | Em", "E minor"),
+        ("D | A | Bm | G", "D major"),
+        ("F#m", "F# minor"),
+        ("Cm Ab | Eb Bb", "C minor"),
+        ("F G | Em Am", "A minor"),
+        ("E A | B E", "E major"),
+    ],
+)
+def test_the_scale_of_chords(text, key):
+    assert str(scale_of(parse_lead_sheet(text))) == key

@@ -5,8 +5,9 @@ from imagemusic.events.codec import encode
 from imagemusic.events.quantize import TICKS_PER_BEAT
 from imagemusic.events.vocabulary import GAP
 from imagemusic.music.score import Meter, Score, Track, note_array
-from imagemusic.plan.analysis import NEW, NOWHERE, REACH, SAME, VARIED, analyse, bar_grid, expand
+from imagemusic.plan.analysis import NEW, NOWHERE, REACH, SAME, VARIED, analyse, bar_grid
 from imagemusic.plan.chords import chord_name
+from imagemusic.plan.columns import PlanColumns
 
 BAR = 4 * TICKS_PER_BEAT
 C, AM, F, G = (48, 60, 64, 67), (45, 57, 60, 64), (41, 57, 60, 65), (43, 55, 59, 62)
@@ -48,9 +49,9 @@ def test_a_short_bar_has_one_chord():
                        meters=[Meter(0, 2)])  # fmt: skip
     analysis = analyse(events)
     assert names(analysis) == [["C", "C"], ["F", "F"], ["G", "G"], ["C", "C"]]
-    plan, ticks = expand(analysis, events), np.cumsum(events[:, GAP])
-    in_second = np.flatnonzero(ticks[:-1] // length == 1) + 1
-    assert {chord_name(chord) for chord in plan.chord_next[in_second].tolist()} == {"G"}
+    plan = PlanColumns.of(events.astype(np.int64), chords=True, answers=True)
+    late_in_second = np.flatnonzero(np.cumsum(events[:, GAP])[:-1] // (length // 2) == 3) + 1
+    assert {chord_name(chord) for chord in plan.before["next_chord"][late_in_second].tolist()} <= {"G"}
 
 
 def test_drums_have_no_chord():
@@ -113,14 +114,11 @@ def test_a_header_alone_is_one_bar(rows):
 def test_rows_are_placed_by_the_row_before():
     events = events_of(tune(0, TUNES[0]) + block(1, F, 0) + block(1, G, 1) + tune(2, TUNES[0]))
     analysis = analyse(events)
-    plan, ticks = expand(analysis, events), np.cumsum(events[:, GAP])
-    assert (plan.chord_now[0], plan.chord_next[0], plan.kind[0], plan.answer[0], plan.shift[0]) == (0, 0, 0, NOWHERE, 0)
+    plan, ticks = PlanColumns.of(events.astype(np.int64), chords=True, answers=True), np.cumsum(events[:, GAP])
     for row in range(1, len(events)):
         bar, place = divmod(int(ticks[row - 1]), BAR)
         half = int(place >= BAR // 2)
-        following = [*analysis.chords.ravel().tolist(), 0][2 * bar + half + 1]
-        assert plan.chord_now[row] == analysis.chords[bar, half]
-        assert plan.chord_next[row] == following
-        assert plan.kind[row] == analysis.kinds[bar]
-        assert plan.answer[row] == analysis.answers[bar]
-        assert plan.shift[row] == (2 * BAR if bar == 2 else 0)
+        assert plan.before["chord"][row] == analysis.chords[bar, half]
+        assert plan.before["next_chord"][row] == [*analysis.chords.ravel().tolist(), 0][2 * bar + half + 1]
+        assert plan.before["bar_kind"][row] == analysis.kinds[bar] + 1
+    assert plan.answers.shifts.tolist()[:3] == [0, 0, 2 * BAR]

@@ -12,7 +12,6 @@ from imagemusic.plan.lead_sheet import (
     chord_at,
     chord_spans,
     half_bars,
-    key_of_chords,
     parse_chord,
     parse_lead_sheet,
     write_lead_sheet,
@@ -135,25 +134,3 @@ def test_what_cannot_be_read(text, message):
     with pytest.raises(ConfigError) as error:
         parse_lead_sheet(text)
     assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("Am F | C G", "A minor"),
-        ("C G | Am F", "C major"),
-        ("Dm7 | G7 | Cmaj7", "C major"),
-        ("Em | Am | B7 | Em", "E minor"),
-        ("D | A | Bm | G", "D major"),
-        ("F#m", "F# minor"),
-        ("Cm Ab | Eb Bb", "C minor"),
-        ("F G | Em Am", "A minor"),
-        ("E A | B E", "E major"),
-    ],
-)
-def test_the_key_of_chords(text, key):
-    assert str(key_of_chords(parse_lead_sheet(text))) == key
-
-
-def test_no_chords_have_no_key():
-    assert key_of_chords(parse_lead_sheet("N.C. | %")).fit == 0

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from imagemusic.compose.harmony import TONICS
 from imagemusic.compose.rules.bars import BarGrid, pitched_parts
 from imagemusic.compose.rules.cadence import Cadence
 from imagemusic.events.context import AddedNote
@@ -202,7 +203,6 @@ def scale_of(bars: Sequence[Sequence[Chord]]) -> Scale:
             if chord.root >= 0:
                 roots[chord.root] += 1 / len(bar)
     named = [chord for bar in bars for chord in bar if chord.root >= 0]
-    tonics = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
     def fit(scale: Scale) -> tuple[float, ...]:
         inside = sum(weights[one] for one in scale.pitch_classes)
@@ -211,7 +211,7 @@ def scale_of(bars: Sequence[Sequence[Chord]]) -> Scale:
         triad = weights[(scale.tonic_class + third) % 12] - weights[(scale.tonic_class + 7 - third) % 12]
         return round(float(inside), 6), 2 * first + last, float(roots[scale.tonic_class]), float(triad)
 
-    return max((Scale(tonic, mode) for mode in ("major", "minor") for tonic in tonics), key=fit)
+    return max((Scale(tonic, mode) for mode in ("major", "minor") for tonic in TONICS), key=fit)
 
 
 @cache

@@ -55,7 +55,6 @@ from imagemusic.events.vocabulary import (
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
-LATER = (PITCH, DURATION, VELOCITY)  # fields of notes alone
 
 
 class Proposals(NamedTuple):
