@@ -125,13 +125,17 @@ def read_plan(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: it is missing, or holds no plan.
     """
+    from imagemusic.plan.plan import Plan
     from imagemusic.schemas import read_json
 
     table = read_json(path, ConfigError)
     plan = table.get("plan") if isinstance(table, dict) and "record_version" in table else table
     if not isinstance(plan, dict):
         raise ConfigError(f"{path}: holds no plan; give a plan, or a record of a piece with one")
-    return plan
+    try:
+        return Plan.from_json(plan).to_json()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def run_compose(arguments: argparse.Namespace) -> int:
